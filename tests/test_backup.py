@@ -29,6 +29,7 @@ from support import BIN, SMALL, contents, environment, faults, make, modes, run
 from tls_scaffold.cli import cli
 from tls_scaffold.commands.restoreplan import plan_restore
 from tls_scaffold.disk import tarballs
+from tls_scaffold.disk.tarballs import Form
 from tls_scaffold.errors import ScaffoldError
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
@@ -523,12 +524,12 @@ def test_what_is_no_backup_of_a_folder_is_refused_and_nothing_is_written(place: 
         ([(entry("certs/../../evil"), b"x")], "is no path below a folder"),
         ([(entry("/etc/evil"), b"x")], "`/etc/evil` is no path below a folder"),
         ([(entry("certs//x"), b"x")], "is no plain path"),
-        ([(entry("certs/x", tarfile.SYMTYPE, linkname="/etc/passwd"), b"")], "is no plain file"),
-        ([(entry("certs/x", tarfile.LNKTYPE, linkname="certs/ca.pem"), b"")], "is no plain file"),
-        ([(entry("certs/x", tarfile.CHRTYPE), b"")], "is no plain file"),
-        ([(entry("certs/x", tarfile.FIFOTYPE), b"")], "is no plain file"),
+        ([(entry("certs/x", tarfile.SYMTYPE, linkname="/etc/passwd"), b"")], "`certs/x` is a link"),
+        ([(entry("certs/x", tarfile.LNKTYPE, linkname="certs/ca.pem"), b"")], "is a link"),
+        ([(entry("certs/x", tarfile.CHRTYPE), b"")], "is a device"),
+        ([(entry("certs/x", tarfile.FIFOTYPE), b"")], "is a named pipe"),
         ([(entry("certs", tarfile.REGTYPE), b"x")], "lies in a file"),
-        ([(entry("certs/ca.pem"), b"x")], "`certs/ca.pem` stands there twice"),
+        ([(entry("certs/ca.pem"), b"x")], "`certs/ca.pem` is in it twice"),
         ([(entry(".git/hooks/post-checkout"), b"x")], "is no file of a folder of ours"),
         ([(entry(".git"), b"gitdir: elsewhere")], "`.git` is no file of a folder of ours"),
         ([(entry("config/.GIT/config"), b"x")], "is no file of a folder of ours"),
@@ -615,15 +616,18 @@ def test_a_place_that_is_taken_stays_as_it_is(place: Place) -> None:
 
 def test_giants_are_refused_before_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tarballs, "MOST_FILES", 3)
-    monkeypatch.setattr(tarballs, "LARGEST_FILE", 1024)
+    form = Form("no backup", 1024, has_folders=True)
     few = tarballs.packed(tarballs.Packed(str(each), b"x") for each in range(3))
     many = tarballs.packed(tarballs.Packed(str(each), b"x") for each in range(4))
     large = tarballs.packed([tarballs.Packed("x", b"x" * 1025)])
-    assert len(tarballs.unpacked(few, "b")) == 3
+    assert len(tarballs.unpacked(few, "b", form)) == 3
     with pytest.raises(ScaffoldError, match="holds more than 3 files"):
-        tarballs.unpacked(many, "b")
-    with pytest.raises(ScaffoldError, match="no backup of a folder"):
-        tarballs.unpacked(large, "b")
+        tarballs.unpacked(many, "b", form)
+    with pytest.raises(ScaffoldError, match="`b` is no backup\n  `x` is larger than 0 MiB"):
+        tarballs.unpacked(large, "b", form)
+    for cut in (few[: 2 * 1024], few[: 2 * 1024 + 512]):  # behind a file, and in the next one
+        with pytest.raises(ScaffoldError, match="is not a plain tar, or was cut off"):
+            tarballs.unpacked(cut, "b", form)
 
 
 def test_no_bytes_end_in_a_traceback() -> None:
@@ -639,9 +643,9 @@ def test_no_bytes_end_in_a_traceback() -> None:
         for _ in range(chance.randrange(1, 6)):
             raw[chance.randrange(len(raw))] = chance.randrange(256)
         try:
-            tarballs.unpacked(
-                bytes(raw[: chance.choice((len(raw), chance.randrange(len(raw))))]), "b"
-            )
+            cut = raw[: chance.choice((len(raw), chance.randrange(len(raw))))]
+            form = Form("no backup", 1024, has_folders=chance.random() < 0.5)
+            tarballs.unpacked(bytes(cut), "b", form)
         except ScaffoldError:
             refused += 1
     assert refused > 100

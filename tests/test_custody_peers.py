@@ -6,7 +6,6 @@ import shutil
 import signal
 import ssl
 import subprocess
-import threading
 from collections.abc import Callable
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -32,6 +31,9 @@ from support import (
 from test_branches import branched, settle
 from test_bundled_clusters import Cluster, Running, addresses, bundled
 from test_make_crash import Killer, fresh, steps
+from tls_scaffold.etcd.etcdctl import identity_at
+from tls_scaffold.etcd.tallies import Endpoint
+from tls_scaffold.etcd.writers import Client, Connection, writing
 
 PAGE = Path(__file__).parents[1] / "docs/ca-peers.md"
 USERS = ("--users", "root,alice", "--grant", "alice=/alice/:rw")
@@ -632,32 +634,6 @@ def answers(host: str, port: int, trusted: Path, pair: Path) -> bool:
         return False
 
 
-class Writer(threading.Thread):
-    """Puts one key after another as a user, each by an etcdctl of its own, until it is told."""
-
-    def __init__(self, cluster: Cluster, user: str, key: str) -> None:
-        super().__init__()
-        self.key, self.written, self.failed = key, 0, list[str]()
-        self._end = threading.Event()
-        self._cluster = cluster
-        self._host = shutil.copytree(
-            cluster.folder / "dist" / user, cluster.hosts / f"writer {key.replace('/', ' ')}"
-        )
-
-    def run(self) -> None:
-        while not self._end.is_set():
-            line = f"set -a; . ./etcdctl.env; etcdctl put {self.key}{self.written} x"
-            done = run("sh", "-c", line, cwd=self._host, PATH=self._cluster.programs)
-            if done.returncode:
-                self.failed.append(done.stderr)
-            else:
-                self.written += 1
-
-    def end(self) -> None:
-        self._end.set()
-        self.join()
-
-
 def restarted(cluster: Cluster, members: dict[str, "subprocess.Popen[str]"], name: str) -> None:
     members[name].terminate()
     members[name].wait(20)
@@ -739,10 +715,10 @@ def test_a_cluster_that_runs_gets_a_ca_of_peers_in_two_rounds_and_no_write_fails
     members = {name: cluster.member(name) for name in NAMES}
     cluster.up().enabled()
     before = {each: (made / f"certs/{each}.pem").read_bytes() for each in (*NAMES, "ca", "alice")}
-    writers = [Writer(cluster, "alice", f"/alice/{number}/") for number in range(2)]
-    for writer in writers:
-        writer.start()
-    try:
+    alice, trust = identity_at(made / "certs/alice"), made / "certs/trust.pem"
+    endpoints = [Endpoint(name, 2379, host, host) for name, host in zip(NAMES, hosts, strict=True)]
+    clients = [Client(each.name, alice, trust, f"/alice/{each.name}", each) for each in Connection]
+    with writing(clients, endpoints, deadline=20) as writers:
         assert "holds both CAs" in run_commands(1, made)
         assert before == {each: (made / f"certs/{each}.pem").read_bytes() for each in before}
         for name in NAMES:
@@ -755,18 +731,11 @@ def test_a_cluster_that_runs_gets_a_ca_of_peers_in_two_rounds_and_no_write_fails
         for name in NAMES:
             cluster.host(name)
             restarted(cluster, members, name)
-    finally:
-        for writer in writers:
-            writer.end()
-    assert [writer.failed for writer in writers] == [[], []]
-    assert all(writer.written > 10 for writer in writers)
-    counted = [
-        cluster.said("root", f"get --prefix {w.key} --count-only --write-out=fields")
-        for w in writers
-    ]
-    assert all(
-        f'"Count" : {writer.written}' in text for text, writer in zip(counted, writers, strict=True)
-    )
+    seen = writers.between(0)
+    assert seen.failures == ()
+    assert seen.writes > 20
+    last = [cluster.said("root", f"get {each.key} --print-value-only") for each in clients]
+    assert sum(int(text.split()[1]) for text in last) == seen.writes
     certs = made / "certs"
     assert answers(hosts[0], 2380, certs / "peer-trust.pem", certs / "peer-etcd2")
     assert not answers(hosts[0], 2380, certs / "peer-trust.pem", certs / "etcd2")

@@ -20,15 +20,16 @@ from tls_scaffold.disk.folder import lock, make_shelf, move_to_shelf
 from tls_scaffold.disk.moving import make_directories, move_over
 from tls_scaffold.disk.obstacles import check_changeable, check_folder, inside
 from tls_scaffold.disk.plainfiles import plain
-from tls_scaffold.disk.tarballs import Packed, unpacked
+from tls_scaffold.disk.tarballs import Form, Packed, unpacked
 from tls_scaffold.disk.workfolders import work_folder
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import ARCHIVE, AWAITING, CERTS, ISSUED
+from tls_scaffold.paths import ARCHIVE, AWAITING, CERTS, ISSUED, LARGEST_FILE
 from tls_scaffold.signing import agefiles
 from tls_scaffold.signing.backedup import output_of
 from tls_scaffold.signing.record import KEY_MARK
 
 OTHERS = 0o077
+FORM = Form("no backup of a folder: nothing was written", LARGEST_FILE, has_folders=True)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def files_in(raw: bytes, key: agefiles.Key, path: str) -> tuple[Packed, ...]:
 
     Raises ScaffoldError where it can't be opened, or holds what is no file of a folder.
     """
-    return unpacked(agefiles.decrypt(raw, key, path), path)
+    return unpacked(agefiles.decrypt(raw, key, path), path, FORM)
 
 
 def restore(

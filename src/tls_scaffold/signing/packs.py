@@ -13,9 +13,10 @@ from functools import cached_property
 
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
-from tls_scaffold.disk.plaintars import packed, unpacked
+from tls_scaffold.disk.files import PUBLIC
+from tls_scaffold.disk.tarballs import Form, Packed, packed, unpacked
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING
+from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, MIB
 from tls_scaffold.signing import csrs
 from tls_scaffold.signing.certificates import Certificate, read
 from tls_scaffold.signing.contentkinds import is_private_key
@@ -25,6 +26,12 @@ from tls_scaffold.signing.pemfiles import labels
 from tls_scaffold.spelling import listed
 
 MANIFEST, CONFIG, CA, CHAIN = "manifest.json", "ca-config.json", "ca.pem", "chain.pem"
+FORM = Form(
+    otherwise="no pack: nothing is taken from it",
+    largest=MIB,
+    has_folders=False,
+    hint="pack plain files without folders: `tar -cf FILE manifest.json *.csr *.pem`",
+)
 CHANGED = "what was changed on the way is not signed, nor put in place"
 
 
@@ -68,7 +75,9 @@ class Pack:
     def to_bytes(self) -> bytes:
         """Return the tar; ScaffoldError if a key is among what it would hold."""
         _refuse_keys(self.contents, "the pack")
-        return packed(self.contents, int(self.manifest.moment.timestamp()))
+        time = int(self.manifest.moment.timestamp())
+        contents = self.contents.items()
+        return packed(Packed(name, content, PUBLIC, time) for name, content in contents)
 
 
 def sum_of_config(config: SigningConfig) -> str:
@@ -83,7 +92,7 @@ def read_pack(data: bytes, place: str) -> Pack:
     a private key, a manifest or configuration that can't be read, or that says something else than
     the CSRs.
     """
-    files = unpacked(data, place)
+    files = {each.path: each.content for each in unpacked(data, place, FORM)}
     _refuse_keys(files, f"`{place}`")
     missing = [f"`{name}` is missing" for name in (MANIFEST, CONFIG) if name not in files]
     if missing:
