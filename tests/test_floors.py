@@ -13,7 +13,7 @@ ROOMS = """
 11 __main__
 10 cli
 9  commands
-8  checks
+8  checks rehearsal
 7  live
 6  state etcd
 5  keeping
@@ -25,14 +25,16 @@ ROOMS = """
 """
 SHELVES = {
     "cli": (
-        "add adopt backup bundle ca cfssl check explain new prove rbac remove requests "
+        "add adopt backup bundle ca cfssl check explain new prove rbac rehearse remove requests "
         "restore roles sign signerconfig status sync / severalstates / adoptiontable "
-        "causes custody folderstable livetable prooftable questions waitingtable / "
+        "causes custody folderstable livetable prooftable questions rehearsaltable "
+        "waitingtable / "
         "keeping / lists options plansummary statusnotes statustable / capassword "
         "columns completion passphrases / terminal verbs"
     ),
     "commands": (
-        "encryptcakey / restore / restoreplan severalchecks severalstates / adopt "
+        "encryptcakey rehearse / rehearsalchanges rehearsalcopy restore / "
+        "restoreplan severalchecks severalstates / adopt "
         "adoptpki adoptscript / add adopting backup bundle cfssljson check explain new "
         "prove remove renewca requestexport requestimport requestmaking requestsigning "
         "sign signerconfig standin status sync / certinfo custodyfiles gencert gencrl "
@@ -50,20 +52,21 @@ SHELVES = {
         "explanation / evidence symptoms / metrics / served / diagnosis / known looks / "
         "server / handshake / causes endpoints loglines shakes"
     ),
+    "rehearsal": "performing / steps / stage / causes layout revisions / loopback states",
     "state": (
         "advice bundleages contents prometheus / cfsslscripts reading removed renewals "
         "states / expectations lives waiting / entries timeline / timescale"
     ),
     "etcd": (
         "bundled cluster doors matrix proofs / rights / keys / attempts throwaway writers / "
-        "bench calls tallies / access etcdctl extra logs / guarded methods tls versions / "
+        "bench calls rolling tallies / access etcdctl extra logs / guarded methods tls versions / "
         "rpc_pb2"
     ),
     "signing": (
         "renewal / backedup execution placement recordcompletion / keyencryption naming "
         "packanswers rounds waitingplan / authority awaiting batch broughtca "
         "handsigning pins plan / remotesigner / answers signer / authkeys certinfo "
-        "packs revocationlists / manifests / caends commandlines csrs differences "
+        "packs revocationlists / manifests mirrors / caends commandlines csrs differences "
         "documentcache ignoredrules issuer linemistakes mistakes record trust / chains "
         "custodies keystores rotation / caconstraints extensions matching pairing / certificates "
         "/ keys / capassword contentkinds / agefiles pairs pemfiles x509names"
@@ -77,7 +80,7 @@ SHELVES = {
     "disk": (
         "backupfiles safekeeping / folder ourfolders sharing statefiles / healing "
         "newfolder / moving vacancy / workfolders / issued locking plainfiles plaintars "
-        "secretfiles tarballs / files obstacles signals / mounts"
+        "secretfiles tarballs / files obstacles signals / gitcommand mounts"
     ),
     "rendering": "template / documents",
     "bundles": (
@@ -119,7 +122,7 @@ LIBRARIES = {
     "cryptography": (
         "signing.answers signing.caconstraints signing.certificates signing.certinfo "
         "signing.contentkinds signing.csrs signing.extensions signing.issuer "
-        "signing.keys signing.keystores signing.matching signing.pairing "
+        "signing.keys signing.keystores signing.matching signing.mirrors signing.pairing "
         "signing.revocationlists signing.signer signing.x509names"
     ),
     "re2": "cfssl.whitelist",

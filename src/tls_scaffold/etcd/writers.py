@@ -55,8 +55,13 @@ class Writers:
     """Clients that write until `writing` ends; what they do is read and changed meanwhile."""
 
     def __init__(
-        self, clients: Iterable[Client], endpoints: Sequence[Endpoint], deadline: float
+        self,
+        clients: Iterable[Client],
+        endpoints: Sequence[Endpoint],
+        deadline: float,
+        pause: float,
     ) -> None:
+        self._pause = pause
         self._endpoints = tuple(endpoints)
         self._begun = time.monotonic()
         self._written: list[Write] = []
@@ -151,7 +156,7 @@ class Writers:
         try:
             while not self._stopped:
                 self._written.append(await task.write())
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(self._pause)
         finally:
             task.let_go()
 
@@ -256,13 +261,18 @@ async def _heard(context: ssl.SSLContext, endpoint: Endpoint) -> str:
 
 @contextmanager
 def writing(
-    clients: Iterable[Client], endpoints: Sequence[Endpoint], *, deadline: float = DEADLINE
+    clients: Iterable[Client],
+    endpoints: Sequence[Endpoint],
+    *,
+    deadline: float = DEADLINE,
+    pause: float = PAUSE,
 ) -> Iterator[Writers]:
     """Let clients write until this ends, each within `deadline` seconds for a write.
 
-    Raises ScaffoldError where OpenSSL does not take their files.
+    Between two writes of a client there are `pause` seconds. Raises ScaffoldError where OpenSSL
+    does not take their files.
     """
-    writers = Writers(clients, endpoints, deadline)
+    writers = Writers(clients, endpoints, deadline, pause)
     with ThreadPoolExecutor(1, "writers") as executor:
         writers.start(executor)
         try:

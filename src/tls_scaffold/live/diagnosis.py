@@ -14,7 +14,7 @@ from tls_scaffold.live.known import Known, is_trusted
 from tls_scaffold.live.shakes import HUNG_UP, Pair, Shake
 from tls_scaffold.signing import certificates, contentkinds, keys, matching
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.spelling import MINUTE, canonical_address, is_wildcard, listed
+from tls_scaffold.spelling import MINUTE, listed
 
 INTERNAL = "internal error"
 LOST = (HUNG_UP, "connection reset by peer", "broken pipe")
@@ -77,7 +77,7 @@ def _faults_of_server(
         yield causes.SERVER_EXPIRED, f"that ended {leaf.not_after:{MINUTE}}"
     if leaf.not_before > now:
         yield causes.SERVER_EARLY, f"that begins {leaf.not_before:{MINUTE}}"
-    if not is_for_host(leaf, host):
+    if not matching.is_for_host(leaf, host):
         names = listed(leaf.hosts, MOST, "") or "no host"
         yield causes.SERVER_HOST, f"for {names}, not for {host}"
     if not (leaf.is_for_anything or "server auth" in leaf.usages or "any" in leaf.usages):
@@ -92,21 +92,6 @@ def _differs(cause: Cause) -> str:
     if cause == causes.SAME_SUBJECT:
         return "the trusted one has that subject and another key"
     return "none that is trusted here"
-
-
-def is_for_host(leaf: Certificate, host: str) -> bool:
-    """Tell whether a certificate holds a host, as Go compares: a `*` is one whole first label."""
-    address = canonical_address(host)
-    if address:
-        return any(canonical_address(each) == address for each in leaf.hosts)
-    wanted = host.lower().rstrip(".")
-    for each in leaf.hosts:
-        name = each.lower()
-        if name == wanted:
-            return True
-        if is_wildcard(name) and wanted.partition(".")[2] == name.partition(".")[2]:
-            return True
-    return False
 
 
 def has_namesake(
