@@ -1,5 +1,6 @@
 """What may come next, made on a copy of the folder by the commands that would make it there."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -16,7 +17,17 @@ from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.paths import CA, CERTIFICATE_ENDING, CERTS, ISSUED, KEY_ENDING
 from tls_scaffold.rehearsal.revisions import read_revision
-from tls_scaffold.rehearsal.states import NOT_REHEARSED, State, holders, read_certs, read_dist
+from tls_scaffold.rehearsal.states import (
+    NOT_REHEARSED,
+    State,
+    file_of_certs,
+    file_of_dist,
+    holders,
+    laid_out,
+    read_certs,
+    read_dist,
+    with_their_cns,
+)
 from tls_scaffold.signing import custodies
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.execution import Means
@@ -48,15 +59,27 @@ def read_change(words: Sequence[str]) -> Change:
     Raises UsageError for what is none.
     """
     kind, *rest = words or (MAKE,)
-    wanted = ARGUMENTS.get(kind)
+    wanted = ARGUMENTS.get(kind, "")
     if kind not in CHANGES or len(rest) != bool(wanted):
-        forms = ", ".join(
-            f"`{' '.join(filter(None, (each, ARGUMENTS.get(each))))}`" for each in CHANGES
-        )
+        forms = ", ".join(f"`{Change(each, ARGUMENTS.get(each, ''))}`" for each in CHANGES)
         raise UsageError(f"`{' '.join(words)}` is nothing that can come next", hint=forms)
-    if wanted and "=" in wanted and not all(rest[0].partition("=")):
+    if "=" in wanted and not all(rest[0].partition("=")):
         raise UsageError(f"`{kind} {rest[0]}`: it reads `{kind} {wanted}`")
     return Change(kind, *rest)
+
+
+def read_begin(folder: Path, name: str) -> State:
+    """Return the state that a rehearsal begins with, by its name, as in `read_state`.
+
+    What is asked for already and not there yet, such as a member that is to join, has no part in
+    it, and CNs are those of the certificates.
+    """
+    if name not in (CERTS, DIST):
+        return read_revision(folder, name)
+    files = file_of_certs if name == CERTS else file_of_dist
+    inventory = intake.load(folder)
+    there = laid_out(inventory, lambda each: os.path.lexists(folder / files(inventory, each)))
+    return with_their_cns((read_certs if name == CERTS else read_dist)(folder, there))
 
 
 def read_state(folder: Path, name: str) -> State:
@@ -64,10 +87,9 @@ def read_state(folder: Path, name: str) -> State:
 
     Raises ScaffoldError where it is not there, or not whole.
     """
-    if name in (CERTS, DIST):
-        inventory = intake.load(folder)
-        return (read_certs if name == CERTS else read_dist)(folder, inventory)
-    return read_revision(folder, name)
+    if name not in (CERTS, DIST):
+        return read_revision(folder, name)
+    return (read_certs if name == CERTS else read_dist)(folder, intake.load(folder))
 
 
 @dataclass(frozen=True)

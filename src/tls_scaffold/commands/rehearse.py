@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.commands.explain import Answer
-from tls_scaffold.commands.rehearsalchanges import Change, Next, next_states, read_state
+from tls_scaffold.commands.rehearsalchanges import Change, Next, next_states, read_begin
 from tls_scaffold.commands.rehearsalcopy import copy_folder
 from tls_scaffold.disk.signals import ended_by_signals
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import etcdctl, guarded
 from tls_scaffold.etcd.rolling import rolling_members
-from tls_scaffold.inventory import rbac
 from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.live.diagnosis import Found
@@ -65,7 +64,7 @@ def rehearse(
     started or written is gone when this returns or raises.
     """
     tools = etcdctl.find_tools(etcd_directory)
-    first = read_state(folder, begin)
+    first = read_begin(folder, begin)
     with ended_by_signals(), guarded.temporary_folder("tls-scaffold-") as into:
         inner = Mirror()
         inner.know_cas(first.certificates)
@@ -78,7 +77,8 @@ def rehearse(
 
         before = like(first)
         nexts = tuple(next_states(folder, change, copy, like))
-        states = _cut([before, *(each.state for each in nexts)])
+        whole = [before, *(each.state for each in nexts)]
+        states = _cut(whole)
         users = _users(states)
         loopback = Loopback(each.inventory for each in states)
         mirror = Mirror(loopback.addresses)
@@ -92,7 +92,7 @@ def rehearse(
                 states[0],
                 list(_roll_outs(states, nexts, users)),
                 users,
-                with_rights=any(map(rbac.roles_of, first.inventory.users)),
+                with_rights=states[0].has_rights,
                 progress=progress,
             )
     return Rehearsal(
@@ -100,7 +100,7 @@ def rehearse(
         tuple(state.name for state in states),
         tuple(dict.fromkeys(each.name for state in states for each in state.inventory.members)),
         users,
-        tuple(_untried(first, states[0], users)),
+        _untried(whole, states, users),
         performance,
     )
 
@@ -113,13 +113,12 @@ def mends(found: Found, folder: Path) -> tuple[str, ...]:
 def verdict(rehearsal: Rehearsal) -> str:
     """Return one sentence on how it went."""
     performance = rehearsal.performance
-    where = f"on etcd {rehearsal.version}, {' → '.join(rehearsal.states)}"
     failed, written = performance.failed, performance.written
     if performance.is_well:
-        return f"none of {written} writes failed, {where}"
+        return f"none of {written} writes failed"
     if failed:
-        return f"{failed} of {written + failed} writes failed, {where}"
-    return f"no write failed, and not all is well behind each step, {where}"
+        return f"{failed} of {written + failed} writes failed"
+    return f"none of {written} writes failed, but a step left somebody behind"
 
 
 def document(rehearsal: Rehearsal, folder: Path) -> dict[str, Any]:
@@ -215,9 +214,11 @@ def _keys(copy: Path) -> Iterator[PrivateKey]:
         yield read_private_key(path.read_bytes(), str(path))
 
 
-def _untried(first: State, begin: State, users: Sequence[str]) -> Iterator[str]:
-    """Yield who is in the inventory and had no part in the rehearsal."""
-    known = {*users, *(each.name for each in begin.inventory.members)}
-    there = [each.name for each in first.inventory.members]
-    there += [each.name for each in first.inventory.users]
-    yield from (name for name in there if name not in known)
+def _untried(
+    wanted: Sequence[State], states: Sequence[State], users: Sequence[str]
+) -> tuple[str, ...]:
+    """Return who is in an inventory and had no part in the rehearsal."""
+    tried = {*users, *(each.name for state in states for each in state.inventory.members)}
+    names = [each.name for state in wanted for each in state.inventory.members]
+    names += [each.name for state in wanted for each in state.inventory.users]
+    return tuple(dict.fromkeys(name for name in names if name not in tried))

@@ -11,18 +11,22 @@ from tls_scaffold.disk.signals import uninterrupted
 from tls_scaffold.etcd import guarded
 from tls_scaffold.etcd.etcdctl import Tools
 from tls_scaffold.etcd.guarded import Guarded
-from tls_scaffold.etcd.logs import first_cause
+from tls_scaffold.etcd.logs import first_cause_in
 
 GRACE = 10.0  # seconds in which a member may hand over what it leads, as systemd gives it 90
 
 
 @dataclass
 class RollingMembers:
-    """The members of a cluster by their names; their data and logs are in the folder `into`."""
+    """The members of a cluster by their names; their data and logs are in the folder `into`.
+
+    `logged` is how much was in each log before its last start.
+    """
 
     tools: Tools
     into: Path
     running: dict[str, Guarded] = field(default_factory=dict)
+    logged: dict[str, int] = field(default_factory=dict)
 
     def data_dir(self, name: str) -> Path:
         """Return where a member keeps its data."""
@@ -35,34 +39,26 @@ class RollingMembers:
         home.mkdir(parents=True, exist_ok=True)
         command = [str(self.tools.etcd), *(f"--{flag}={text}" for flag, text in flags.items())]
         with self._log(name).open("ab") as log:
+            self.logged[name] = log.tell()
             self.running[name] = guarded.start_guarded(
                 command, clean, home, stdout=log, stderr=subprocess.STDOUT
             )
 
     def end(self, name: str) -> None:
         """Let a member end, as `systemctl stop` does."""
-        member = self.running.pop(name)
-        with uninterrupted():
-            member.end(ask=GRACE)
+        self.running[name].end(ask=GRACE)
+        del self.running[name]  # not before: what interrupts this ends it at once
 
     def has_ended(self, name: str) -> bool:
         """Tell whether a member that was started has ended by itself."""
         member = self.running.get(name)
         return member is not None and member.process.poll() is not None
 
-    def log_size(self, name: str) -> int:
-        """Return how much a member has logged, for `log_since`."""
-        return self._log(name).stat().st_size if self._log(name).exists() else 0
-
-    def log_since(self, name: str, size: int) -> str:
-        """Return what a member has logged since it had logged so much."""
-        with self._log(name).open("rb") as log:
-            log.seek(size)
-            return log.read().decode(errors="replace")
-
     def first_cause(self, name: str) -> str:
-        """Return what a member's log says of why it ended, or does not answer."""
-        return first_cause(self._log(name))
+        """Return what a member says, since its last start, of why it ended or does not answer."""
+        with self._log(name).open("rb") as log:
+            log.seek(self.logged[name])
+            return first_cause_in(log.read().decode(errors="replace"))
 
     def end_all(self) -> None:
         """End every member at once; nothing interrupts this."""

@@ -24,7 +24,7 @@ from tls_scaffold.etcd.tallies import Endpoint, Failure, Refusal, Tally, Write, 
 DEADLINE = 5.0  # seconds that a write may take, over all members
 ATTEMPT = 2.0  # seconds that one member may take
 PAUSE = 0.02  # seconds between two writes of a client
-ROUND_PAUSE = 0.1  # seconds before the first member is asked again, where none took a write
+ROUND_PAUSE = 0.25  # seconds before the first member is asked again, where none took a write
 LISTEN = 0.5  # seconds in which a member says why it lets a connection go
 SETTLED = 3  # writes of each client that show how a step went
 LOST = "Connection lost"  # all that grpclib tells of a connection that ended

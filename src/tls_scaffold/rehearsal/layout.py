@@ -7,6 +7,7 @@ from pathlib import Path
 from tls_scaffold.bundles.memberflags import Urls, member_flags
 from tls_scaffold.bundles.settings import OUR_TRUST, PEER_TRUST, Paths
 from tls_scaffold.disk.files import SECRET, create
+from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import throwaway
 from tls_scaffold.etcd.etcdctl import NO_FSYNC, Identity, identity_at
 from tls_scaffold.inventory.clusterparts import Member
@@ -15,13 +16,13 @@ from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.urls import https_url, own_host
 from tls_scaffold.paths import CRL
 from tls_scaffold.rehearsal.loopback import Loopback
-from tls_scaffold.rehearsal.states import Held, State
+from tls_scaffold.rehearsal.states import NOT_REHEARSED, OWN, PEERS, Held, State
+from tls_scaffold.signing import matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.issuer import CA
 from tls_scaffold.signing.keys import make_key, pem_of_key
 from tls_scaffold.signing.mirrors import USUAL_KEY, Mirror
 
-OWN, PEERS = "own", "peer"
 PAIRS = "pairs"
 CRL_NAME = Path(CRL).name
 # What a member has another value of here, or has to have, whatever its variables say.
@@ -99,7 +100,10 @@ class Layout:
         held = state.held[user]
         leaf, *behind = (self._mirror.like(each) for each in held.chain)
         above = [*behind, *(self._mirror.like(each) for each in held.trust)]
-        signer = next((each for each in above if each.parsed.subject == leaf.parsed.issuer), leaf)
+        signers = [each for each in above if matching.signed_by(leaf, each)] or above
+        if not signers:
+            raise ScaffoldError(f"{NOT_REHEARSED}: `{user}` trusts no CA")
+        signer = signers[0]
         ca = CA(signer, self._mirror.key_of(signer), b"".join(each.pem for each in behind))
         create(new / OUR_TRUST, self._pem(held.trust))
         return throwaway.sign_client(ROOT, ca, new / ROOT), new / OUR_TRUST
@@ -166,7 +170,7 @@ class Layout:
 
     def _write_pair(self, base: Path, held: Held) -> Identity:
         identity = identity_at(base)
-        key = self._mirror.key_of(held.chain[0]) if held.fits else make_key(USUAL_KEY)
+        key = make_key(USUAL_KEY) if held.key_trouble else self._mirror.key_of(held.chain[0])
         create(identity.certificate, self._pem(held.chain))
         create(identity.key, pem_of_key(key), SECRET)
         return identity

@@ -2,24 +2,25 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from itertools import chain
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd.tallies import Endpoint, Refusal, Tally
-from tls_scaffold.etcd.writers import PAUSE, Writers, writing
+from tls_scaffold.etcd.writers import Writers, writing
 from tls_scaffold.live.diagnosis import Found
 from tls_scaffold.rehearsal.causes import causes_of, causes_of_start
 from tls_scaffold.rehearsal.stage import Stage, UnhealthyError, user_of
 from tls_scaffold.rehearsal.states import State
 from tls_scaffold.rehearsal.steps import RollOut, Step, steps_of
+from tls_scaffold.signing.signer import utc_now
 
 AS_IT_IS = "as it is"
 NOTHING_WRITTEN = Tally(0, (), 0.0, ())
 MOST_MEETINGS = 12  # of which a cause is looked for: each takes handshakes
-FEW = 4  # clients that write as fast as they may: more of them are slower
+PAUSE = 0.05  # seconds between two writes of a client, where no more than FEW write
+FEW = 4
 LOOKS = 3  # times that a refusal is seen before it counts: an election passes by itself
-SETTLE_SECONDS = 8.0
+SETTLE_SECONDS = 6.0  # longer than a write may take
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,12 @@ class Row:
     @property
     def reasons(self) -> tuple[str, ...]:
         """What each client was told last by each member where a write of it failed, each once."""
-        return tuple(
-            dict.fromkeys(
-                f"{user_of(failure.client)} at {member}: {reason}"
-                for failure in self.tally.failures
-                for member, reason in failure.reasons.items()
-            )
-        )
+        reasons = {
+            f"{user_of(failure.client)} at {member}: {reason}"
+            for failure in self.tally.failures
+            for member, reason in failure.reasons.items()
+        }
+        return tuple(sorted(reasons))
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,9 @@ def perform(
 ) -> Performance:
     """Start the cluster as it is in the state `begin`, then carry out the roll-outs, in a row.
 
-    With `with_rights` authentication is on. Raises ScaffoldError where the cluster does not start.
+    With `with_rights` authentication is on. Raises ScaffoldError where a user can't write at all.
     """
+    clients = list(stage.clients(begin, users))
     try:
         stage.begin(begin)
     except UnhealthyError as error:
@@ -108,7 +109,6 @@ def perform(
         return Performance((Row(AS_IT_IS, NOTHING_WRITTEN, troubles),), ())
     if with_rights:
         stage.apply_rights(begin, users)
-    clients = list(stage.clients(begin, users))
     rows: list[Row] = []
     not_done: list[str] = []
     with writing(clients, stage.endpoints(), pause=PAUSE * max(1, len(clients) / FEW)) as writers:
@@ -134,6 +134,8 @@ def _row(step: Step, stage: Stage, writers: Writers) -> Row:
         told = ": ".join((error.summary, *map(str, error.problems)))
         troubles, is_end = (Trouble(stage.loopback.told(told)),), True
     left = _still_refused(stage, writers)
+    if not left:
+        left = tuple(_refused_to_etcdctl(stage, writers))
     troubles += tuple(_troubles_of_clients(stage, writers, left))
     return Row(step.name, writers.between(begin), troubles, is_end)
 
@@ -152,6 +154,17 @@ def _still_refused(stage: Stage, writers: Writers) -> tuple[Refusal, ...]:
     return refused
 
 
+def _refused_to_etcdctl(stage: Stage, writers: Writers) -> Iterator[Refusal]:
+    """Yield the members that etcdctl can't use where our own clients can.
+
+    What clients show is looked at by etcd itself: the files of one are enough.
+    """
+    client = writers.clients[0]
+    endpoints = {each.member: each for each in reversed(stage.endpoints())}
+    for name, why in stage.unhealthy_to_etcdctl(client).items():
+        yield Refusal(client.name, endpoints[name], f"etcdctl: {why}")
+
+
 def _troubles_of_clients(
     stage: Stage, writers: Writers, refused: Iterable[Refusal]
 ) -> Iterator[Trouble]:
@@ -164,34 +177,33 @@ def _troubles_of_clients(
         if endpoint.member not in stage.running:
             continue
         meeting = stage.meeting_of(clients[refusal.client], endpoint)
-        for cause in causes_of(meeting, refusal.reason, _now()) or (None,):
+        for cause in causes_of(meeting, refusal.reason, utc_now()) or (None,):
             what = stage.loopback.told(cause.knows if cause else refusal.reason)
             key = cause.cause.id if cause else what
             known = told.get(key, Trouble(what, found=cause))
-            told[key] = replace(
-                known,
-                who=tuple(dict.fromkeys((*known.who, user))),
-                where=tuple(dict.fromkeys((*known.where, endpoint.member))),
-            )
+            told[key] = _with(known, user, endpoint.member)
     yield from told.values()
 
 
 def _troubles_of_member(stage: Stage, error: UnhealthyError) -> Iterator[Trouble]:
     """Yield why a member did not start, or why it and the others do not meet."""
-    known: set[str] = set()
-    for cause in causes_of_start(error.told, _now()):
-        known.add(cause.cause.id)
-        yield Trouble(stage.loopback.told(error.told), (), (error.member,), cause)
-    for meeting in stage.meetings_of_peers(error.member):
-        for cause in causes_of(meeting, "", _now()):
-            if cause.cause.id not in known:
-                known.add(cause.cause.id)
-                what = stage.loopback.told(cause.knows)
-                yield Trouble(what, (meeting.name,), (meeting.port.member,), cause)
-    if not known:
-        told = f"{error.summary}: {error.told}" if error.told else error.summary
-        yield Trouble(stage.loopback.told(told), (), (error.member,))
+    at_start = causes_of_start(error.told, utc_now())
+    for found in at_start:
+        yield Trouble(stage.loopback.told(error.told), (), (error.member,), found)
+    told: dict[str, Trouble] = {}
+    for meeting, found in error.found:
+        trouble = Trouble(stage.loopback.told(found.knows), found=found)
+        known = told.get(found.cause.id, trouble)
+        told[found.cause.id] = _with(known, meeting.name, meeting.port.member)
+    yield from told.values()
+    if not (at_start or told):
+        what = f"{error.summary}: {error.told}" if error.told else error.summary
+        yield Trouble(stage.loopback.told(what), (), (error.member,))
 
 
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
+def _with(trouble: Trouble, who: str, where: str) -> Trouble:
+    return replace(
+        trouble,
+        who=tuple(sorted({*trouble.who, who})),
+        where=tuple(sorted({*trouble.where, where})),
+    )

@@ -10,7 +10,7 @@ from tls_scaffold.disk.issued import DIGITS
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.rbac import FACTS, SCRIPT
+from tls_scaffold.inventory.rbac import SCRIPT
 from tls_scaffold.inventory.values import FILE, Component
 from tls_scaffold.live.known import is_trusted
 from tls_scaffold.paths import CERTIFICATE_ENDING, ISSUED, TRUSTS
@@ -34,7 +34,7 @@ def read_revision(folder: Path, revision: str) -> State:
     commit = _git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
     sha = commit.decode().strip()
     paths = _lines(_git(folder, "ls-tree", "-r", "-z", "--name-only", sha, "--", "."))
-    wanted = [each for each in paths if each in (FILE, SCRIPT, FACTS) or _is_recorded(each)]
+    wanted = [each for each in paths if each in (FILE, SCRIPT) or _is_recorded(each)]
     files = _contents(folder, sha, wanted)
     if FILE not in files:
         raise ScaffoldError(f"{NOT_REHEARSED}: `{revision}` has no `{FILE}` here")
@@ -51,8 +51,8 @@ def read_revision(folder: Path, revision: str) -> State:
         held[component.name] = Held(chain, _trusted(folder, component, chain, latest, files))
     if missing:
         raise ScaffoldError(f"{NOT_REHEARSED}: `{revision}` is not whole", missing)
-    rights = {name: files.get(name, b"") for name in (SCRIPT, FACTS)}
-    return State(f"{revision} ({sha[:SHORT]})", inventory, held, rights)
+    script = files.get(SCRIPT, b"")
+    return State(f"{revision} ({sha[:SHORT]})", inventory, held, script)
 
 
 def _is_recorded(path: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.etcd import throwaway
 from tls_scaffold.etcd.bench import Bench, apply_script
 from tls_scaffold.etcd.etcdctl import Cluster, Identity
 from tls_scaffold.etcd.etcdctl import Member as ClusterMember
@@ -20,26 +21,36 @@ from tls_scaffold.inventory.presets import comes_by_password
 from tls_scaffold.inventory.rbac import FACTS, SCRIPT
 from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.urls import own_host
+from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.live.diagnosis import Found
 from tls_scaffold.live.endpoints import CLIENT, PEER, Port
-from tls_scaffold.rehearsal.causes import Meeting
+from tls_scaffold.rehearsal.causes import Meeting, causes_of
 from tls_scaffold.rehearsal.layout import Layout, Loaded
 from tls_scaffold.rehearsal.loopback import Loopback, dialled_hosts
 from tls_scaffold.rehearsal.states import State
+from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.spelling import canonical_address
 
-HEALTHY_SECONDS = 30.0
+SOON_HEALTHY_SECONDS, HEALTHY_SECONDS = 6.0, 30.0
 LOOK_PAUSE = 0.1
+UNHEALTHY = "unhealthy cluster"
+ETCDCTL_SECONDS = 3
 OWN_ROLE = "tls-scaffold-rehearsal"
 PREFIX = f"/{OWN_ROLE}/"
 PEER_CNS = "peer-cert-allowed-cn"
 
 
 class UnhealthyError(ScaffoldError):
-    """A member that was started ended, or never became healthy; `told` is what its log says."""
+    """A member that was started ended, or did not become healthy.
 
-    def __init__(self, member: str, summary: str, told: str) -> None:
+    `told` is what its log says, `found` why it and its peers do not meet, with who comes to whom.
+    """
+
+    def __init__(
+        self, member: str, summary: str, told: str, found: Iterable[tuple[Meeting, Found]] = ()
+    ) -> None:
         super().__init__(summary, [told] if told else [])
-        self.member, self.told = member, told
+        self.member, self.told, self.found = member, told, tuple(found)
 
 
 class Stage:
@@ -113,6 +124,7 @@ class Stage:
         member = self._member(state, name)
         url = self.layout.peer_url(member)
         self._etcdctl("member", "update", self._id_of(name), f"--peer-urls={url}")
+        self.layout.put_pairs(state, member)
         self.layout.put_trust(state, member)
         self.restart(state, name)
 
@@ -124,32 +136,38 @@ class Stage:
         is_first = self._times_applied == 0
         self._times_applied += 1
         at = self._members.into / f"rights-{self._times_applied}"
-        bench = self._bench()
-        scripts = [_written(at, {**state.rights, FACTS: _with_own_role(state, users)})]
-        if not rbac.root_component(state.inventory):
-            facts = "".join(
-                f"{line}\n" for line in rbac.fact_lines(rbac.root_alone(state.inventory))
-            )
-            scripts.append(_written(Path(f"{at}-root"), {**state.rights, FACTS: facts.encode()}))
+        bench = self._bench(state.inventory)
+        own, alone = state.inventory, rbac.root_alone(state.inventory)
+        scripts = [_written(at, state.script, (*rbac.fact_lines(own), *_own_role(own, users)))]
+        if not rbac.root_component(own):
+            scripts.append(_written(Path(f"{at}-root"), state.script, rbac.fact_lines(alone)))
         for script in scripts:
             apply_script(bench, script)
         if is_first:
             apply_script(bench, scripts[0], "--enable")
 
     def clients(self, state: State, users: Iterable[str]) -> Iterator[Client]:
-        """Yield the clients of users: one that connects for each write, and one that stays."""
+        """Yield the clients of users: one that connects for each write, and one that stays.
+
+        Raises ScaffoldError where one can't use its key.
+        """
         for name in users:
+            _check_key(state, name)
             identity, trust = self.layout.identity(state, name)
             for each in Connection:
                 client_name = f"{name} {each.name.lower()}"
                 yield Client(client_name, identity, trust, f"{PREFIX}{client_name}", each)
 
     def equip(self, writers: Writers, pairs: State, trusts: State) -> None:
-        """Give each client its pair and its trust of two states, and restart it, one by one."""
+        """Give each client its pair and its trust of two states, and restart it, one by one.
+
+        Raises ScaffoldError where one can't use its key.
+        """
         files: dict[str, tuple[Identity, Path]] = {}
         for client in writers.clients:
             user = user_of(client.name)
             if user not in files:
+                _check_key(pairs, user)
                 identity, _ = self.layout.identity(pairs, user)
                 files[user] = identity, self.layout.identity(trusts, user)[1]
             writers.equip(client.name, *files[user], reconnect=True)
@@ -167,13 +185,22 @@ class Stage:
             for host in dialled_hosts(member)
         )
 
-    def meetings_of_peers(self, name: str) -> Iterator[Meeting]:
-        """Yield how a member comes to each other one by its port for peers, and they to it."""
-        member = self.running[name]
-        for other in self.running.values():
-            if other.name != name:
-                yield self._meeting(member, other)
-                yield self._meeting(other, member)
+    def unhealthy_to_etcdctl(self, client: Client) -> Mapping[str, str]:
+        """Return the members that etcdctl, with a client's files, can't use, each with its words.
+
+        It is written in Go, as most clients are, and looks at certificates with other eyes.
+        """
+        cluster = replace(self._cluster(), ca=client.trust)
+        words = (f"--command-timeout={ETCDCTL_SECONDS}s", "endpoint", "health")
+        done = cluster.etcdctl(client.identity, *words)
+        said = (*done.stdout.splitlines(), *done.stderr.splitlines())
+        names = dict(zip(cluster.endpoints, self.running, strict=True))
+        found: dict[str, str] = {}
+        for line in said:
+            url, is_unhealthy, why = line.partition(" is unhealthy: ")
+            if is_unhealthy and url in names:
+                found[names[url]] = why
+        return found
 
     def _meeting(self, one: Member, other: Member) -> Meeting:
         address = self.loopback.address(own_host(other))
@@ -199,17 +226,30 @@ class Stage:
         identity, trust = self.layout.member_identity(member)
         port = self.loopback.ports(member)[0]
         cluster = replace(self._cluster(), ca=trust)
-        until = time.monotonic() + HEALTHY_SECONDS
-        while time.monotonic() < until:
-            if self._members.has_ended(member.name):
-                told = self._members.first_cause(member.name)
-                raise UnhealthyError(member.name, f"`{member.name}` has ended", told)
-            reply = cluster.reply(port, identity, "GET", "/health")
-            if reply and _is_healthy(reply[1]):
-                return
-            time.sleep(LOOK_PAUSE)
-        summary = f"`{member.name}` is not healthy after {HEALTHY_SECONDS:g} s"
-        raise UnhealthyError(member.name, summary, self._members.first_cause(member.name))
+        begin = time.monotonic()
+        for seconds in (SOON_HEALTHY_SECONDS, HEALTHY_SECONDS):
+            while time.monotonic() - begin < seconds:
+                if self._members.has_ended(member.name):
+                    told = self._members.first_cause(member.name)
+                    raise UnhealthyError(member.name, f"`{member.name}` has ended", told)
+                reply = cluster.reply(port, identity, "GET", "/health")
+                if reply and _is_healthy(reply[1]):
+                    return
+                time.sleep(LOOK_PAUSE)
+            # Where peers refuse each other, nothing is waited for.
+            found = tuple(self._causes_among_peers(member))
+            if found or seconds == HEALTHY_SECONDS:
+                summary = f"`{member.name}` is not healthy after {seconds:g} s"
+                told = "" if found else self._members.first_cause(member.name)
+                raise UnhealthyError(member.name, summary, told, found)
+
+    def _causes_among_peers(self, member: Member) -> Iterator[tuple[Meeting, Found]]:
+        """Yield why a member and each other one do not meet at their ports for peers."""
+        for other in self.running.values():
+            if other.name == member.name or other.name not in self.loaded:
+                continue
+            for meeting in (self._meeting(member, other), self._meeting(other, member)):
+                yield from ((meeting, found) for found in causes_of(meeting, "", utc_now()))
 
     def _start(
         self,
@@ -252,26 +292,37 @@ class Stage:
             addresses={port: address for both, address in ports.items() for port in both},
         )
 
-    def _bench(self) -> Bench:
+    def _bench(self, inventory: Inventory) -> Bench:
         identity, trust = self._root
         first = next(iter(self.running.values()))
         own, _ = self.layout.member_identity(first)
         cluster = replace(self._cluster(), ca=trust)
         return Bench(
-            cluster, identity, trust, ClusterMember(first.name, own, own), identity, users={}
+            *(cluster, identity, trust, ClusterMember(first.name, own, own), identity, {}),
+            logins=throwaway.logins(inventory),
         )
 
     def _etcdctl(self, *words: str) -> str:
         identity, trust = self._root
-        done = replace(self._cluster(), ca=trust).etcdctl(identity, *words)
-        if done.returncode:
+        until = time.monotonic() + HEALTHY_SECONDS
+        while True:
+            done = replace(self._cluster(), ca=trust).etcdctl(identity, *words)
+            if done.returncode == 0:
+                return done.stdout
             told = done.stderr.strip().splitlines()[-1:]
-            raise ScaffoldError(f"`etcdctl {' '.join(words)}` failed", told)
-        return done.stdout
+            # Members are changed where all have been connected for five seconds.
+            if not any(UNHEALTHY in line for line in told) or time.monotonic() > until:
+                raise ScaffoldError(f"`etcdctl {' '.join(words)}` failed", told)
+            time.sleep(LOOK_PAUSE)
 
     def _id_of(self, name: str) -> str:
         lines = [line.split(", ") for line in self._etcdctl("member", "list").splitlines()]
         return next(line[0] for line in lines if line[2] == name)
+
+
+def _check_key(state: State, user: str) -> None:
+    if trouble := state.held[user].key_trouble:
+        raise ScaffoldError(f"`{user}` can't use its key: it {trouble}")
 
 
 def _whose_ca(state: State) -> str:
@@ -280,23 +331,23 @@ def _whose_ca(state: State) -> str:
     return next((each for each in users if each in state.held), next(iter(state.held)))
 
 
-def _with_own_role(state: State, users: Iterable[str]) -> bytes:
-    """Return what `rbac.sh` applies, and that users may write what they write here."""
-    cns = {user.name: user.cn for user in state.inventory.users}
+def _own_role(inventory: Inventory, users: Iterable[str]) -> Iterator[str]:
+    """Yield, as lines of `rbac.tsv`, that users may write what they write here."""
+    cns = {user.name: user.cn for user in inventory.users}
     granted = dict.fromkeys(cns[name] for name in users if cns[name] != ROOT)
-    facts = [
+    for columns in (
         ("role", OWN_ROLE),
         ("permission", OWN_ROLE, "readwrite", "prefix", PREFIX),
         *(("grant", OWN_ROLE, cn) for cn in granted),
-    ]
-    lines = "".join("\t".join(columns) + "\n" for columns in facts)
-    return state.rights[FACTS].rstrip(b"\n") + b"\n" + lines.encode()
+    ):
+        yield "\t".join(columns)
 
 
-def _written(at: Path, rights: Mapping[str, bytes]) -> Path:
+def _written(at: Path, script: bytes, facts: Iterable[str]) -> Path:
+    """Write `rbac.sh` and what it applies; return the script's path."""
     at.mkdir(parents=True)
-    for name, content in rights.items():
-        (at / name).write_bytes(content)
+    (at / FACTS).write_text("".join(f"{line}\n" for line in facts), encoding="utf-8")
+    (at / SCRIPT).write_bytes(script)
     return at / SCRIPT
 
 

@@ -1,17 +1,20 @@
 """The steps from one state to the next, in the order in which they lose nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from tls_scaffold.etcd.writers import Writers
+from tls_scaffold.inventory import rbac
 from tls_scaffold.inventory.clusterparts import Member
-from tls_scaffold.inventory.rbac import FACTS
 from tls_scaffold.inventory.urls import own_host
 from tls_scaffold.live.known import is_trusted
 from tls_scaffold.rehearsal.stage import Stage
-from tls_scaffold.rehearsal.states import State
+from tls_scaffold.rehearsal.states import OWN, PEERS, USER, Held, Side, State
 from tls_scaffold.spelling import canonical_host
+
+# Who looks at what one side shows.
+MEETS = {OWN: USER, USER: OWN, PEERS: PEERS}
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class RollOut:
 def steps_of(plan: RollOut, stage: Stage, writers: Writers) -> Iterator[Step]:
     """Yield the steps of a roll-out."""
     before, after = plan.before, plan.after
-    if stage.has_rights and _rights_of(before) != _rights_of(after):
+    if stage.has_rights and after.has_rights and _rights_of(before) != _rights_of(after):
         yield Step("rights: rbac.sh", partial(stage.apply_rights, after, plan.users))
     there = [member.name for member in after.inventory.members]
     for name in [each for each in stage.running if each not in there]:
@@ -58,38 +61,42 @@ def steps_of(plan: RollOut, stage: Stage, writers: Writers) -> Iterator[Step]:
     yield from _trust_of_clients(plan, stage, writers, pairs=after)
 
 
-def _rights_of(state: State) -> list[bytes]:
+def _rights_of(state: State) -> list[str]:
     """Return what `rbac.sh` applies, without where members are."""
-    lines = state.rights[FACTS].splitlines()
-    return [line for line in lines if not line.startswith((b"endpoint", b"certificate"))]
+    lines = rbac.fact_lines(state.inventory)
+    return [line for line in lines if not line.startswith(("endpoint\t", "certificate\t"))]
 
 
 def _pairs(plan: RollOut, stage: Stage, writers: Writers, trusts: State) -> Iterator[Step]:
     """Yield how all are given what they show: clients first, whose old pairs are refused first."""
-    before, after = plan.before, plan.after
-    if any(_shows_another(before, after, user) for user in plan.users):
-        yield Step("clients' pairs", partial(stage.equip, writers, after, trusts))
-    shown = {
-        member.name: {component.name for component in pair}
-        for member, pair in zip(after.inventory.members, after.inventory.member_pairs, strict=True)
-    }
-    members = [
-        member
+    before, after = plan.before.by_side, plan.after.by_side
+    if any(_shows_another(before, after, (USER, user)) for user in plan.users):
+        yield Step("clients' pairs", partial(stage.equip, writers, plan.after, trusts))
+    names = [
+        name
         for name, member in stage.running.items()
-        if any(_shows_another(before, after, each) for each in shown.get(name, ()))
+        if any(_shows_another(before, after, (side, name)) for side in (OWN, PEERS))
+        # Who moves is asked for by its old host till then.
+        and not _moves(member, _member(plan.after, name))
     ]
-    if members:
-        yield Step("members' pairs", partial(_give_pairs, stage, after, members))
+    if names:
+        yield Step("members' pairs", partial(_give_pairs, stage, plan.after, names))
 
 
-def _shows_another(before: State, after: State, name: str) -> bool:
-    old, new = before.held.get(name), after.held.get(name)
-    return new is not None and (old is None or (old.chain, old.fits) != (new.chain, new.fits))
+def _shows_another(before: Mapping[Side, Held], after: Mapping[Side, Held], side: Side) -> bool:
+    old, new = before.get(side), after.get(side)
+    if old is None or new is None:
+        return new is not None
+    return (old.chain, old.key_trouble) != (new.chain, new.key_trouble)
 
 
-def _give_pairs(stage: Stage, state: State, members: list[Member]) -> None:
-    for each in members:
-        stage.layout.put_pairs(state, _member(state, each.name))
+def _give_pairs(stage: Stage, state: State, names: list[str]) -> None:
+    for name in names:
+        stage.layout.put_pairs(state, _member(state, name))
+
+
+def _moves(old: Member, new: Member) -> bool:
+    return canonical_host(own_host(old)) != canonical_host(own_host(new))
 
 
 def _restarts(plan: RollOut, stage: Stage) -> Iterator[Step]:
@@ -117,9 +124,9 @@ def _give_trust(stage: Stage, state: State) -> None:
 def _trust_of_clients(
     plan: RollOut, stage: Stage, writers: Writers, pairs: State
 ) -> Iterator[Step]:
-    before, after = plan.before, plan.after
-    if any(before.held[user].trust != after.held[user].trust for user in plan.users):
-        yield Step("clients' trust", partial(stage.equip, writers, pairs, after))
+    before, after = plan.before.held, plan.after.held
+    if any(before[user].trust != after[user].trust for user in plan.users):
+        yield Step("clients' trust", partial(stage.equip, writers, pairs, plan.after))
 
 
 def _new_places(plan: RollOut, stage: Stage, writers: Writers) -> Iterator[Step]:
@@ -129,7 +136,7 @@ def _new_places(plan: RollOut, stage: Stage, writers: Writers) -> Iterator[Step]
         if old is None:
             act = partial(_settle_in, stage, writers, partial(stage.join, plan.after, member.name))
             yield Step(f"{member.name} joins", act)
-        elif canonical_host(own_host(old)) != canonical_host(own_host(member)):
+        elif _moves(old, member):
             act = partial(_settle_in, stage, writers, partial(stage.move, plan.after, member.name))
             yield Step(f"{member.name} moves", act)
 
@@ -162,29 +169,21 @@ def _trust_comes_first(before: State, after: State) -> bool:
     That is where those who trust what they do today would refuse what is shown next, and those who
     trust what comes next take what is shown today.
     """
-    return not _all_taken(after, before) and _all_taken(before, after)
+    old, new = before.by_side, after.by_side
+    sides = old.keys() & new.keys()
+    if all(old[side].trust == new[side].trust for side in sides):
+        return False
+    return not _all_taken(new, old) and _all_taken(old, new)
 
 
-def _all_taken(shown: State, trusted: State) -> bool:
-    """Tell whether what all show in one state is taken by those who trust as in another."""
-    for holder, other in _meetings(shown):
-        if holder not in shown.held or other not in trusted.held:
-            continue
-        leaf, *behind = shown.held[holder].chain
-        if not is_trusted(leaf, tuple(behind), trusted.held[other].trust):
-            return False
+def _all_taken(shown: Mapping[Side, Held], trusting: Mapping[Side, Held]) -> bool:
+    """Tell whether what all show at one time is taken by those who trust as at another."""
+    for (side, _), held in shown.items():
+        leaf, *behind = held.chain
+        for (other, _), looking in trusting.items():
+            if other == MEETS[side] and not is_trusted(leaf, tuple(behind), looking.trust):
+                return False
     return True
-
-
-def _meetings(state: State) -> Iterator[tuple[str, str]]:
-    """Yield who shows a certificate to whom: members to users and peers, users to members."""
-    users = [each.name for each in state.inventory.components if each.kind == "user"]
-    for own, peer in state.inventory.member_pairs:
-        for user in users:
-            yield own.name, user
-            yield user, own.name
-        for _, other in state.inventory.member_pairs:
-            yield peer.name, other.name
 
 
 def _member(state: State, name: str) -> Member:
