@@ -13,7 +13,7 @@ ROOMS = """
 11 __main__
 10 cli
 9  commands
-8  checks
+8  checks rehearsal
 7  live
 6  state etcd
 5  keeping
@@ -25,23 +25,24 @@ ROOMS = """
 """
 SHELVES = {
     "cli": (
-        "rotate / add adopt backup bundle ca cfssl check explain new prove rbac remove "
-        "requests restore roles sign signerconfig status sync / rotatestatus "
-        "severalstates / adoptiontable causes custody folderstable livetable prooftable "
-        "questions waitingtable / keeping lookoptions / lists options plansummary "
-        "statusnotes statustable / capassword columns completion passphrases / terminal "
-        "verbs"
+        "rotate / add adopt backup bundle ca cfssl check explain new prove rbac "
+        "rehearse remove requests restore roles sign signerconfig status sync / "
+        "rotatestatus severalstates / adoptiontable causes custody folderstable "
+        "livetable prooftable questions rehearsaltable waitingtable / keeping "
+        "lookoptions / lists options plansummary statusnotes statustable / capassword "
+        "columns completion passphrases / terminal verbs"
     ),
     "commands": (
-        "encryptcakey rotationsteps / rotate / rebundling / restore / restoreplan "
-        "severalchecks severalstates / adopt adoptpki adoptscript / add adopting backup "
-        "bundle cfssljson check explain new prove remove renewca requestexport "
-        "requestimport requestmaking requestsigning rotatestatus sign signerconfig "
-        "standin status sync / certinfo custodyfiles gencert gencrl printdefaults "
-        "signcsr / cfsslcalls cfsslusage remoteca rotationlook rotationreport / adopted "
-        "dist forms handfolders live packfiles rbac reloads signerchanges usablepairs / "
-        "severalfolders / results rotationrefusals servedfolders signerfolder / "
-        "bundleoptions signeroptions / signerkeys"
+        "encryptcakey rehearse rotationsteps / rotate / rebundling / rehearsalchanges "
+        "rehearsalcopy restore / restoreplan severalchecks severalstates / adopt "
+        "adoptpki adoptscript / add adopting backup bundle cfssljson check explain new "
+        "prove remove renewca requestexport requestimport requestmaking requestsigning "
+        "rotatestatus sign signerconfig standin status sync / certinfo custodyfiles "
+        "gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage remoteca "
+        "rotationlook rotationreport / adopted dist forms handfolders live packfiles "
+        "rbac reloads signerchanges usablepairs / severalfolders / results "
+        "rotationrefusals servedfolders signerfolder / bundleoptions signeroptions / "
+        "signerkeys"
     ),
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines profiles "
@@ -59,15 +60,15 @@ SHELVES = {
     ),
     "etcd": (
         "bundled cluster doors matrix proofs / rights / keys / attempts throwaway "
-        "writers / bench calls tallies / access etcdctl extra logs / guarded methods "
-        "tls versions / rpc_pb2"
+        "writers / bench calls rolling tallies / access etcdctl extra logs / guarded "
+        "methods tls versions / rpc_pb2"
     ),
     "signing": (
         "rotationabort / rotationend rotationstart / renewal / backedup execution "
         "placement recordcompletion / keyencryption naming packanswers rounds "
         "waitingplan / authority awaiting batch broughtca followedcas handsigning pins "
         "plan / remotesigner / answers signer / authkeys certinfo crosscertificates "
-        "packs revocationlists / foldercas manifests / caends commandlines csrs "
+        "packs revocationlists / foldercas manifests mirrors / caends commandlines csrs "
         "differences documentcache hangingfiles ignoredrules issuer linemistakes "
         "mistakes record trust / chains custodies keystores rotation / caconstraints "
         "extensions matching pairing / certificates / keys / capassword contentkinds / "
@@ -82,7 +83,7 @@ SHELVES = {
     "disk": (
         "backupfiles safekeeping / folder ourfolders sharing statefiles / healing "
         "newfolder / moving vacancy / workfolders / issued locking plainfiles "
-        "secretfiles tarballs / files obstacles signals / mounts"
+        "secretfiles tarballs / files obstacles signals / gitcommand mounts"
     ),
     "rendering": "template / documents",
     "bundles": (
@@ -113,6 +114,9 @@ SHELVES = {
         "usedtargets / filers shell"
     ),
     "multiroot": "notes policies rootsfile",
+    "rehearsal": (
+        "performing / steps / stage / causes layout revisions / loopback states"
+    ),
 }
 """The modules of each room, the highest shelf first.
 
@@ -126,8 +130,8 @@ LIBRARIES = {
     "cryptography": (
         "signing.answers signing.caconstraints signing.certificates signing.certinfo "
         "signing.contentkinds signing.csrs signing.extensions signing.issuer "
-        "signing.crosscertificates "
-        "signing.keys signing.keystores signing.matching signing.pairing "
+        "signing.crosscertificates signing.keys signing.keystores signing.matching "
+        "signing.mirrors signing.pairing "
         "signing.revocationlists signing.signer signing.x509names"
     ),
     "re2": "cfssl.whitelist",

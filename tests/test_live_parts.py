@@ -10,12 +10,11 @@ import pytest
 import certs
 from tls_scaffold.errors import UsageError
 from tls_scaffold.inventory import intake
-from tls_scaffold.live.diagnosis import is_for_host
 from tls_scaffold.live.endpoints import CLIENT, PEER, given_ports, inventory_ports, place_of
 from tls_scaffold.live.known import is_trusted
 from tls_scaffold.live.server import asking
 from tls_scaffold.live.shakes import Pair
-from tls_scaffold.signing import certificates
+from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 
 
@@ -42,7 +41,7 @@ def test_a_host_fits_as_go_compares(
 ) -> None:
     certs.ca(tmp_path)
     certs.member(tmp_path, hosts=hosts)
-    assert is_for_host(read(tmp_path / "certs/etcd1.pem"), host) is fits
+    assert matching.is_for_host(read(tmp_path / "certs/etcd1.pem"), host) is fits
 
 
 def test_a_chain_leads_to_what_is_trusted_by_what_stands_behind_the_leaf(tmp_path: Path) -> None:

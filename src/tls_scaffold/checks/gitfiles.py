@@ -5,11 +5,10 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from tls_scaffold.disk.gitcommand import GIT
+
 UNTRACKED = "?"
 """How git marks a file that it neither tracks nor ignores."""
-# A repository may name programs that git runs by itself, and a foreign one is refused: neither is
-# wanted here.
-GIT = ("git", "-c", "core.fsmonitor=false", "-c", "safe.directory=*")
 TRACKED_AND_NOT_IGNORED = ("--cached", "--others", "--exclude-standard")
 
 

@@ -21,6 +21,7 @@ VERBS = {
     "new": "Make a folder for the certificates of a cluster",
     "prove": "Show on a real etcd what each user may do",
     "rbac": "Print the script that brings etcd's users in line",
+    "rehearse": "Roll out what comes next on a throw-away cluster",
     "remove": "Take components out of the folder",
     "renew-ca": "Sign the CA again with the same key",
     "requests": "Carry requests to the CA's machine and back",

@@ -1,6 +1,5 @@
 """`tls-scaffold prove`: what each user may do, tried on a throw-away cluster."""
 
-import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +20,6 @@ from tls_scaffold.etcd.matrix import matrix
 from tls_scaffold.etcd.versions import HOLES, Hole
 from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.clusterparts import User
-from tls_scaffold.inventory.presets import comes_by_password
 from tls_scaffold.inventory.rbac import FACTS, SCRIPT
 from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.values import FILE, LOOPBACK, Inventory
@@ -119,7 +117,7 @@ def prove(
             bench = Bench(
                 *(cluster, clients.root, clients.trusted, members[0], stranger, users),
                 peer_ca=peer_ca,
-                logins=_logins(inventory),
+                logins=throwaway.logins(inventory),
                 nobody=clients.nobody,
             )
             _apply(bench, scripts)
@@ -200,12 +198,6 @@ def _loopback_name(folder: Path, members: Iterable[Member]) -> str:
         ],
         f"put {' and '.join(LOOPBACK)} into the hosts of their requests, then `make`",
     )
-
-
-def _logins(inventory: Inventory) -> dict[str, tuple[str, str]]:
-    """Return CN and a password of each user of etcd's HTTP gateway: the real one stays unknown."""
-    users = [user for user in inventory.users if comes_by_password(user) and rbac.roles_of(user)]
-    return {user.name: (user.cn, secrets.token_hex(24)) for user in users}
 
 
 def _scripts_to_apply(folder: Path, inventory: Inventory, into: Path) -> list[Path]:

@@ -75,8 +75,9 @@ class Member:
 class Cluster:
     """A running cluster: the ports of each member, and the CA that they trust.
 
-    `flags` are those of etcd that each member was started with, by its name; `watch` raises
-    ScaffoldError where a member has ended.
+    `host` is what all of their certificates are for; `addresses` has those that are on one of their
+    own, by the port. `flags` are those of etcd that each member was started with, by its name;
+    `watch` raises ScaffoldError where a member has ended.
     """
 
     tools: Tools
@@ -84,6 +85,7 @@ class Cluster:
     client_ports: tuple[int, ...]
     peer_ports: tuple[int, ...]
     host: str = HOST
+    addresses: Mapping[int, str] = field(default_factory=dict)
     flags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     watch: Callable[[], None] = lambda: None
 
@@ -94,7 +96,7 @@ class Cluster:
 
     def url(self, port: int) -> str:
         """Return the URL of a port, by the name of loopback in the members' certificates."""
-        return f"https://{self.host}:{port}"
+        return f"https://{self.addresses.get(port, self.host)}:{port}"
 
     def environment(self, identity: Identity) -> dict[str, str]:
         """Return our variables with etcdctl's for this identity, its folder first on the PATH."""
@@ -134,12 +136,13 @@ class Cluster:
     ) -> tuple[int, str] | None:
         """Return status and text that the member on `port` replies by HTTP; None if nothing."""
         context = tls.client_context(self.ca, identity.certificate, identity.key)
+        address, name = (self.addresses.get(port, usual) for usual in (HOST, self.host))
         try:
             with (
-                socket.create_connection((HOST, port), timeout=5) as plain,
-                context.wrap_socket(plain, server_hostname=self.host) as channel,
+                socket.create_connection((address, port), timeout=5) as plain,
+                context.wrap_socket(plain, server_hostname=name) as channel,
             ):
-                connection = HTTPConnection(self.host)
+                connection = HTTPConnection(name)
                 connection.sock = channel
                 connection.request(method, path, body)
                 answer = connection.getresponse()

@@ -25,7 +25,12 @@ def first_cause(log: Path) -> str:
 
     Errors that it lives with come before that, and the way it is called from behind.
     """
-    lines = log.read_text(errors="replace").splitlines()
+    return first_cause_in(log.read_text(errors="replace"))
+
+
+def first_cause_in(text: str) -> str:
+    """Return what the text of a log says, as `first_cause`."""
+    lines = text.splitlines()
     told = [_level_and_text(line) for line in lines]
     fatal, errors, warnings = (
         [text for level, text in told if level == wanted] for wanted in (FATAL, ERROR, WARNING)

@@ -1,5 +1,6 @@
 """Certificates for one proof, gone with its folder, signed by CAs whose keys are on no disk."""
 
+import secrets
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import SECRET, create
 from tls_scaffold.etcd.etcdctl import Identity, identity_at
 from tls_scaffold.inventory import rbac
+from tls_scaffold.inventory.presets import comes_by_password
 from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.signing import issuer, signer
@@ -78,3 +80,9 @@ def clients(
     trusted = write_trust(maker, ca.read_bytes(), into / "clients-ca.pem")
     root = sign_client(ROOT, maker, into / "root")
     return Clients(root, trusted, sign_client(NOBODY, maker, into / "nobody"))
+
+
+def logins(inventory: Inventory) -> dict[str, tuple[str, str]]:
+    """Return CN and a password of each user of etcd's HTTP gateway: the real one stays unknown."""
+    users = [user for user in inventory.users if comes_by_password(user) and rbac.roles_of(user)]
+    return {user.name: (user.cn, secrets.token_hex(24)) for user in users}

@@ -24,7 +24,7 @@ from tls_scaffold.etcd.tallies import Endpoint, Failure, Refusal, Tally, Write, 
 DEADLINE = 5.0  # seconds that a write may take, over all members
 ATTEMPT = 2.0  # seconds that one member may take
 PAUSE = 0.02  # seconds between two writes of a client
-ROUND_PAUSE = 0.1  # seconds before the first member is asked again, where none took a write
+ROUND_PAUSE = 0.25  # seconds before the first member is asked again, where none took a write
 LISTEN = 0.5  # seconds in which a member says why it lets a connection go
 SETTLED = 3  # writes of each client that show how a step went
 LOST = "Connection lost"  # all that grpclib tells of a connection that ended
@@ -55,8 +55,13 @@ class Writers:
     """Clients that write until `writing` ends; what they do is read and changed meanwhile."""
 
     def __init__(
-        self, clients: Iterable[Client], endpoints: Sequence[Endpoint], deadline: float
+        self,
+        clients: Iterable[Client],
+        endpoints: Sequence[Endpoint],
+        deadline: float,
+        pause: float,
     ) -> None:
+        self._pause = pause
         self._endpoints = tuple(endpoints)
         self._begun = time.monotonic()
         self._written: list[Write] = []
@@ -151,7 +156,7 @@ class Writers:
         try:
             while not self._stopped:
                 self._written.append(await task.write())
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(self._pause)
         finally:
             task.let_go()
 
@@ -256,13 +261,18 @@ async def _heard(context: ssl.SSLContext, endpoint: Endpoint) -> str:
 
 @contextmanager
 def writing(
-    clients: Iterable[Client], endpoints: Sequence[Endpoint], *, deadline: float = DEADLINE
+    clients: Iterable[Client],
+    endpoints: Sequence[Endpoint],
+    *,
+    deadline: float = DEADLINE,
+    pause: float = PAUSE,
 ) -> Iterator[Writers]:
     """Let clients write until this ends, each within `deadline` seconds for a write.
 
-    Raises ScaffoldError where OpenSSL does not take their files.
+    Between two writes of a client there are `pause` seconds. Raises ScaffoldError where OpenSSL
+    does not take their files.
     """
-    writers = Writers(clients, endpoints, deadline)
+    writers = Writers(clients, endpoints, deadline, pause)
     with ThreadPoolExecutor(1, "writers") as executor:
         writers.start(executor)
         try:

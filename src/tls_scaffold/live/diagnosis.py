@@ -10,7 +10,7 @@ from tls_scaffold.live.endpoints import Port
 from tls_scaffold.live.known import Known, is_trusted
 from tls_scaffold.live.shakes import Shake
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.spelling import MINUTE, canonical_address, is_wildcard, listed
+from tls_scaffold.spelling import MINUTE, listed
 
 INTERNAL = "internal error"
 MOST = 8  # names that are told: a server may have as many as it likes
@@ -78,7 +78,7 @@ def _faults_of_server(
         yield causes.SERVER_EXPIRED, f"that ended {leaf.not_after:{MINUTE}}"
     if leaf.not_before > now:
         yield causes.SERVER_EARLY, f"that begins {leaf.not_before:{MINUTE}}"
-    if not is_for_host(leaf, host):
+    if not matching.is_for_host(leaf, host):
         names = listed(leaf.hosts, MOST, "") or "no host"
         yield causes.SERVER_HOST, f"for {names}, not for {host}"
     if not (leaf.is_for_anything or "server auth" in leaf.usages or "any" in leaf.usages):
@@ -102,21 +102,6 @@ SERVER_DIFFERS = {
     causes.SERVER_CHAIN: "whoever trusts the CA above it alone misses what is between them",
 }
 """How the CA of a served leaf differs from what is trusted, by the cause."""
-
-
-def is_for_host(leaf: Certificate, host: str) -> bool:
-    """Tell whether a certificate holds a host, as Go compares: a `*` is one whole first label."""
-    address = canonical_address(host)
-    if address:
-        return any(canonical_address(each) == address for each in leaf.hosts)
-    wanted = host.lower().rstrip(".")
-    for each in leaf.hosts:
-        name = each.lower()
-        if name == wanted:
-            return True
-        if is_wildcard(name) and wanted.partition(".")[2] == name.partition(".")[2]:
-            return True
-    return False
 
 
 def has_namesake(

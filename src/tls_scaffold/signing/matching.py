@@ -1,4 +1,4 @@
-"""Whether a key or a CA fits a certificate."""
+"""Whether a key, a CA or a host fits a certificate."""
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing.certificates import Certificate, key_type
 from tls_scaffold.signing.keys import read_private_key, usable_key
+from tls_scaffold.spelling import canonical_address, is_wildcard
 
 
 def signed_by(certificate: Certificate, ca: Certificate) -> bool:
@@ -76,3 +77,18 @@ def key_fits(certificate: Certificate, pem: bytes) -> bool:
     An encrypted key is opened with CFSSL_CA_PK_PASSWORD, as cfssl does.
     """
     return not key_trouble(certificate, pem, of_ca=True)
+
+
+def is_for_host(certificate: Certificate, host: str) -> bool:
+    """Tell whether a certificate holds a host, as Go compares: a `*` is one whole first label."""
+    address = canonical_address(host)
+    if address:
+        return any(canonical_address(each) == address for each in certificate.hosts)
+    wanted = host.lower().rstrip(".")
+    for each in certificate.hosts:
+        name = each.lower()
+        if name == wanted:
+            return True
+        if is_wildcard(name) and wanted.partition(".")[2] == name.partition(".")[2]:
+            return True
+    return False

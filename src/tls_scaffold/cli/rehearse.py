@@ -1,0 +1,79 @@
+"""`tls-scaffold rehearse` on the command line."""
+
+import json
+from pathlib import Path
+
+import click
+
+from tls_scaffold.cli.options import json_option_for, option
+from tls_scaffold.cli.terminal import give_json, say, talk
+from tls_scaffold.errors import ExitCode
+
+
+@click.command()
+@click.argument("words", nargs=-1, metavar="[CHANGE]")
+@option(
+    "--from",
+    "begin",
+    default="certs",
+    metavar="STATE",
+    help="Begin with STATE in place of what certs/ holds",
+)
+@option(
+    "--etcd",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Take etcd and etcdctl from DIR "
+    "(left out: from the PATH, else from `tls-scaffold[prove]`)",
+)
+@json_option_for("Print the steps as JSON")
+@click.pass_context
+def rehearse(
+    context: click.Context,
+    words: tuple[str, ...],
+    begin: str,
+    directory: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Roll out what comes next on a throw-away cluster, while the folder's users write.
+
+    \b
+    CHANGE is what comes next:
+      make                       what `sync` and `make` would do now (the default)
+      renew                      everything signed again
+      rotate                     another CA, step by step
+      regenerate                 another CA at one stroke
+      add-member NAME=HOST       one more member
+      cn NAME=CN                 another CN of a member or a user (`members`: of all)
+      to STATE                   another state
+    STATE is `certs`, `dist` (the bundles), or a revision of git.
+
+    The cluster runs with certificates like the folder's, under keys that are made for it, each
+    host on an address of loopback. Pairs are replaced, members restarted, clients' trust
+    replaced, in the order in which that is to be done. Exit 1 if one write failed or a member
+    refuses a client when a step is over, with the cause as `explain` tells it.
+    """  # noqa: D301 - click takes the backspace for lines that stay as they are
+    from tls_scaffold.etcd.extra import require_grpc
+
+    require_grpc()
+    from tls_scaffold.commands import rehearse as command
+    from tls_scaffold.commands.rehearsalchanges import read_change
+
+    change = read_change(words)
+    talk("starting a throw-away cluster")
+    rehearsal = command.rehearse(context.obj, change, begin, directory, _tell_step)
+    if as_json:
+        give_json(json.dumps(command.document(rehearsal, context.obj), indent=2) + "\n")
+    else:
+        from tls_scaffold.cli.rehearsaltable import text
+
+        say(text(rehearsal, context.obj))
+    talk(command.verdict(rehearsal))
+    if not rehearsal.performance.is_well:
+        context.exit(ExitCode.REFUSED)
+
+
+def _tell_step(name: str) -> None:
+    talk(f"step: {name}")

@@ -1,0 +1,221 @@
+"""What may come next, made on a copy of the folder by the commands that would make it there."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from tls_scaffold.commands import add, sign, sync
+from tls_scaffold.commands.results import Outcome
+from tls_scaffold.errors import ScaffoldError, UsageError
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.clusterparts import Member, User
+from tls_scaffold.inventory.options import Options
+from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.paths import CA, CERTIFICATE_ENDING, CERTS, ISSUED, KEY_ENDING
+from tls_scaffold.rehearsal.revisions import read_revision
+from tls_scaffold.rehearsal.states import (
+    NOT_REHEARSED,
+    State,
+    file_of_certs,
+    file_of_dist,
+    holders,
+    laid_out,
+    read_certs,
+    read_dist,
+    with_their_cns,
+)
+from tls_scaffold.signing import custodies
+from tls_scaffold.signing.capassword import CAPassword
+from tls_scaffold.signing.execution import Means
+
+MAKE, RENEW, ROTATE, REGENERATE = "make", "renew", "rotate", "regenerate"
+ADD_MEMBER, CN, TO = "add-member", "cn", "to"
+ARGUMENTS = {ADD_MEMBER: "NAME=HOST", CN: "NAME=CN", TO: "STATE"}
+CHANGES = (MAKE, RENEW, ROTATE, REGENERATE, ADD_MEMBER, CN, TO)
+ALL_MEMBERS = "members"
+DIST = "dist"
+Named = TypeVar("Named", Member, User)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What comes next: one of CHANGES, and its argument where it takes one."""
+
+    kind: str = MAKE
+    argument: str = ""
+
+    def __str__(self) -> str:
+        """Return it as it is typed."""
+        return " ".join(filter(None, (self.kind, self.argument)))
+
+
+def read_change(words: Sequence[str]) -> Change:
+    """Return the change that words of the command line name; none are `make`.
+
+    Raises UsageError for what is none.
+    """
+    kind, *rest = words or (MAKE,)
+    wanted = ARGUMENTS.get(kind, "")
+    if kind not in CHANGES or len(rest) != bool(wanted):
+        forms = ", ".join(f"`{Change(each, ARGUMENTS.get(each, ''))}`" for each in CHANGES)
+        raise UsageError(f"`{' '.join(words)}` is nothing that can come next", hint=forms)
+    if "=" in wanted and not all(rest[0].partition("=")):
+        raise UsageError(f"`{kind} {rest[0]}`: it reads `{kind} {wanted}`")
+    return Change(kind, *rest)
+
+
+def read_begin(folder: Path, name: str) -> State:
+    """Return the state that a rehearsal begins with, by its name, as in `read_state`.
+
+    What is asked for already and not there yet, such as a member that is to join, has no part in
+    it, and CNs are those of the certificates.
+    """
+    if name not in (CERTS, DIST):
+        return read_revision(folder, name)
+    files = file_of_certs if name == CERTS else file_of_dist
+    inventory = intake.load(folder)
+    there = laid_out(inventory, lambda each: os.path.lexists(folder / files(inventory, each)))
+    return with_their_cns((read_certs if name == CERTS else read_dist)(folder, there))
+
+
+def read_state(folder: Path, name: str) -> State:
+    """Return a state by its name: `certs`, `dist`, or a revision of git.
+
+    Raises ScaffoldError where it is not there, or not whole.
+    """
+    if name not in (CERTS, DIST):
+        return read_revision(folder, name)
+    return (read_certs if name == CERTS else read_dist)(folder, intake.load(folder))
+
+
+@dataclass(frozen=True)
+class Next:
+    """A state that comes next; `restarts` where members have to load what they read at start."""
+
+    state: State
+    restarts: bool = True
+
+
+def next_states(
+    folder: Path, change: Change, copy: Path, like: Callable[[State], State]
+) -> Iterator[Next]:
+    """Yield the states that a change leads to, one after another.
+
+    All is done on the copy, and the folder only looked at. `like` gives a state of the folder with
+    the keys of the copy. Raises ScaffoldError where a command would refuse.
+    """
+    if change.kind == TO:
+        yield Next(like(read_state(folder, change.argument)))
+        return
+    if change.kind == REGENERATE:
+        _check_makes_ca(folder)
+    with _as_next(change):
+        DOERS[change.kind](copy, change.argument)
+    yield Next(read_certs(copy, intake.load(copy), f"`{change}`"))
+
+
+@contextmanager
+def _as_next(change: Change) -> Iterator[None]:
+    try:
+        yield
+    except ScaffoldError as error:
+        raise ScaffoldError(
+            f"`{change}` can't be done: {error.summary}", error.problems, error.hint
+        ) from error
+
+
+def _make(copy: Path, _argument: str) -> None:
+    """Bring the files in line with the inventory, and sign what is not as asked for."""
+    _checked(sync.sync(copy))
+    _sign(copy)
+
+
+def _renew(copy: Path, _argument: str) -> None:
+    names = [each.name for each in holders(intake.load(copy))]
+    _sign(copy, names, force=True)
+
+
+def _regenerate(copy: Path, _argument: str) -> None:
+    """Make another CA with a name of its own, and sign everything with it."""
+    inventory = intake.load(copy)
+    _write(copy, replace(inventory, ca_generation=inventory.ca_generation + 1))
+    _checked(sync.sync(copy))
+    shutil.rmtree(copy / CERTS)
+    shutil.rmtree(copy / ISSUED, ignore_errors=True)
+    for component in inventory.components:
+        for ending in (CERTIFICATE_ENDING, KEY_ENDING):
+            (copy / f"{component.output}{ending}").unlink(missing_ok=True)
+    _sign(copy)
+
+
+def _add_member(copy: Path, argument: str) -> None:
+    _checked(add.add(copy, Options(members=(argument,))))
+    _sign(copy)
+
+
+def _change_cn(copy: Path, argument: str) -> None:
+    name, _, cn = argument.partition("=")
+    inventory = intake.load(copy)
+    if name == ALL_MEMBERS and not any(each.name == name for each in inventory.components):
+        changed = replace(inventory, members_cn=cn)
+    else:
+        intake.components_named(inventory, [name])
+        changed = replace(
+            inventory,
+            members=tuple(_with_cn(each, name, cn) for each in inventory.members),
+            users=tuple(_with_cn(each, name, cn) for each in inventory.users),
+        )
+    _write(copy, changed)
+    _checked(sync.sync(copy))
+    _sign(copy)
+
+
+def _with_cn(component: Named, name: str, cn: str) -> Named:
+    return replace(component, cn=cn) if component.name == name else component
+
+
+DOERS: Mapping[str, Callable[[Path, str], None]] = {
+    MAKE: _make,
+    RENEW: _renew,
+    REGENERATE: _regenerate,
+    ADD_MEMBER: _add_member,
+    CN: _change_cn,
+}
+
+
+def _check_makes_ca(folder: Path) -> None:
+    custody = custodies.custody_of(folder)
+    if not custody.makes_ca:
+        raise ScaffoldError(
+            f"{NOT_REHEARSED}: `make {REGENERATE}` makes no CA here",
+            hint=custodies.another_hint(folder, CA),
+        )
+
+
+def _write(copy: Path, inventory: Inventory) -> None:
+    (copy / FILE).write_text(inventory.to_json(), encoding="utf-8")
+
+
+def _checked(outcome: Outcome) -> None:
+    """Refuse what a person has to settle first."""
+    if conflicts := outcome.plan.conflicts:
+        raise ScaffoldError(
+            f"`{outcome.command}` leaves conflicts", conflicts, "settle them in the folder first"
+        )
+
+
+def _sign(copy: Path, names: Sequence[str] = (), *, force: bool = False) -> None:
+    means = Means(sign.processor_count(), lambda _count: nullcontext(_nothing), CAPassword())
+    done = sign.sign(copy, names, means, force=force)
+    if isinstance(done.problem, ScaffoldError):
+        raise done.problem
+    if done.left:
+        raise ScaffoldError("lines of the Makefile can't be followed", done.left)
+
+
+def _nothing(_count: int) -> None:
+    """Show nobody how far the signing is."""

@@ -1,0 +1,364 @@
+"""`tls-scaffold rehearse`, from outside: what it lets pass, what it catches, and what it leaves."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clusters import BUILT, P256, VERSIONS, tools, wrapped
+from companies import company
+from conftest import Factory
+from support import BIN, Done, contents, make, run, tls_scaffold
+from test_etcd import mentioning
+from test_prove import ended
+
+NEWEST = BUILT["newest 3.5"]
+THREE = ("--members", "10.0.0.1,10.0.0.2,10.0.0.3", *P256)
+ALICE = ("--users", "alice")
+pytestmark = pytest.mark.needs("etcd", "etcdctl", within=NEWEST)
+
+
+def rehearse(folder: Path, *words: str, path: str = NEWEST) -> Done:
+    """Run the command; the folder must be as it was then, and nothing left of the cluster."""
+    temporary = folder.parent / "temporary files"
+    temporary.mkdir(exist_ok=True)
+    before = contents(folder)
+    done = run(
+        *(str(BIN / "tls-scaffold"), "-C", str(folder), "rehearse", *words, "--etcd", path),
+        TMPDIR=str(temporary),
+    )
+    assert contents(folder) == before
+    assert list(temporary.iterdir()) == []
+    assert mentioning(str(temporary)) == []
+    return done
+
+
+def rehearsed(folder: Path, *words: str, code: int = 0, path: str = NEWEST) -> dict[str, Any]:
+    """Return the document of a rehearsal that ends with this exit code."""
+    done = rehearse(folder, *words, "--json", path=path)
+    assert done.returncode == code, done.stdout + done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def steps(document: dict[str, Any]) -> list[str]:
+    return [each["step"] for each in document["steps"]]
+
+
+def caught(document: dict[str, Any]) -> dict[str, list[tuple[str, list[str]]]]:
+    """Return the steps that were not well, with each cause and the members where it is."""
+    return {
+        each["step"]: [(trouble["cause"], trouble["where"]) for trouble in each["troubles"]]
+        for each in document["steps"]
+        if each["failures"] or each["troubles"]
+    }
+
+
+def bundled(folder: Path) -> Path:
+    done = tls_scaffold("-C", str(folder), "bundle")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def below_a_root(tmp_path: Path, *words: str) -> Path:
+    """Return a folder whose CA is below a company's, which may sign for one domain alone."""
+    root = company("A root")
+    own = company("A CA of etcd", root, permitted=("etcd.example", "localhost"))
+    (tmp_path / "ca.pem").write_bytes(own.pem + root.pem)
+    (tmp_path / "ca.key").write_bytes(own.key_pem())
+    files = ("--ca", str(tmp_path / "ca.pem"), "--ca-key", str(tmp_path / "ca.key"))
+    done = tls_scaffold("new", str(tmp_path / "tls-setup"), *words, *files)
+    assert done.returncode == 0, done.stderr
+    make(tmp_path / "tls-setup", SIGNER="tls-scaffold")
+    return tmp_path / "tls-setup"
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+def test_a_renewal_loses_nothing_and_each_user_s_rights_are_asked_for(
+    signed: Factory, path: str
+) -> None:
+    grants = ("--users", "alice,bob", "--grant", "alice=/a/:rw", "--grant", "bob=/b/:r")
+
+    done = rehearse(signed(*THREE, *grants), "renew", path=path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    table, about = done.stdout.split("\n\n")
+    head, *rows = table.splitlines()
+    assert head.split("  ")[0] == "STEP"
+    assert [re.split("  +", row)[0] for row in rows] == [
+        *("as it is", "clients' pairs", "members' pairs"),
+        *("restart of etcd1", "restart of etcd2", "restart of etcd3"),
+    ]
+    cells = [re.split("  +", row)[1:] for row in rows]
+    assert all(int(written) >= 12 and failed == "0" for written, failed, *_ in cells)
+    assert [failovers for *_, failovers in cells[:3]] == ["0", "0", "0"]
+    assert all(int(failovers) > 0 for *_, failovers in cells[3:])
+    assert about == (
+        f"etcd {tools(path).version}, certs/ → `renew`; members: etcd1, etcd2, etcd3; "
+        "users: alice, bob\n"
+    )
+    written = sum(int(each[0]) for each in cells)
+    assert done.stderr.splitlines()[-1] == f"none of {written} writes failed"
+
+
+def test_a_lost_host_is_caught_where_members_get_their_pairs(signed: Factory) -> None:
+    folder = signed(*THREE, *ALICE)
+    edit(folder / "config/req-csr.json", '"10.0.0.2",', "")
+
+    done = rehearse(folder)
+
+    assert done.returncode == 1
+    assert re.search(r"^restart of etcd1 +\d+ +0 ", done.stdout, re.MULTILINE)
+    assert re.search(r"^restart of etcd3 +not done$", done.stdout, re.MULTILINE)
+    paragraphs = done.stdout.split("\n\n")
+    told = " ".join(paragraphs[1].split())
+    assert told.startswith("members' pairs: alice at etcd2: server-host: the member's certificate")
+    assert "etcd2 (10.0.0.2:2379) serves a certificate for" in told
+    assert "not for 10.0.0.2 mend: put that address into the member's `hosts`" in told
+    assert paragraphs[2].endswith("alice at etcd2: server-host, as above")
+    assert "etcd1, etcd3 at etcd2: server-host, as above" in paragraphs[3]
+    verdict = done.stderr.splitlines()[-1]
+    assert re.fullmatch(r"none of \d+ writes failed, but a step left somebody behind", verdict)
+
+
+def test_a_chain_that_is_not_in_a_member_s_file_is_caught(tmp_path: Path) -> None:
+    members = "a=a.etcd.example+10.0.0.1,b=b.etcd.example,c=fd00::3"
+    folder = bundled(below_a_root(tmp_path, "--members", members, *ALICE, *P256))
+    alone = (folder / "certs/b.pem").read_text()
+    (folder / "certs/b.pem").write_text(alone[: alone.index("-----BEGIN", 1)])
+
+    document = rehearsed(folder, "to", "certs", "--from", "dist", code=1)
+
+    assert steps(document) == ["as it is", "members' pairs", "restart of a", "restart of b"]
+    assert document["not_done"] == ["restart of c"]
+    assert caught(document)["members' pairs"] == [("server-other-ca", ["b"])]
+    (trouble,) = document["steps"][1]["troubles"]
+    assert "(nothing stands behind it)" in trouble["knows"]
+    at_restart = caught(document)["restart of b"]
+    assert ("client-other-ca", ["a", "c"]) in at_restart
+    assert ("server-other-ca", ["b"]) in at_restart
+
+
+def test_another_ca_at_one_stroke_is_caught_where_clients_get_their_pairs(signed: Factory) -> None:
+    document = rehearsed(signed(*THREE, *ALICE), "regenerate", code=1)
+
+    everywhere = ["etcd1", "etcd2", "etcd3"]
+    assert document["states"] == ["certs/", "`regenerate`"]
+    assert steps(document)[1:] == ["clients' pairs", "members' pairs", "restart of etcd1"]
+    assert document["not_done"] == ["restart of etcd2", "restart of etcd3", "clients' trust"]
+    assert caught(document)["clients' pairs"] == [("client-other-ca", everywhere)]
+    assert caught(document)["members' pairs"] == [("server-other-ca", everywhere)]
+    clients = document["steps"][1]
+    assert clients["failures"] > 0
+    assert clients["longest_gap"] > 5
+    assert any(re.search("alice at etcd1: .*alert", each) for each in clients["lost"])
+
+
+def test_a_member_that_joins_and_another_cn_of_a_user_lose_nothing(signed: Factory) -> None:
+    folder = signed(*THREE, *ALICE, "--grant", "alice=/a/:rw", "--user", "root")
+
+    joined = rehearsed(folder, "add-member", "d=10.0.0.4")
+    renamed = rehearsed(folder, "cn", "alice=alice.b")
+
+    assert steps(joined)[1:] == [
+        *("members' pairs", "d joins"),
+        *(f"restart of {name}" for name in ("etcd1", "etcd2", "etcd3", "d")),
+    ]
+    assert steps(renamed)[1:3] == ["rights: rbac.sh", "clients' pairs"]
+    assert renamed["users"] == ["alice", "root"]
+
+
+@pytest.mark.parametrize("path", VERSIONS)
+def test_members_learn_both_cns_before_one_of_them_shows_the_new_one(
+    signed: Factory, path: str
+) -> None:
+    document = rehearsed(signed(*THREE, *ALICE), "cn", "members=etcd.b", path=path)
+
+    takes = "both CNs" if tools(path).knows_several_peer_cns else "any CN"
+    names = ("etcd1", "etcd2", "etcd3")
+    assert steps(document) == [
+        "as it is",
+        *(f"restart of {name}, which takes {takes} of peers" for name in names),
+        "members' pairs",
+        *(f"restart of {name}" for name in names),
+    ]
+
+
+def test_whom_peers_trust_comes_first_where_they_get_a_ca_of_their_own(signed: Factory) -> None:
+    folder = signed(*THREE, *ALICE)
+    edit(folder / "tls-scaffold.json", '"key": "ecdsa-256"', '"key": "ecdsa-256", "peer_ca": true')
+
+    document = rehearsed(folder, "make")
+
+    names = ("etcd1", "etcd2", "etcd3")
+    assert steps(document) == [
+        "as it is",
+        *(f"restart of {name}" for name in names),
+        "members' pairs",
+    ]
+
+
+def git(folder: Path, *words: str) -> None:
+    name = ("-c", "user.name=x", "-c", "user.email=x@x")
+    subprocess.run(["git", *name, *words], cwd=folder, check=True, capture_output=True)
+
+
+def test_from_one_revision_to_another_members_leave_move_and_join(signed: Factory) -> None:
+    folder = signed("--members", "a=10.0.0.1,b=10.0.0.2,c=10.0.0.3,d=10.0.0.4", *P256, *ALICE)
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "first")
+    edit(folder / "tls-scaffold.json", '"hosts": ["10.0.0.2"]', '"hosts": ["10.0.0.22"]')
+    for words in (("sync",), ("remove", "d"), ("add", "--member", "e=10.0.0.5")):
+        assert tls_scaffold("-C", str(folder), *words).returncode == 0
+    make(folder, SIGNER="tls-scaffold")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "second")
+    shutil.rmtree(folder / "certs")  # no revision has it, and no key is needed
+
+    document = rehearsed(folder, "to", "HEAD", "--from", "HEAD~1")
+
+    assert steps(document) == [
+        *("as it is", "d leaves", "members' pairs", "b moves", "e joins"),
+        *(f"restart of {name}" for name in ("a", "b", "c", "e")),
+    ]
+    assert document["states"][0].startswith("HEAD~1 (")
+    assert document["members"] == ["a", "b", "c", "d", "e"]
+
+
+def test_no_key_of_the_folder_leaves_it_and_what_is_made_is_for_its_owner_alone(
+    signed: Factory, tmp_path: Path
+) -> None:
+    folder = signed(*THREE, *ALICE)
+    keys = [*folder.glob("certs/*-key.pem")]
+    (tmp_path / "lines").write_text(
+        "".join(f"{line}\n" for key in keys for line in key.read_text().splitlines()[1:-1])
+    )
+    looking = (
+        f'grep -rqFf {tmp_path}/lines "$TMPDIR" && echo key >>{tmp_path}/found\n'
+        f'ls -ld "$TMPDIR"/* | cut -c 1-10 >>{tmp_path}/modes\n'
+        f'find "$TMPDIR" -name "*-key.pem" -perm /077 >>{tmp_path}/found\n'
+        f'find "$TMPDIR" -name "*-key.pem" >>{tmp_path}/keys\n'
+        'exec $real "$@"'
+    )
+    programs = wrapped(tools(NEWEST), tmp_path / "wrapped", "etcdctl", looking)
+    (tmp_path / "wrapped/etcd").symlink_to(programs.etcd)
+
+    document = rehearsed(folder, "renew", path=str(tmp_path / "wrapped"))
+
+    assert len(document["steps"]) == 6
+    assert (tmp_path / "found").read_text() == ""
+    assert set((tmp_path / "modes").read_text().splitlines()) == {"drwx------"}
+    assert "alice-key.pem" in (tmp_path / "keys").read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_everything_is_gone_when_it_is_interrupted_or_killed(
+    signed: Factory, tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"], number: int
+) -> None:
+    folder, temporary = signed(*THREE, *ALICE), tmp_path / "temporary"
+    temporary.mkdir()
+    before = contents(folder)
+    words = (str(BIN / "tls-scaffold"), "rehearse", "renew", "--etcd", NEWEST)
+    program = running(*words, cwd=folder, TMPDIR=str(temporary))
+    assert program.stderr
+    assert any("restart of etcd2" in line for line in program.stderr)
+
+    told = ended(program, number)
+
+    deadline = time.monotonic() + 60
+    while (mentioning(str(temporary)) or any(temporary.iterdir())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (mentioning(str(temporary)), list(temporary.iterdir())) == ([], [])
+    assert program.returncode == {signal.SIGINT: 1, signal.SIGKILL: -9}.get(
+        signal.Signals(number), 128 + number
+    )
+    assert "Traceback" not in told
+    assert contents(folder) == before
+
+
+def test_what_is_asked_for_and_not_there_yet_comes_next(signed: Factory) -> None:
+    folder = signed(*THREE, "--users", "alice,bob", "--grant", "alice=/a/:rw")
+    edit(folder / "tls-scaffold.json", '"cn": "alice"', '"cn": "alice.b"')
+    for words in (("sync",), ("add", "--member", "d=10.0.0.4", "--user", "carol")):
+        assert tls_scaffold("-C", str(folder), *words).returncode == 0
+
+    document = rehearsed(folder)
+
+    assert steps(document) == [
+        *("as it is", "rights: rbac.sh", "clients' pairs", "members' pairs", "d joins"),
+        *(f"restart of {name}" for name in ("etcd1", "etcd2", "etcd3", "d")),
+    ]
+    assert document["users"] == ["alice"]
+    assert document["untried"] == ["bob", "carol"]
+
+
+def test_a_key_that_does_not_fit_is_told_before_and_at_its_step(signed: Factory) -> None:
+    folder = bundled(signed(*THREE, *ALICE))
+    other = (folder / "certs/etcd1-key.pem").read_bytes()
+    (folder / "dist/alice/alice-key.pem").write_bytes(other)
+
+    now = rehearse(folder, "renew", "--from", "dist")
+    document = rehearsed(folder, "to", "dist", code=1)
+
+    assert now.returncode == 1
+    assert "error: `alice` can't use its key: it is not its key\n" in now.stderr
+    assert list(caught(document)) == ["clients' pairs"]
+    assert document["not_done"] == [f"restart of etcd{number}" for number in (1, 2, 3)]
+    (trouble,) = document["steps"][-1]["troubles"]
+    assert trouble["knows"] == "`alice` can't use its key: it is not its key"
+
+
+@pytest.mark.parametrize(
+    ("words", "summary"),
+    [
+        (("renewal",), "`renewal` is nothing that can come next"),
+        (("to",), "`to` is nothing that can come next"),
+        (("renew", "alice"), "`renew alice` is nothing that can come next"),
+        (("cn", "alice"), "`cn alice`: it reads `cn NAME=CN`"),
+        (("add-member", "=10.0.0.4"), "`add-member =10.0.0.4`: it reads `add-member NAME=HOST`"),
+    ],
+)
+def test_words_that_are_no_change_are_refused(
+    folder: Factory, words: Sequence[str], summary: str
+) -> None:
+    done = rehearse(folder(*THREE, *ALICE), *words)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {summary}\n\nhint: ") or (
+        done.stderr == f"error: {summary}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("renew",), "`certs/etcd1.pem` is missing"),
+        (("renew", "--from", "dist"), "`dist/etcd1/etcd1.pem` is missing"),
+        (("to", "HEAD"), "git does not know that revision"),
+        (("cn", "bob=b"), "`bob` is not a component"),
+    ],
+)
+def test_what_is_not_there_is_told_before_anything_starts(
+    folder: Factory, signed: Factory, words: Sequence[str], told: str
+) -> None:
+    made = signed(*THREE, *ALICE) if words[0] in ("to", "cn") else folder(*THREE, *ALICE)
+
+    done = rehearse(made, *words)
+
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
