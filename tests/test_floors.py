@@ -76,8 +76,8 @@ SHELVES = {
     ),
     "disk": (
         "backupfiles safekeeping / folder ourfolders sharing statefiles / healing "
-        "newfolder / moving vacancy / workfolders / issued locking plainfiles plaintars "
-        "secretfiles tarballs / files obstacles signals / mounts"
+        "linkedfolder newfolder / moving vacancy / workfolders / issued locking "
+        "plainfiles plaintars secretfiles tarballs / files obstacles signals / mounts"
     ),
     "rendering": "template / documents",
     "bundles": (

@@ -31,6 +31,7 @@ class Bundle:
     """What was made for one component: the folder, its files, and the archive if one was asked for.
 
     `settings` are what a member's etcd starts with, which may change it where it runs already.
+    `has_link` tells whether certificate and key change in one step.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Bundle:
     files: tuple[str, ...]
     archive: Path | None = None
     settings: MemberSettings | None = None
+    has_link: bool = True
 
 
 def make(
@@ -71,11 +73,11 @@ def make(
         bundles = []
         for owner in owners:
             name, files = owner.name, contents[owner.name]
-            dist.put_bundle(place, name, files)
+            has_link = dist.put_bundle(place, name, files)
             archive = dist.put_archive(place, name, files) if options.tar else None
             member = inventory.member(name)
             settings = inventory.settings(member) if member else None
-            bundles.append(Bundle(name, place / name, tuple(files), archive, settings))
+            bundles.append(Bundle(name, place / name, tuple(files), archive, settings, has_link))
         return tuple(bundles)
 
 
@@ -87,6 +89,11 @@ def warnings(folder: Path, made: Sequence[Bundle]) -> list[str]:
         lines.append(
             f"{' and '.join(owners)} have one Secret by the name that Calico's manifests know: "
             "in one Kubernetes cluster the last that is applied counts for all"
+        )
+    if not all(each.has_link for each in made):
+        lines.append(
+            f"`{DIST}/` is on a file system without links: certificate and key of a bundle do not "
+            "change at one moment there"
         )
     for each in made:
         older = each.path.with_name(f"{each.name}{TAR}")
