@@ -30,6 +30,7 @@ OUR_VARIABLES = (
     "JSON",
     "SIGNER",
     "RENEW_DAYS",
+    "RENEW_HOOK",
     "MAKEFLAGS",
     "MAKELEVEL",
     "MFLAGS",

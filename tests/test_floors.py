@@ -25,19 +25,20 @@ ROOMS = """
 """
 SHELVES = {
     "cli": (
-        "add adopt backup bundle ca cfssl check explain new prove rbac remove requests "
-        "restore roles sign signerconfig status sync / severalstates / adoptiontable "
+        "add adopt backup bundle ca cfssl check explain new prove rbac remove renewed "
+        "requests restore roles sign signerconfig status sync / severalstates / adoptiontable "
         "causes custody folderstable livetable prooftable questions waitingtable / "
         "keeping / lists options plansummary statusnotes statustable / capassword "
         "columns completion passphrases / terminal verbs"
     ),
     "commands": (
-        "encryptcakey / restore / restoreplan severalchecks severalstates / adopt "
+        "encryptcakey renewed / bundlesagain restore / restoreplan severalchecks "
+        "severalstates / adopt "
         "adoptpki adoptscript / add adopting backup bundle cfssljson check explain new "
         "prove remove renewca requestexport requestimport requestmaking requestsigning "
-        "sign signerconfig standin status sync / certinfo custodyfiles gencert gencrl "
+        "sign signerconfig standin status sync / certinfo custodyfiles gencert gencrl hooks "
         "printdefaults signcsr / cfsslcalls cfsslusage remoteca / adopted dist forms "
-        "handfolders live packfiles rbac reloads signerchanges usablepairs / "
+        "handfolders live owedhooks packfiles rbac reloads signerchanges usablepairs / "
         "severalfolders / results servedfolders signerfolder / bundleoptions "
         "signeroptions / signerkeys"
     ),

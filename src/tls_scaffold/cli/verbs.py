@@ -23,6 +23,7 @@ VERBS = {
     "rbac": "Print the script that brings etcd's users in line",
     "remove": "Take components out of the folder",
     "renew-ca": "Sign the CA again with the same key",
+    "renewed": "Lay out what was renewed, and run a hook for it",
     "requests": "Carry requests to the CA's machine and back",
     "restore": "Bring a folder's state back from a backup",
     "roles": "List the presets of permissions",

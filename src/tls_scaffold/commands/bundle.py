@@ -55,14 +55,14 @@ def make(
     password = read_password(options)
     inventory = _with_options(intake.load(folder), options)
     with disk.lock(folder):
-        owners = _owners(
+        owners = owners_of(
             inventory, intake.components_named(inventory, names) or inventory.components
         )
         forms.check_forms(options, inventory, owners)
         if options.tar:
             _check_names_of_archives(inventory, owners)
-        pems = _read_pems(folder, inventory, owners, options)
-        contents = _contents(inventory, owners, pems, options, password)
+        pems = read_pems(folder, inventory, owners, options)
+        contents = contents_of(inventory, owners, pems, options, password)
         by_name = {owner.name: owner for owner in owners}
         place = dist.make_ready(
             folder,
@@ -124,7 +124,7 @@ def _with_options(inventory: Inventory, options: BundleOptions) -> Inventory:
     return replace(inventory, members=tuple(members))
 
 
-def _owners(inventory: Inventory, components: Iterable[Component]) -> tuple[Component, ...]:
+def owners_of(inventory: Inventory, components: Iterable[Component]) -> tuple[Component, ...]:
     """Return in whose bundles these components are: a second certificate is in its member's."""
     owners = {peer.name: member for member, peer in inventory.member_pairs}
     return tuple(dict.fromkeys(owners.get(each.name, each) for each in components))
@@ -140,10 +140,13 @@ def _check_names_of_archives(inventory: Inventory, owners: Iterable[Component]) 
         )
 
 
-def _read_pems(
+def read_pems(
     folder: Path, inventory: Inventory, owners: Iterable[Component], options: BundleOptions
 ) -> dict[str, Pems]:
-    """Return what each component of these bundles holds, by its name."""
+    """Return what each component of these bundles holds, by its name.
+
+    Raises ScaffoldError with every reason why one of them can't be handed out.
+    """
     homeless = [
         f"`{member.name}` has no `hosts` in `{FILE}`"
         for member in inventory.members
@@ -167,7 +170,7 @@ def _read_pems(
     return {component.name: pems for component, pems in pairs.items()}
 
 
-def _contents(
+def contents_of(
     inventory: Inventory,
     owners: Iterable[Component],
     pems: Mapping[str, Pems],

@@ -82,6 +82,23 @@ def exchange(folder: Path, behind: Contents, beside: Contents) -> None:
     _clear(folder, {CURRENT, data, *_tops(behind)}, beside)
 
 
+def files_of(folder: Path) -> tuple[str, ...]:
+    """Return the paths of a folder's files as consumers see them; none where there is no folder.
+
+    Folders are gone into that the link leads to, and those that are none of its data folders.
+    """
+    found = []
+    for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
+        is_ours = entry.is_symlink() and str(entry.readlink()) == f"{CURRENT}/{entry.name}"
+        if entry.is_file():
+            found.append(entry.name)
+        elif entry.is_dir() and (is_ours or not entry.is_symlink()) and not _is_data(entry.name):
+            real = entry.resolve() if is_ours else entry
+            below = (path.relative_to(real) for path in real.rglob("*") if path.is_file())
+            found += sorted(f"{entry.name}/{path.as_posix()}" for path in below)
+    return tuple(found)
+
+
 def own_paths(folder: Path, paths: Iterable[str]) -> set[str]:
     """Return every path that a folder of ours may have where its files have these `paths`.
 
@@ -90,9 +107,13 @@ def own_paths(folder: Path, paths: Iterable[str]) -> set[str]:
     known = {*paths}
     found = {*known, *_tops(known), CURRENT, NEXT_LINK, NEXT_FILE}
     for entry in os.scandir(folder):
-        if entry.name == NEXT or DATA.fullmatch(entry.name):
+        if _is_data(entry.name):
             found |= {f"{entry.name}/{path}" for path in known}
     return found
+
+
+def _is_data(name: str) -> bool:
+    return name == NEXT or DATA.fullmatch(name) is not None
 
 
 def _name_of(behind: Contents) -> str:
