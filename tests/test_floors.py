@@ -36,11 +36,11 @@ SHELVES = {
         "severalstates / adopt "
         "adoptpki adoptscript / add adopting backup bundle cfssljson check explain new "
         "prove remove renewca requestexport requestimport requestmaking requestsigning "
-        "sign signerconfig standin status sync / certinfo custodyfiles gencert gencrl hooks "
-        "printdefaults signcsr / cfsslcalls cfsslusage remoteca / adopted dist forms "
-        "handfolders live owedhooks packfiles rbac reloads signerchanges usablepairs / "
-        "severalfolders / results servedfolders signerfolder / bundleoptions "
-        "signeroptions / signerkeys"
+        "sign signerbundle signerconfig standin status sync / certinfo custodyfiles "
+        "gencert gencrl hooks printdefaults signcsr / cfsslcalls cfsslusage remoteca / "
+        "adopted alerts dist forms handfolders live owedhooks packfiles rbac reloads "
+        "signerchanges usablepairs / severalfolders / results servedfolders "
+        "signerfolder / bundleoptions signeroptions / signerkeys"
     ),
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines profiles "
@@ -82,7 +82,8 @@ SHELVES = {
     ),
     "rendering": "template / documents",
     "bundles": (
-        "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / settings"
+        "kubeadm overview procfile signer / consumers / calico kubernetes members / "
+        "memberflags / settings"
     ),
     "remote": "servers / wire / protocol",
     "scripts": (

@@ -42,12 +42,15 @@ def is_linked(folder: Path) -> bool:
 
 
 def make_linked(folder: Path, behind: Contents, beside: Contents) -> bool:
-    """Make a folder that nobody looks into yet; tell whether it has the link.
+    """Make a folder that nobody looks into yet; tell whether it has the link that it needs.
 
     `behind` are the files that change in one step, `beside` all others, by their paths. Where the
     file system knows no links all are plain files. Files are 0600, folders 0700.
     """
     folder.mkdir(mode=PRIVATE)
+    if not behind:
+        _write_all(folder, beside)
+        return True
     data = _name_of(behind)
     try:
         (folder / CURRENT).symlink_to(data)
