@@ -26,7 +26,7 @@ from tls_scaffold.rendering import template
 
 # Whatever changes a folder goes through these: a kill before each stands for every state that a
 # kill can leave.
-STEPS = ("open", "replace", "rename", "unlink", "mkdir", "rmdir")
+STEPS = ("open", "replace", "rename", "symlink", "unlink", "mkdir", "rmdir")
 TIMES = re.compile(r"archive/[0-9TZx]+/")
 
 
@@ -36,7 +36,9 @@ def killing(step: int, folder: Path) -> None:
 
     def wrapped(call: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*words: Any, **more: Any) -> Any:
-            left[0] -= os.fspath(words[0]).startswith(str(folder))
+            # What a link leads to stands before the link.
+            paths = [os.fspath(word) for word in words[:2] if isinstance(word, str | os.PathLike)]
+            left[0] -= any(path.startswith(str(folder)) for path in paths)
             if left[0] == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
             return call(*words, **more)

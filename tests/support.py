@@ -30,6 +30,7 @@ OUR_VARIABLES = (
     "JSON",
     "SIGNER",
     "RENEW_DAYS",
+    "RENEW_HOOK",
     "MAKEFLAGS",
     "MAKELEVEL",
     "MFLAGS",
@@ -209,6 +210,18 @@ def contents(folder: Path) -> dict[str, bytes | str]:
         for path in found
         if str(path.relative_to(folder)) not in LOCKS
     }
+
+
+def laid_out(bundle: Path) -> dict[str, bytes]:
+    """Return what whoever reads a bundle finds there, by the paths that they look at."""
+    link = bundle / "current"
+    hidden = {"current", str(link.readlink())} if link.is_symlink() else set()
+    tops = [path for path in bundle.iterdir() if path.name not in hidden]
+    found = {path: path for path in tops if path.is_file()}
+    for top in (path for path in tops if path.is_dir()):
+        real = top.resolve()
+        found |= {top / path.relative_to(real): path for path in real.rglob("*") if path.is_file()}
+    return {str(path.relative_to(bundle)): real.read_bytes() for path, real in found.items()}
 
 
 def modes(folder: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ import certs
 import kills
 from clusters import P256
 from conftest import Factory
-from support import BIN, Done, contents, make, run, tls_scaffold
+from support import BIN, Done, contents, laid_out, make, run, tls_scaffold
 from tls_scaffold.cli import cli
 
 USERS = "root,kube-apiserver,calico,calico-node,calico-cni,calico-kube-controllers,calicoctl,alice"
@@ -83,7 +83,7 @@ def test_a_bundle_holds_its_own_files_and_what_its_consumer_reads(
     bundle(folder, name)
 
     assert sorted(path.name for path in (folder / "dist").iterdir()) == [".gitignore", name]
-    found = contents(folder / "dist" / name)
+    found = laid_out(folder / "dist" / name)
     assert set(found) == {*(each.format(name=name) for each in PEMS), *files}
     for each in PEMS:
         own = each.format(name=name)
@@ -357,7 +357,7 @@ def test_an_archive_holds_the_folder_and_nothing_of_this_machine(signed: Factory
                 each.name: reader.read() for each in entries if (reader := tar.extractfile(each))
             }
         assert texts == {
-            f"{name}/{path}": text for path, text in contents(folder / "dist" / name).items()
+            f"{name}/{path}": text for path, text in laid_out(folder / "dist" / name).items()
         }
         assert {(each.mode, each.uid, each.mtime) for each in entries if each.isfile()} == {
             (0o600, 0, 0)
@@ -394,15 +394,16 @@ def test_what_no_bundle_brings_is_never_taken_away(signed: Factory) -> None:
         (folder / "dist" / path).write_text("data")
     (folder / "dist/alice/link").symlink_to("/nowhere")
     (folder / "dist/alice/etc").symlink_to("/etc")
-    before = contents(folder / "dist")
+    before, data = contents(folder / "dist"), (folder / "dist/etcd1/current").readlink()
 
     done = bundle(folder, "root", "etcd1", "alice", code=1)
 
     assert done.stderr == (
         "error: no bundle is made\n"
-        "  `dist/etcd1` holds what no bundle brings: `log`, `etcd1.etcd/`, `pki/etcd/mine`\n"
+        "  `dist/etcd1` holds what no bundle brings: `log`, `etcd1.etcd/`, "
+        f"`{data}/pki/etcd/mine`\n"
         "  `dist/alice` holds what no bundle brings: `etc`, `link`, `notes/`\n\n"
-        "hint: move it away: a bundle is replaced whole. Members run from a copy of theirs, "
+        "hint: move it away: a bundle is replaced whole. Members have their data elsewhere, "
         "not in `dist/`\n"
     )
     assert contents(folder / "dist") == before
@@ -421,7 +422,7 @@ def test_what_has_a_bundle_s_name_and_is_none_is_never_taken_away(signed: Factor
         "  `dist/root.tar.gz` is no file, as an archive is\n"
         "  `dist/alice` is no folder, as a bundle is\n"
         "  `dist/db` is no folder, as a bundle is\n\n"
-        "hint: move it away: a bundle is replaced whole. Members run from a copy of theirs, "
+        "hint: move it away: a bundle is replaced whole. Members have their data elsewhere, "
         "not in `dist/`\n"
     )
     assert sorted(os.listdir(folder / "dist")) == ["alice", "db", "root.tar.gz"]  # noqa: PTH208  (hidden names count)
@@ -472,7 +473,8 @@ def test_what_can_not_be_looked_into_is_not_taken_away_either(signed: Factory) -
     folder = signed(*WORDS)
     bundle(folder, "etcd1", "--kubeadm")
     (folder / "dist/etcd1/pki/mine").write_text("data")
-    (folder / "dist/etcd1/pki").chmod(0)
+    pki = (folder / "dist/etcd1/pki").resolve()
+    pki.chmod(0)
     ours = (str(BIN / "tls-scaffold"), "-C", str(folder), "bundle", "etcd1")
     # root reads everything, unless it gives that up
     less = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
@@ -480,8 +482,8 @@ def test_what_can_not_be_looked_into_is_not_taken_away_either(signed: Factory) -
     done = run(*less, *ours)
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"error: `{folder}/dist/etcd1/pki` can't be read: Permission denied\n"
-    (folder / "dist/etcd1/pki").chmod(0o700)
+    assert done.stderr == f"error: `{pki}` can't be read: Permission denied\n"
+    pki.chmod(0o700)
     assert (folder / "dist/etcd1/pki/mine").read_text() == "data"
 
 

@@ -18,7 +18,7 @@ import yaml
 from clusters import P256
 from conftest import Factory
 from rights import as_somebody
-from support import BIN, Done, contents, make, openssl, run, wait_for
+from support import BIN, Done, contents, laid_out, make, openssl, run, wait_for
 from tls_scaffold.commands.bundleoptions import PASSWORD, BundleOptions, read_password
 from tls_scaffold.errors import ScaffoldError
 
@@ -181,15 +181,13 @@ def test_java_finds_the_pair_under_its_own_name_and_trusts_the_ca(own: Factory, 
     password = stores(folder, "Alice_B")
 
     made = folder / "dist/Alice_B"
-    assert sorted(path.name for path in made.iterdir()) == [
-        *(
-            "Alice_B-key.pem",
-            "Alice_B.p12",
-            "Alice_B.pem",
-            "ca.pem",
-            "etcdctl.env",
-            "truststore.p12",
-        )
+    assert sorted(laid_out(made)) == [
+        "Alice_B-key.pem",
+        "Alice_B.p12",
+        "Alice_B.pem",
+        "ca.pem",
+        "etcdctl.env",
+        "truststore.p12",
     ]
     # keytool shows no capitals.
     assert entries(made / "Alice_B.p12", password) == {"alice_b": "PrivateKeyEntry"}
@@ -523,7 +521,7 @@ def test_every_file_is_0600_and_every_folder_0700_in_every_form(own: Factory, um
 
     dist = folder / "dist"
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (dist, *dist.rglob("*"))}
-    assert dist / "etcd1/pki/etcd" in modes
+    assert (dist / "etcd1/pki/etcd").resolve() in modes
     assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
     assert {mode for path, mode in modes.items() if not path.is_dir()} == {0o600}
 
@@ -552,7 +550,7 @@ def test_an_archive_holds_every_form_and_only_stores_differ_the_next_time(own: F
             (0o600, 0, 0)
         }
     assert unpacked[1] == {
-        f"etcd1/{path}": data for path, data in contents(folder / "dist/etcd1").items()
+        f"etcd1/{path}": data for path, data in laid_out(folder / "dist/etcd1").items()
     }
     differing = {path for path, data in unpacked[0].items() if data != unpacked[1][path]}
     assert differing == {"etcd1/etcd1.p12", "etcd1/truststore.p12"}

@@ -26,21 +26,22 @@ ROOMS = """
 SHELVES = {
     "cli": (
         "rotate / add adopt backup bundle ca cfssl check explain new prove rbac "
-        "rehearse remove requests restore roles sign signerconfig status sync / "
+        "rehearse remove renewed requests restore roles sign signerconfig status sync / "
         "rotatestatus severalstates / adoptiontable causes custody folderstable "
         "livetable prooftable questions rehearsaltable waitingtable / keeping "
         "lookoptions / lists options plansummary statusnotes statustable / capassword "
         "columns completion passphrases / terminal verbs"
     ),
     "commands": (
-        "encryptcakey rehearse rotationsteps / rotate / rebundling / rehearsalchanges "
-        "rehearsalcopy restore / restoreplan severalchecks severalstates / adopt "
-        "adoptpki adoptscript / add adopting backup bundle cfssljson check explain new "
-        "prove remove renewca requestexport requestimport requestmaking requestsigning "
-        "rotatestatus sign signerconfig standin status sync / certinfo custodyfiles "
-        "gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage remoteca "
-        "rotationlook rotationreport / adopted dist forms handfolders live packfiles "
-        "rbac reloads signerchanges usablepairs / severalfolders / results "
+        "encryptcakey rehearse renewed rotationsteps / rotate / rebundling / "
+        "bundlesagain rehearsalchanges rehearsalcopy restore / restoreplan "
+        "severalchecks severalstates / adopt adoptpki adoptscript / add adopting backup "
+        "bundle cfssljson check explain new prove remove renewca requestexport "
+        "requestimport requestmaking requestsigning rotatestatus sign signerbundle "
+        "signerconfig standin status sync / certinfo custodyfiles gencert gencrl hooks "
+        "printdefaults signcsr / cfsslcalls cfsslusage remoteca rotationlook "
+        "rotationreport / adopted alerts dist forms handfolders live owedhooks "
+        "packfiles rbac reloads signerchanges usablepairs / severalfolders / results "
         "rotationrefusals servedfolders signerfolder / bundleoptions signeroptions / "
         "signerkeys"
     ),
@@ -82,12 +83,12 @@ SHELVES = {
     ),
     "disk": (
         "backupfiles safekeeping / folder ourfolders sharing statefiles / healing "
-        "newfolder / moving vacancy / workfolders / issued locking plainfiles "
-        "secretfiles tarballs / files obstacles signals / gitcommand mounts"
+        "linkedfolder newfolder / moving vacancy / workfolders / issued locking "
+        "plainfiles secretfiles tarballs / files obstacles signals / gitcommand mounts"
     ),
     "rendering": "template / documents",
     "bundles": (
-        "kubeadm overview procfile / consumers / calico kubernetes members / "
+        "kubeadm overview procfile signer / consumers / calico kubernetes members / "
         "memberflags / settings"
     ),
     "remote": "servers / wire / protocol",

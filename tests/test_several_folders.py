@@ -185,7 +185,8 @@ def test_metrics_have_the_folder_as_a_label(ask: Ask, places: Path, tmp_path: Pa
     )
     assert text.count("# TYPE ") == len(set(series))
     one = run(PROGRAM, "-C", "all/whole", "status", "--prometheus", "-", cwd=places).stdout
-    assert "folder" not in one
+    assert 'folder="' not in one
+    assert "tls_scaffold_folder_read 1\n" in one
 
 
 def test_findings_have_the_path_of_their_folder_and_each_has_rules_of_its_own(ask: Ask) -> None:

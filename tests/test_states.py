@@ -155,7 +155,15 @@ def test_trouble_stands_first_and_the_rest_in_the_folder_s_order() -> None:
 
 
 def test_metrics_are_ordered_by_file_and_escape_their_labels() -> None:
-    gone = replace(ROW, path='d\\"\n\udcff', name="ü", kind=None, not_after=None, state="missing")
+    gone = replace(
+        ROW,
+        path='d\\"\n\udcff',
+        name="ü",
+        kind=None,
+        not_before=None,
+        not_after=None,
+        state="missing",
+    )
     assert metrics([Measured([gone, ROW])]) == (
         "# HELP tls_scaffold_certificate_not_after_seconds When the certificate expires, in "
         "seconds since 1970.\n"
@@ -168,4 +176,13 @@ def test_metrics_are_ordered_by_file_and_escape_their_labels() -> None:
         'state="valid"} 1\n'
         "tls_scaffold_certificate_state"
         '{file="d\\\\\\"\\n\\\\xff",name="ü",kind="",cn="etcd",state="missing"} 1\n'
+        "# HELP tls_scaffold_certificate_not_before_seconds When the certificate begins, in "
+        "seconds since 1970.\n"
+        "# TYPE tls_scaffold_certificate_not_before_seconds gauge\n"
+        "tls_scaffold_certificate_not_before_seconds"
+        '{file="certs/a.pem",name="a",kind="member",cn="etcd"} 1795465500\n'
+        "# HELP tls_scaffold_folder_read 1 for a folder that could be read whole, 0 for any "
+        "other.\n"
+        "# TYPE tls_scaffold_folder_read gauge\n"
+        "tls_scaffold_folder_read 1\n"
     )

@@ -754,7 +754,17 @@ def test_metrics_are_those_that_prometheus_reads(every_state: Path, tmp_path: Pa
         "left-over": "orphaned",
     }
     expiry, state = "tls_scaffold_certificate_not_after_seconds", "tls_scaffold_certificate_state"
-    assert target.read_text().splitlines() == [
+    lines = target.read_text().splitlines()
+    begins = [line.partition("{")[2] for line in lines if "_not_before_seconds{" in line]
+    assert begins == [
+        f"{labels[name]}}} {int((end - (10 if name == 'ca' else 1) * YEAR).timestamp())}"
+        for name, end in sorted(ends.items())
+    ]
+    looked = [int(line.split()[1]) for line in lines if line.startswith("tls_scaffold_looked")]
+    assert [abs(each - NOW.timestamp()) < 3600 for each in looked] == [True]
+    assert lines[-1] == "tls_scaffold_folder_read 1"
+    first = [line for line in lines if expiry in line or state in line]
+    assert first == [
         f"# HELP {expiry} When the certificate expires, in seconds since 1970.",
         f"# TYPE {expiry} gauge",
         *(f"{expiry}{{{labels[name]}}} {int(ends[name].timestamp())}" for name in sorted(ends)),

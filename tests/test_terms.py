@@ -9,7 +9,7 @@ import pytest
 from checking import CLEAR_KEY, finds_nothing
 from conftest import Factory
 from keeping import kept
-from support import contents, make, openssl, read, tls_scaffold, verify
+from support import contents, laid_out, make, openssl, read, tls_scaffold, verify
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, rbac, userwarnings
 from tls_scaffold.inventory.asked import names_of, own_profiles
@@ -314,8 +314,8 @@ def test_both_signers_sign_what_each_component_asks_for(
     assert finds_nothing(tls_scaffold("check", cwd=path))
     make(path, SIGNER=either_signer)
     assert tls_scaffold("bundle", cwd=path).returncode == 0
-    assert sorted(contents(path / "dist/web")) == ["ca.pem", "web-key.pem", "web.pem"]
-    assert "etcdctl.env" in contents(path / "dist/node")
+    assert sorted(laid_out(path / "dist/web")) == ["ca.pem", "web-key.pem", "web.pem"]
+    assert "etcdctl.env" in laid_out(path / "dist/node")
 
 
 @pytest.mark.needs("make", "openssl", "cfssl", "cfssljson")

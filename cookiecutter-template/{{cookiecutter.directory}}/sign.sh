@@ -350,7 +350,7 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     flush . "$place" issued
     say "signed $base.pem"
     each=$(grep -sF -e "=$base.pem " -e "=$base.pem\`" COMPONENTS.md | sed 's/.* | \(.*\) |$/  \1/')
-    [ -z "$each" ] || say "$each"
+    say "${each:-  whoever uses it has to read it anew, or to be restarted}"
 }
 
 put_away() { # copy certs/, what was signed elsewhere and $with to a new shelf of the archive
@@ -572,7 +572,8 @@ check_days() {
         fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac
 }
 
-renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that would live no longer
+renew() { # renew [--make MAKE --hook HOOK]: what ends soon, but not what ends with the CA
+    [ -z "${RENEW_HOOK-}" ] || [ $# != 0 ] || say "warning: RENEW_HOOK is for make's command line" >&2
     check_days
     seconds=$((RENEW_DAYS * 86400))
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires"
@@ -593,13 +594,18 @@ renew() { # what ends within RENEW_DAYS, but not what ends with the CA: that wou
         else due "$name" "$base" $flags; fi
     done)
     [ -n "$all" ] || fail "nothing is signed yet" "\`make\` signs what is missing"
-    due=$(echo "$all" | grep req-) || { echo "nothing expires within $RENEW_DAYS days" && return; }
-    if [ "$SIGNER" = cfssl ]; then open_key # so that one run tells, and not each
+    due=$(echo "$all" | grep req-) || echo "nothing expires within $RENEW_DAYS days"
+    names=$(echo "$due" | sed 's/^req-//') code=0
+    [ $# = 0 ] || { need tls-scaffold && tls-scaffold renewed --before "$@" $names; } || exit
+    if [ -z "$due" ]; then :
+    elif [ "$SIGNER" = cfssl ]; then open_key # so that one run tells, and not each
+        make_again -k $due || code=$?
     else # all in one process, which asks for a password once
-        (own --force $(echo "$due" | sed 's/^req-//')) || exit
-        export TLS_SCAFFOLD_SIGNED=1
+        (own --force $names) && export TLS_SCAFFOLD_SIGNED=1 && make_again $due || code=$?
     fi
-    make_again $due
+    [ -z "$due$*" ] && [ ! -e certs/.renewed ] || ! command -v tls-scaffold >/dev/null ||
+        tls-scaffold renewed "$@" $names || code=$?
+    return "$code"
 }
 
 case $0 in */*) cd "${0%/*}" ;; esac
@@ -627,7 +633,7 @@ regenerate:?* | renew-ca:?*) fail "one CA is taking the place of another: nothin
 case $into in '' | certs/.work.??????/new/) ;; *) fail "\`$into\` is no place for a new set" ;; esac
 case $SIGNER:${1-}:$# in
 *:need:2) need "$2" ;;
-*:clean:1 | *:renew:1 | *:regenerate:1 | *:csr:1) "$1" ;;
+*:clean:1 | *:renew:[15] | *:regenerate:1 | *:csr:1) "$@" ;;
 *:changed:1) wanted ;;
 *:encrypt-ca-key:1) encrypt_ca_key ;;
 cfssl:renew-ca:1) renew_ca ;;

@@ -11,7 +11,8 @@ RENEW_DAYS ?= 30
 # By other names: make runs a recipe that names $(MAKE) even with -n, and exports neither.
 MAKE_PROGRAM := $(MAKE)
 OVERRIDES = $(MAKEOVERRIDES)
-export SIGNER CFSSL JSON RENEW_DAYS MAKE_PROGRAM OVERRIDES YES tls_goals
+override tls_hook := $(if $(filter command,$(firstword $(origin RENEW_HOOK))),$(value RENEW_HOOK))
+export SIGNER CFSSL JSON RENEW_DAYS MAKE_PROGRAM OVERRIDES YES tls_goals tls_hook
 tls_flags := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
 $(if $(findstring t,$(tls_flags)),$(error make -t signs nothing))
 
@@ -55,7 +56,7 @@ all: ## sign what is missing, or is not as asked for
 req: ## sign all again
 ca: ## make the CA if there is none
 csr: ## make keys and CSRs for a CA whose key is on another machine
-renew: ## sign again what expires within RENEW_DAYS (30) days
+renew: ## sign again what expires within RENEW_DAYS (30) days, then run RENEW_HOOK='COMMAND'
 renew-ca: ## sign the CA again with the same key, long before it ends; nothing else changes
 encrypt-ca-key: ## encrypt the CA's key with a password
 regenerate: ## make a new CA and sign everything with it; the old set goes to archive/
@@ -63,7 +64,7 @@ rotate-start: ## another CA while the cluster runs; then rotate-trust, -finish, 
 clean: ## move certs/ and the record to archive/: a CA's key is never deleted
 ca: $(filter .tls-sign,$(tls_wanted))
 ca csr renew renew-ca regenerate encrypt-ca-key clean:
-	@sh sign.sh $@
+	@sh sign.sh $@ $(and $(filter renew,$@),$(tls_hook),--make $$PPID --hook "$$tls_hook")
 rbac: ## bring etcd's users, roles and permissions in line
 	@sh rbac.sh
 rbac-enable: ## switch authentication on, once root's certificate works at every member

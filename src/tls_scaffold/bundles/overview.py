@@ -8,7 +8,9 @@ from tls_scaffold.bundles.memberflags import FOR_CLIENTS, FOR_PEERS, tls_flags
 from tls_scaffold.bundles.settings import (
     CALICO,
     ETCDCTL,
+    FELIX,
     KUBE_APISERVER,
+    TYPHA,
     further_settings,
     paths_in,
 )
@@ -19,21 +21,26 @@ from tls_scaffold.paths import TRUST
 
 # etcd's transport.TLSInfo reads certificate and key at every handshake, for clients too, and the
 # trusted CAs at the start. `sign.sh` prints such a text after it has signed, so none has a `|`.
-MEMBER_READS = "etcd reads it at each new connection: nothing has to be restarted"
-PROXY_READS = "etcd grpc-proxy reads it at each new connection: nothing has to be restarted"
+NOTHING = "nothing has to be restarted"
+MEMBER_READS = f"etcd reads it at each new connection: {NOTHING}"
+PROXY_READS = f"etcd grpc-proxy reads it at each new connection: {NOTHING}"
 AT_START = "its client reads it at its start: restart that"
 SERVES = "its server reads it at its start: restart that"
 NO_CN = "none: it has a password, for etcd's HTTP gateway"
+AT_CONNECTIONS = f"reads it at each new connection to etcd: {NOTHING}"
+# Those that read it so have etcd's own TLSInfo (kube-apiserver, libcalico-go, Vault) or a reader of
+# their own (Cilium: getClientCertificateReloader). CoreDNS, external-dns, flannel and Traefik load
+# it when they start, and Calico's pods copy theirs to the host then, for the CNI plugin.
 CLIENTS = (
-    (
-        "kube-apiserver",
-        KUBE_APISERVER,
-        "kube-apiserver reads it at each new connection to etcd: nothing has to be restarted",
-    ),
-    ("calicoctl", CALICO, "calicoctl reads it at each call: nothing has to be restarted"),
+    ("kube-apiserver", KUBE_APISERVER, f"kube-apiserver {AT_CONNECTIONS}"),
+    ("felix", FELIX, f"Felix {AT_CONNECTIONS}"),
+    ("typha", TYPHA, f"Typha {AT_CONNECTIONS}"),
+    ("vault", ETCDCTL, f"Vault {AT_CONNECTIONS}"),
+    ("cilium", ETCDCTL, f"Cilium {AT_CONNECTIONS}"),
+    ("calicoctl", CALICO, f"calicoctl reads it at each call: {NOTHING}"),
     ("calico", CALICO, "renew its Secret in Kubernetes, then restart Calico's pods"),
-    ("root", ETCDCTL, "etcdctl reads it at each call: nothing has to be restarted"),
-    ("backup", ETCDCTL, "etcdctl reads it at each call: nothing has to be restarted"),
+    ("root", ETCDCTL, f"etcdctl reads it at each call: {NOTHING}"),
+    ("backup", ETCDCTL, f"etcdctl reads it at each call: {NOTHING}"),
     *((preset, names, AT_START) for preset, (_, names, _) in FLAGS.items()),
     ("", ETCDCTL, AT_START),
 )
@@ -49,6 +56,11 @@ class Row:
     cn: str
     takes: str
     again: str
+
+
+def needs_nothing(again: str) -> bool:
+    """Tell whether nobody has to do anything then, by the text of a row."""
+    return again.endswith(NOTHING)
 
 
 def rows(inventory: Inventory) -> tuple[Row, ...]:

@@ -45,6 +45,11 @@ OUR_TRUST, PEER_TRUST = "ca.pem", "peer-ca.pem"
 DIST = "dist"
 TAR = ".tar.gz"
 HOLDS_KEY = "# A private key is in this file: never commit it.\n"
+WITH_CERTIFICATES = (
+    *(".pem", ".p12", ".crt", ".key"),
+    *(".secret.yaml", ".configmap.yaml", "calico-etcd-secrets.yaml"),
+)
+"""How the names of a bundle's files end that hold keys or certificates; others are settings."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,11 @@ class Paths:
     ca: str
     certificate: str
     key: str
+
+
+def holds_certificates(path: str) -> bool:
+    """Tell whether a bundle's file holds keys or certificates, and changes when they do."""
+    return path.endswith(WITH_CERTIFICATES)
 
 
 def paths_in(home: str, name: str, trust: str = OUR_TRUST) -> Paths:

@@ -10,6 +10,9 @@ from tls_scaffold.cli.completion import component_names, offering, one_of
 from tls_scaffold.cli.options import divided, filled, json_option, option
 from tls_scaffold.cli.terminal import give_json, say, talk, warn
 
+WITH_SIGNER = ("signer", "hook", "home", "as_json", "folder_behind", "help")
+"""The parameters that go with `--signer`."""
+
 if TYPE_CHECKING:
     from tls_scaffold.inventory.membersettings import MemberSettings
 
@@ -69,16 +72,45 @@ if TYPE_CHECKING:
     is_flag=True,
     help="The files of members and kube-apiserver by kubeadm's names too, in pki/",
 )
+@option(
+    "--signer",
+    is_flag=True,
+    help="In place of these: a systemd timer for the machine that signs, in dist/signer/",
+)
+# Not from the environment, as it is with RENEW_HOOK.
+@click.option(
+    "--hook",
+    callback=filled,
+    metavar="COMMAND",
+    help="With --signer: what the timer hands to make as RENEW_HOOK",
+)
 @json_option
 @click.pass_context
-def bundle(ctx: click.Context, /, names: tuple[str, ...], *, as_json: bool, **given: Any) -> None:
+def bundle(
+    ctx: click.Context,
+    /,
+    names: tuple[str, ...],
+    hook: str,
+    *,
+    signer: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Make dist/NAME/ for each host or consumer: certificate and key, the CA, and what it reads.
 
     Members get etcd's variables and a systemd drop-in, kube-apiserver its flags, Calico its
     environment and a Secret, calicoctl its configuration, every user an environment file for
     etcdctl. All components if no NAME is given. Folders are 0700, files 0600. The same folder gives
     the same bytes, but for PKCS #12 stores, which have a new salt each time.
+
+    With --signer: dist/signer/, whose units run `make renew` once a day, at a time that is made
+    from the folder's path (--at: where it is on the machine that signs).
     """
+    if signer:
+        _bundle_signer(ctx, names, hook, as_json=as_json)
+        return
+    if hook:
+        raise click.UsageError("--hook is for `--signer` alone; `make renew RENEW_HOOK='…'`")
     from tls_scaffold.commands import bundle as command
     from tls_scaffold.commands.bundleoptions import BundleOptions
     from tls_scaffold.errors import UsageError
@@ -101,6 +133,30 @@ def bundle(ctx: click.Context, /, names: tuple[str, ...], *, as_json: bool, **gi
         warn(warning)
     _tell_changes({each.name: each.settings for each in made if each.settings})
     talk("bundles hold keys: copy each to its own host only, and commit none")
+
+
+def _bundle_signer(ctx: click.Context, names: tuple[str, ...], hook: str, *, as_json: bool) -> None:
+    from tls_scaffold.commands import signerbundle as command
+
+    wrong = [
+        f"`{each.opts[0]}`"
+        for each in ctx.command.params
+        if isinstance(each, click.Option)
+        and each.name not in WITH_SIGNER
+        and ctx.get_parameter_source(each.name or "") is ParameterSource.COMMANDLINE
+    ]
+    if names or wrong:
+        raise click.UsageError(
+            f"--signer makes one bundle of its own, without {', '.join(wrong) or 'NAMEs'}"
+        )
+    made = command.make(ctx.obj, ctx.params["home"], hook)
+    if as_json:
+        give_json(command.result(ctx.obj, made).to_json())
+        return
+    say(str(made.path))
+    for place, content in made.secrets.items():
+        talk(f"needs {place}, for root alone: {content}")
+    talk("next, as root on the machine that signs: " + "\n  ".join(["", *made.commands]))
 
 
 def _tell_changes(settings: "Mapping[str, MemberSettings]") -> None:

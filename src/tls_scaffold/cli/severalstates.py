@@ -1,6 +1,7 @@
 """`tls-scaffold status` of several folders on the command line."""
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,22 @@ if TYPE_CHECKING:
 STDOUT = "-"
 
 
+@dataclass(frozen=True)
+class Written:
+    """The files that metrics and alert rules go to, `-` for stdout; None where none is asked for.
+
+    At most one of them is stdout.
+    """
+
+    prometheus: str | None
+    alerts: str | None
+
+
 def tell_states(
     base: Path,
     asked: SeveralFolders,
     within: int,
-    prometheus: str | None,
+    written: Written,
     *,
     failed: bool,
     as_json: bool,
@@ -40,13 +52,17 @@ def tell_states(
 
     folders, closed = folders_and_closed(base, asked.named, asked.above)
     states = states_of(folders, closed, timedelta(hours=within), datetime.now(timezone.utc))
-    if prometheus and prometheus != STDOUT:
-        command.write(Path(prometheus), states.to_prometheus())
+    for path, render in (
+        (written.prometheus, states.to_prometheus),
+        (written.alerts, lambda: states.to_alerts(timedelta(hours=within))),
+    ):
+        if path and path != STDOUT:
+            command.write(Path(path), render())
+        elif path:
+            give(render())
     if as_json:
         give_json(states.to_json(failed=failed))
-    elif prometheus == STDOUT:
-        give(states.to_prometheus())
-    else:
+    elif STDOUT not in (written.prometheus, written.alerts):
         _tell_table(states, failed=failed)
     _tell_beside(states, with_advice=not as_json)
     return states.exit_code

@@ -12,7 +12,7 @@ from tls_scaffold.cli.columns import terminal_width
 from tls_scaffold.cli.livetable import begin_look, live_table, tell_live
 from tls_scaffold.cli.lookoptions import live_options
 from tls_scaffold.cli.options import folders_asked_for, json_option_for, option, several_folders
-from tls_scaffold.cli.severalstates import tell_states
+from tls_scaffold.cli.severalstates import Written, tell_states
 from tls_scaffold.cli.statusnotes import notes_on
 from tls_scaffold.cli.statustable import status_table
 from tls_scaffold.cli.terminal import give, give_json, say, talk, tell_error
@@ -50,6 +50,7 @@ def _hours(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
     metavar="FILE",
     help="Write metrics for node_exporter to FILE",
 )
+@option("--alerts", type=click.Path(), metavar="FILE", help="Write alert rules over these to FILE")
 @option("--svg", type=click.Path(), metavar="FILE", help="Draw the certificates' lives into FILE")
 @live_options
 @click.pass_obj
@@ -58,6 +59,7 @@ def status(  # noqa: PLR0913 - its options
     /,
     within: int,
     prometheus: str | None,
+    alerts: str | None,
     svg: str | None,
     live: "LiveOptions | None",
     *,
@@ -75,16 +77,18 @@ def status(  # noqa: PLR0913 - its options
     FILE, `-` is stdout, in place of the table. With --live, members are looked at too, without a
     certificate: 1 where one is unreachable, 4 where one has to be given files or to restart.
     """
-    if (as_json, prometheus == STDOUT, svg == STDOUT).count(True) > 1:
+    if (as_json, prometheus == STDOUT, alerts == STDOUT, svg == STDOUT).count(True) > 1:
         raise click.UsageError(
-            "`--json`, `--prometheus -` and `--svg -` exclude each other: stdout takes one of them"
+            "`--json`, `--prometheus -`, `--alerts -` and `--svg -` exclude each other: stdout "
+            "takes one of them"
         )
     if asked := folders_asked_for():
         if svg:
             raise click.UsageError("`--svg` draws one folder: `-C DIR` names it")
         if live:
             raise click.UsageError("`--live` looks at the members of one folder: `-C DIR` names it")
-        sys.exit(tell_states(folder, asked, within, prometheus, failed=failed, as_json=as_json))
+        written = Written(prometheus, alerts)
+        sys.exit(tell_states(folder, asked, within, written, failed=failed, as_json=as_json))
     from datetime import datetime, timedelta, timezone
 
     from tls_scaffold.commands import status as command
@@ -94,12 +98,16 @@ def status(  # noqa: PLR0913 - its options
     report = command.status(folder, timedelta(hours=within), now)
     if begun:
         report = replace(report, live=begun.report(now, timedelta(hours=within)))
-    for path, render in ((prometheus, report.to_prometheus), (svg, report.to_svg)):
+    for path, render in (
+        (prometheus, report.to_prometheus),
+        (alerts, report.to_alerts),
+        (svg, report.to_svg),
+    ):
         if path and path != STDOUT:
             command.write(Path(path), render())
         elif path:
             give(render())
-    if STDOUT not in (prometheus, svg):
+    if STDOUT not in (prometheus, alerts, svg):
         _tell_table(report, failed=failed, as_json=as_json)
     _tell_beside(report, with_advice=not as_json)
     sys.exit(report.problem.exit_code if report.problem else report.exit_code)

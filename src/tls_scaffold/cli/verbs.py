@@ -24,6 +24,7 @@ VERBS = {
     "rehearse": "Roll out what comes next on a throw-away cluster",
     "remove": "Take components out of the folder",
     "renew-ca": "Sign the CA again with the same key",
+    "renewed": "Lay out what was renewed, and run a hook for it",
     "requests": "Carry requests to the CA's machine and back",
     "restore": "Bring a folder's state back from a backup",
     "roles": "List the presets of permissions",

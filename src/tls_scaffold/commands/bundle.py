@@ -31,6 +31,7 @@ class Bundle:
     """What was made for one component: the folder, its files, and the archive if one was asked for.
 
     `settings` are what a member's etcd starts with, which may change it where it runs already.
+    `has_link` tells whether certificate and key change in one step.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Bundle:
     files: tuple[str, ...]
     archive: Path | None = None
     settings: MemberSettings | None = None
+    has_link: bool = True
 
 
 def make(
@@ -53,14 +55,14 @@ def make(
     password = read_password(options)
     inventory = _with_options(intake.load(folder), options)
     with disk.lock(folder):
-        owners = _owners(
+        owners = owners_of(
             inventory, intake.components_named(inventory, names) or inventory.components
         )
         forms.check_forms(options, inventory, owners)
         if options.tar:
             _check_names_of_archives(inventory, owners)
-        pems = _read_pems(folder, inventory, owners, options)
-        contents = _contents(inventory, owners, pems, options, password)
+        pems = read_pems(folder, inventory, owners, options)
+        contents = contents_of(inventory, owners, pems, options, password)
         by_name = {owner.name: owner for owner in owners}
         place = dist.make_ready(
             folder,
@@ -71,11 +73,11 @@ def make(
         bundles = []
         for owner in owners:
             name, files = owner.name, contents[owner.name]
-            dist.put_bundle(place, name, files)
+            has_link = dist.put_bundle(place, name, files)
             archive = dist.put_archive(place, name, files) if options.tar else None
             member = inventory.member(name)
             settings = inventory.settings(member) if member else None
-            bundles.append(Bundle(name, place / name, tuple(files), archive, settings))
+            bundles.append(Bundle(name, place / name, tuple(files), archive, settings, has_link))
         return tuple(bundles)
 
 
@@ -98,6 +100,11 @@ def warnings(folder: Path, made: Sequence[Bundle]) -> list[str]:
         lines.append(
             f"{' and '.join(owners)} have one Secret by the name that Calico's manifests know: "
             "in one Kubernetes cluster the last that is applied counts for all"
+        )
+    if not all(each.has_link for each in made):
+        lines.append(
+            f"`{DIST}/` is on a file system without links: certificate and key of a bundle do not "
+            "change at one moment there"
         )
     for each in made:
         older = each.path.with_name(f"{each.name}{TAR}")
@@ -128,7 +135,7 @@ def _with_options(inventory: Inventory, options: BundleOptions) -> Inventory:
     return replace(inventory, members=tuple(members))
 
 
-def _owners(inventory: Inventory, components: Iterable[Component]) -> tuple[Component, ...]:
+def owners_of(inventory: Inventory, components: Iterable[Component]) -> tuple[Component, ...]:
     """Return in whose bundles these components are: a second certificate is in its member's."""
     owners = {peer.name: member for member, peer in inventory.member_pairs}
     return tuple(dict.fromkeys(owners.get(each.name, each) for each in components))
@@ -144,10 +151,13 @@ def _check_names_of_archives(inventory: Inventory, owners: Iterable[Component]) 
         )
 
 
-def _read_pems(
+def read_pems(
     folder: Path, inventory: Inventory, owners: Iterable[Component], options: BundleOptions
 ) -> dict[str, Pems]:
-    """Return what each component of these bundles holds, by its name."""
+    """Return what each component of these bundles holds, by its name.
+
+    Raises ScaffoldError with every reason why one of them can't be handed out.
+    """
     homeless = [
         f"`{member.name}` has no `hosts` in `{FILE}`"
         for member in inventory.members
@@ -171,7 +181,7 @@ def _read_pems(
     return {component.name: pems for component, pems in pairs.items()}
 
 
-def _contents(
+def contents_of(
     inventory: Inventory,
     owners: Iterable[Component],
     pems: Mapping[str, Pems],

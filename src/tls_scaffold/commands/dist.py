@@ -1,4 +1,7 @@
-"""The folder `dist/`: bundles are written whole; what none of them brought is never removed."""
+"""The folder `dist/`: bundles are written whole; what none of them brought is never removed.
+
+What holds keys and certificates lies behind one link of a bundle, and changes in one step.
+"""
 
 import errno
 import os
@@ -8,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
-from tls_scaffold.bundles.settings import DIST, TAR
-from tls_scaffold.disk.files import SECRET, create, telling, write_by_way_of
+from tls_scaffold.bundles.settings import DIST, TAR, holds_certificates
+from tls_scaffold.disk.files import SECRET, telling, write_by_way_of
+from tls_scaffold.disk.linkedfolder import exchange, is_linked, make_linked, own_paths
 from tls_scaffold.disk.moving import PRIVATE, remove
 from tls_scaffold.disk.obstacles import check_changeable, inside
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
@@ -49,7 +53,7 @@ def make_ready(
     if problems:
         hint = (
             "move it away: a bundle is replaced whole. "
-            f"Members run from a copy of theirs, not in `{DIST}/`"
+            f"Members have their data elsewhere, not in `{DIST}/`"
         )
         raise ScaffoldError("no bundle is made", problems, hint)
     with telling(dist, "written"):
@@ -83,7 +87,7 @@ def _strangers(bundle: Path, paths: Iterable[str]) -> list[str]:
 
     Of what lies in another folder, that folder.
     """
-    known = {PurePosixPath(path) for path in paths}
+    known = {PurePosixPath(path) for path in own_paths(bundle, paths)}
     known_folders = {parent for path in known for parent in path.parents}
     strangers: list[str] = []
     for at, folders, files in os.walk(bundle, onerror=_raise):
@@ -113,23 +117,41 @@ def _private(path: Path) -> Path:
     return path
 
 
-def put_bundle(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> None:
-    """Write a bundle, path to content, in the place of an older one of the name."""
-    aside, old = (dist / f".{name}.{word}" for word in ("new", "old"))
+def put_bundle(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> bool:
+    """Write a bundle, path to content, in the place of an older one of the name.
+
+    Tell whether what holds keys and certificates lies behind its link. Where an older one has the
+    link, its place never lacks a file; one without it, of an older version, is replaced by two
+    renames, the last time.
+    """
     target = dist / name
+    behind, beside = _parted(contents)
     with telling(target, "written"):
+        aside, old = (dist / f".{name}.{word}" for word in ("new", "old"))
         if os.path.lexists(old) and not os.path.lexists(target):
             old.rename(target)  # a kill came between the two renames below
         for leftover in (aside, old):
             remove(leftover)
-        for folder in _folders(contents):
-            _private(aside / folder)
-        for path, content in contents.items():
-            create(aside / path, content, SECRET)
+        if is_linked(target):
+            target.chmod(PRIVATE)
+            exchange(target, behind, beside)
+            return True
+        has_link = make_linked(aside, behind, beside)
         if os.path.lexists(target):
             _rename_or_remove(target, old)
         aside.rename(target)
         remove(old)
+        return has_link
+
+
+def _parted(contents: Mapping[str, str | bytes]) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Return the files that change in one step, and all others."""
+    behind: dict[str, bytes] = {}
+    beside: dict[str, bytes] = {}
+    for path, content in contents.items():
+        part = behind if holds_certificates(path) else beside
+        part[path] = content.encode() if isinstance(content, str) else content
+    return behind, beside
 
 
 def _rename_or_remove(path: Path, new: Path) -> None:

@@ -8,6 +8,8 @@ from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
 
 COMPONENTS = "COMPONENTS.md"
+UNKNOWN = "whoever uses it has to read it anew, or to be restarted"
+"""Of what has no row there; `sign.sh` says the same."""
 FLAG_VALUES = re.compile(r"=([^ `]+\.pem)(?=[ `])")
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +56,13 @@ class FolderStatus:
             return self.error.exit_code
         return self.report.exit_code if self.report else ExitCode.DONE
 
+    @property
+    def measured(self) -> prometheus.Measured:
+        """What metrics tell of it."""
+        if self.report:
+            return replace(self.report.measured(self.name), is_read=not self.error)
+        return prometheus.Measured((), folder=self.name, is_read=False)
+
     def document(self) -> dict[str, Any]:
         """Return it as data for JSON: what `status --json` has of one folder, and more."""
         told: dict[str, Any] = self.report.document() if self.report else {}
@@ -92,14 +99,14 @@ class SeveralStates:
 
     def to_prometheus(self) -> str:
         """Return metrics in the text format of node_exporter, each with the label `folder`."""
-        return prometheus.metrics(
-            [
-                prometheus.Measured(
-                    each.rows, each.report.removed if each.report else (), each.name, not each.error
-                )
-                for each in sorted(self.folders, key=lambda each: each.name)
-            ]
-        )
+        ordered = sorted(self.folders, key=lambda each: each.name)
+        return prometheus.metrics([each.measured for each in ordered])
+
+    def to_alerts(self, within: timedelta) -> str:
+        """Return Prometheus' alert rules over these metrics, YAML."""
+        from tls_scaffold.commands.alerts import alert_rules
+
+        return alert_rules(sorted(each.name for each in self.folders), within)
 
 
 def states_of(

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tls_scaffold.commands import live
 from tls_scaffold.commands.results import make_command, scaffold_command
 from tls_scaffold.disk import files
 from tls_scaffold.disk.backupfiles import note_on_backups
-from tls_scaffold.disk.plainfiles import content
+from tls_scaffold.disk.plainfiles import content, plain_or_empty
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import KeyPlace
@@ -19,7 +19,8 @@ from tls_scaffold.inventory.values import FILE, LOOPBACKS, RENEW_DAYS, Inventory
 from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
-from tls_scaffold.paths import CA, CERTIFICATE_ENDING
+from tls_scaffold.paths import CA, CERTIFICATE_ENDING, CRL
+from tls_scaffold.signing import revocationlists
 from tls_scaffold.signing.rotation import Rotation, rotation_of
 from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state import advice, bundleages, cfsslscripts, contents, states
@@ -27,6 +28,9 @@ from tls_scaffold.state.entries import CA_KIND, Contents
 from tls_scaffold.state.removed import Removed, still_valid
 from tls_scaffold.state.renewals import EarlierCertificate, still_held
 from tls_scaffold.state.states import AWAITING, DAY, ON_REQUEST, Row
+
+if TYPE_CHECKING:
+    from tls_scaffold.state.prometheus import Measured
 
 VERSION = 1
 EXIT_CODES = {
@@ -49,6 +53,7 @@ class Report:
     `problem` is why the inventory that is there could not be read. `unread` has the commands of the
     Makefile that sign in a way that is not understood: nothing is known here of what they ask for.
     `removed` are certificates of components that are gone, which are valid still.
+    `crl_end` is when the next revocation list is to be there; None where there is none.
     `earlier` are certificates that a CA had before it was signed again, and that hold still.
     `rotation` tells that one CA is taking the place of another.
     Without a Makefile, `scripts` are those in the folder that call cfssl.
@@ -73,6 +78,7 @@ class Report:
     backup: str = ""
     earlier: tuple[EarlierCertificate, ...] = ()
     rotation: Rotation | None = None
+    crl_end: datetime | None = None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -119,7 +125,20 @@ class Report:
         from tls_scaffold.state import prometheus
 
         seen = metrics.live_metrics(self.live.rows) if self.live else ""
-        return prometheus.metrics([prometheus.Measured(self.rows, self.removed)]) + seen
+        return prometheus.metrics([self.measured()]) + seen
+
+    def measured(self, folder: str | None = None) -> "Measured":
+        """Return what metrics tell of it; of several folders each has its name."""
+        from tls_scaffold.state.prometheus import Measured
+
+        is_read = self.problem is None
+        return Measured(self.rows, self.removed, folder, is_read, self.now, self.crl_end)
+
+    def to_alerts(self) -> str:
+        """Return Prometheus' alert rules over these metrics, YAML."""
+        from tls_scaffold.commands.alerts import alert_rules
+
+        return alert_rules((), self.within)
 
     def to_svg(self) -> str:
         """Return a picture of the certificates' lives, in the order of the table."""
@@ -169,7 +188,15 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     backup = note_on_backups(folder, _pin_of_ca(found))
     earlier = still_held(folder, found, now)
     rotation = rotation_of(folder)
-    return replace(known, backup=backup, stale_bundles=stale, earlier=earlier, rotation=rotation)
+    crl_end = revocationlists.next_update(plain_or_empty(folder / CRL))
+    return replace(
+        known,
+        backup=backup,
+        stale_bundles=stale,
+        earlier=earlier,
+        rotation=rotation,
+        crl_end=crl_end,
+    )
 
 
 def _pin_of_ca(found: Contents) -> str:

@@ -19,6 +19,8 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import ARCHIVE
 
 FILE = f"{ARCHIVE}/.lock"
+HOOKS = f"{ARCHIVE}/.hooks"
+"""A lock of its own for the hooks of renewals: they may work on the folder, one after another."""
 WAIT = 5.0
 # The files that this process has locked: flock(2) does not tell whose a lock is.
 _held: set[tuple[int, int]] = set()
@@ -29,18 +31,18 @@ class UnwritableError(ScaffoldError):
 
 
 @contextmanager
-def lock(folder: Path, *, wait: float = WAIT) -> Iterator[None]:
-    """Hold `folder` while the block runs.
+def lock(folder: Path, *, wait: float = WAIT, file: str = FILE) -> Iterator[None]:
+    """Hold `folder`, or what another `file` in it stands for, while the block runs.
 
     Raises ScaffoldError if another has the folder for longer than `wait` seconds, UnwritableError
     where nothing can be written.
     """
-    with telling(folder / FILE, as_error=UnwritableError):
+    with telling(folder / file, as_error=UnwritableError):
         make_private(folder / ARCHIVE)
-        descriptor = _open_lock(folder / FILE, os.O_RDWR | os.O_CREAT)
+        descriptor = _open_lock(folder / file, os.O_RDWR | os.O_CREAT)
     number = _file_number(descriptor)
     try:
-        with telling(folder / FILE, "locked"):
+        with telling(folder / file, "locked"):
             wait_for(descriptor, folder, wait)
         _held.add(number)
         yield

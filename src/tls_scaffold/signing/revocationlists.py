@@ -65,6 +65,17 @@ def names_serial(der: bytes, certificate: Certificate) -> bool:
     return crl.get_revoked_certificate_by_serial_number(number) is not None
 
 
+def next_update(der: bytes) -> datetime | None:
+    """Return when the list that follows a CRL in DER is to be there, in UTC.
+
+    None where it does not say so, or is no such list.
+    """
+    try:
+        return x509.load_der_x509_crl(der).next_update_utc
+    except (ValueError, TypeError):
+        return None
+
+
 def _signed_crl(ca: Certificate, crl: x509.CertificateRevocationList) -> bool:
     try:
         return crl.is_signature_valid(ca.public_key)  # type: ignore[arg-type]
