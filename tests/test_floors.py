@@ -63,7 +63,7 @@ SHELVES = {
         "renewal / backedup execution placement recordcompletion / keyencryption naming "
         "packanswers rounds waitingplan / authority awaiting batch broughtca "
         "handsigning pins plan / remotesigner / answers signer / authkeys certinfo "
-        "packs revocationlists / manifests / caends commandlines csrs differences "
+        "packs revocationlists / foldercas manifests / caends commandlines csrs differences "
         "documentcache ignoredrules issuer linemistakes mistakes record trust / chains "
         "custodies keystores rotation / caconstraints extensions matching pairing / certificates "
         "/ keys / capassword contentkinds / agefiles pairs pemfiles x509names"

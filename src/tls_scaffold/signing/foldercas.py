@@ -1,0 +1,41 @@
+"""The CAs of a folder: those of `certs/`, and those that record and archive have."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+from tls_scaffold.disk.plainfiles import names, plain_or_empty
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.paths import ARCHIVE, CA, CERTS, ISSUED, OLD_CAS, PEER_CA
+from tls_scaffold.signing import certificates
+from tls_scaffold.signing.caends import RECORDED_CA
+from tls_scaffold.signing.certificates import Certificate
+
+SHELF = re.compile(r"[0-9]{8}T[0-9]{6}Zx*")
+ENDING = "ca.pem"
+
+
+def cas_of(folder: Path) -> tuple[Certificate, ...]:
+    """Return each certificate of a CA that signs or has signed here, those of `certs/` first.
+
+    A CA that was signed again has several. What can't be read, or is no CA's, is passed over:
+    record and archive may hold whatever came with a clone. Raises ScaffoldError where one of these
+    folders can't be looked into.
+    """
+    found: dict[bytes, Certificate] = {}
+    for path in _paths(folder):
+        with suppress(ScaffoldError):
+            ca = certificates.read(plain_or_empty(folder / path), path)
+            if ca.may_sign:
+                found.setdefault(ca.der, ca)
+    return tuple(found.values())
+
+
+def _paths(folder: Path) -> Iterator[str]:
+    yield from (CA, PEER_CA, *OLD_CAS.values())
+    yield from filter(RECORDED_CA.fullmatch, names(folder, ISSUED, ".pem"))
+    # The newest first: their names are times.
+    for shelf in reversed(names(folder, ARCHIVE, "")):
+        if SHELF.fullmatch(PurePosixPath(shelf).name):
+            yield from names(folder, f"{shelf}/{CERTS}", ENDING)
