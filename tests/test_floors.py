@@ -96,7 +96,7 @@ SHELVES = {
         "desired / intake userwarnings / present / conflicts options rbac setwords / "
         "custodywords hostconflicts / asked components grants urls / reach / values / "
         "presets / calicopresets clientpresets kubernetespresets / presetparts / "
-        "clusterparts / custody membersettings / terms / conflictmarkers fields formats"
+        "clusterparts / custody forgotten membersettings / terms / conflictmarkers fields formats"
     ),
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile recipes "

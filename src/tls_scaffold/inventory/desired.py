@@ -24,8 +24,8 @@ CA_FIELDS = (
     "country",
 )
 """What the CA's own request is made from: another value asks for another CA."""
-CUSTODY_FIELDS = ("ca", "peer_ca")
-"""Who holds the CAs: where nothing is said of it, it stays."""
+KEPT_FIELDS = ("ca", "peer_ca", "forgotten")
+"""Where nothing is said of one of these, it stays."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def desired_inventory(wish: Wish, old: Inventory) -> Inventory:
     stated = wish.options.added_to(wish.data)
     kept = {name: old.document()[name] for name in CA_FIELDS if name in old.document()}
     kept |= {} if old.record else {"record": False}
-    kept |= {name: old.document()[name] for name in CUSTODY_FIELDS if name in old.document()}
+    kept |= {name: old.document()[name] for name in KEPT_FIELDS if name in old.document()}
     new = intake.of_data(
         {**kept, **stated}, known=old, users_are_enough=not old.members, needs_pin=False
     )

@@ -11,6 +11,7 @@ from tls_scaffold.inventory.components import read_members, read_proxies, read_u
 from tls_scaffold.inventory.conflicts import conflicts, missing_members
 from tls_scaffold.inventory.custody import read_custody
 from tls_scaffold.inventory.fields import Field, Table, escaped_problem, short_text
+from tls_scaffold.inventory.forgotten import read_forgotten
 from tls_scaffold.inventory.grants import with_grants
 from tls_scaffold.inventory.membersettings import read_member_settings
 from tls_scaffold.inventory.options import Options
@@ -53,6 +54,7 @@ FIELDS = (
     "ca",
     "peer_ca",
     "removed",
+    "forgotten",
     "ignore",
 )
 GENERATIONS = range(1, 1000)
@@ -186,6 +188,7 @@ def _read_inventory(table: Table, known: Inventory, *, needs_pin: bool) -> Inven
         ca=read_custody(table.field("ca", {}), needs_pin=needs_pin),
         peer_ca=table["peer_ca"].flag() if "peer_ca" in table else False,
         removed=removed,
+        forgotten=read_forgotten(table.field("forgotten", {})),
         ignore=_read_ignored_rules(table.field("ignore", {})),
     )
 

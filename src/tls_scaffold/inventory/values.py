@@ -8,6 +8,7 @@ from functools import cached_property
 
 from tls_scaffold.inventory.clusterparts import AS_ALL, Member, Peer, Proxy, Server, User
 from tls_scaffold.inventory.custody import PLAIN, Custody
+from tls_scaffold.inventory.forgotten import NOTHING, Forgotten
 from tls_scaffold.inventory.membersettings import DEFAULTS, NOTHING_SAID, MemberSettings
 from tls_scaffold.inventory.presets import comes_by_password
 from tls_scaffold.inventory.terms import (
@@ -78,7 +79,7 @@ class Inventory:
     `ca_generation` counts the CAs that the folder has had, `record` tells whether git takes
     `issued/`, `key_group` which group may read keys (empty: their owner alone). `removed` are names
     of servers that were removed: a number is given once. `ignore` has the reasons by the rules of
-    `check` that are switched off.
+    `check` that are switched off, `forgotten` what etcd has of users that were removed.
     """
 
     members: tuple[Member, ...]
@@ -102,6 +103,7 @@ class Inventory:
     ca: Custody = PLAIN
     peer_ca: bool = False
     removed: tuple[str, ...] = ()
+    forgotten: Forgotten = NOTHING
     ignore: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -226,6 +228,7 @@ class Inventory:
             "ca": self.ca.document(),
             "peer_ca": self.peer_ca,
             "removed": list(self.removed),
+            "forgotten": self.forgotten.document(),
             "ignore": dict(self.ignore),
         }
         return {

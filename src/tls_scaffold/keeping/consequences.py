@@ -28,7 +28,8 @@ from tls_scaffold.signing.certificates import Certificate
 COMPONENTS = "COMPONENTS.md"
 ENDPOINT = "endpoint\t"
 PEER_CNS = re.compile(r"--peer-cert-allowed-cn=([^\s`;]+)")
-NO_SETTINGS = {"members", "proxies", "users", "removed"}
+NO_SETTINGS = {"members", "proxies", "users", "removed", "forgotten"}
+NO_RIGHTS = ("#", "endpoint\t", "certificate\t", "forgotten\t")
 MEMBER_ID = "`etcdctl member list` shows the ID"
 
 
@@ -60,8 +61,8 @@ def warnings(folder: Path, plan: Plan, inventory: Inventory) -> tuple[str, ...]:
 
 def user_kept(cn: str) -> str:
     """Return the sentence on an etcd user that nothing is asked for any more."""
-    again = f"etcdctl user delete -- {shlex.quote(cn)}"
-    return f"etcd keeps the user `{cn}` and its rights until `{again}`"
+    delete = f"etcdctl user delete -- {shlex.quote(cn)}"
+    return f"etcd keeps the user `{cn}` and its rights until `sh rbac.sh --prune`, or `{delete}`"
 
 
 def what_it_opens(cn: str, *, opens_peers: bool) -> str:
@@ -86,9 +87,7 @@ def targets_to_run(plan: Plan) -> tuple[str, ...]:
     facts = _step(plan, rbac.FACTS)
     known = set((facts.before or "").splitlines()) if facts else set()
     new = (facts.after or "").splitlines() if facts and facts.before else []
-    has_rights = any(
-        line not in known and not line.startswith(("#", ENDPOINT, "certificate\t")) for line in new
-    )
+    has_rights = any(line not in known and not line.startswith(NO_RIGHTS) for line in new)
     return (*([""] if is_to_sign or plan.ca else []), *(["rbac"] if has_rights else []))
 
 
