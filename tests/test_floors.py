@@ -26,32 +26,32 @@ ROOMS = """
 SHELVES = {
     "cli": (
         "add adopt backup bundle ca cfssl check explain new prove rbac remove requests "
-        "restore roles sign signerconfig status sync / severalstates / adoptiontable "
+        "restore revoke roles sign signerconfig status sync / severalstates / adoptiontable "
         "causes custody folderstable livetable prooftable questions waitingtable / "
-        "keeping / lists options plansummary statusnotes statustable / capassword "
+        "revocation / keeping / lists options plansummary statusnotes statustable / capassword "
         "columns completion passphrases / terminal verbs"
     ),
     "commands": (
-        "encryptcakey / restore / restoreplan severalchecks severalstates / adopt "
-        "adoptpki adoptscript / add adopting backup bundle cfssljson check explain new "
-        "prove remove renewca requestexport requestimport requestmaking requestsigning "
-        "sign signerconfig standin status sync / certinfo custodyfiles gencert gencrl "
-        "printdefaults signcsr / cfsslcalls cfsslusage remoteca / adopted dist forms "
-        "handfolders live packfiles rbac reloads signerchanges usablepairs / "
-        "severalfolders / results servedfolders signerfolder / bundleoptions "
-        "signeroptions / signerkeys"
+        "encryptcakey revoketold / restore revoke / restoreplan severalchecks "
+        "severalstates / adopt adoptpki adoptscript / add adopting backup bundle "
+        "cfssljson check explain new prove remove renewca requestexport requestimport "
+        "requestmaking requestsigning sign signerconfig standin status sync / certinfo "
+        "custodyfiles gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage "
+        "remoteca / adopted dist forms handfolders live packfiles rbac reloads revoking "
+        "signerchanges usablepairs / revokedlists revokedwords severalfolders / results "
+        "servedfolders signerfolder / bundleoptions signeroptions / signerkeys"
     ),
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines profiles "
-        "report running secrecy signable subjects targets / looking mending rule / view / "
-        "crlfiles gitfiles / readablefiles"
+        "report revocation running secrecy signable subjects targets / looking mending "
+        "rule / view / crlfiles gitfiles / readablefiles"
     ),
     "live": (
         "explanation / evidence symptoms / metrics / served / diagnosis / known looks / "
         "server / handshake / causes endpoints loglines shakes"
     ),
     "state": (
-        "advice bundleages contents prometheus / cfsslscripts reading removed renewals "
+        "advice bundleages contents prometheus signedhere / cfsslscripts reading removed renewals "
         "states / expectations lives waiting / entries timeline / timescale"
     ),
     "etcd": (
@@ -62,11 +62,11 @@ SHELVES = {
     "signing": (
         "renewal / backedup execution placement recordcompletion / keyencryption naming "
         "packanswers rounds waitingplan / authority awaiting batch broughtca "
-        "handsigning pins plan / remotesigner / answers signer / authkeys certinfo "
+        "handsigning pins plan / remotesigner / answers crlfile signer / authkeys certinfo "
         "packs revocationlists / foldercas manifests / caends commandlines csrs differences "
         "documentcache ignoredrules issuer linemistakes mistakes record trust / chains "
         "custodies keystores rotation / caconstraints extensions matching pairing / certificates "
-        "/ keys / capassword contentkinds / agefiles pairs pemfiles x509names"
+        "/ keys / capassword contentkinds / agefiles pairs pemfiles revocations x509names"
     ),
     "keeping": (
         "trialsync / consequences samesignings update / change journal refusals / "

@@ -24,7 +24,7 @@ CA_FIELDS = (
     "country",
 )
 """What the CA's own request is made from: another value asks for another CA."""
-KEPT_FIELDS = ("ca", "peer_ca", "forgotten")
+KEPT_FIELDS = ("ca", "peer_ca", "crl", "forgotten")
 """Where nothing is said of one of these, it stays."""
 
 
@@ -56,9 +56,9 @@ def read_wish(source: str, options: Options) -> Wish:
 def desired_inventory(wish: Wish, old: Inventory) -> Inventory:
     """Return the inventory that a folder with the inventory `old` is to have.
 
-    Servers without a name keep those that they have in the folder. What is not said of the CA and
-    of the record stays; the names of servers that go are not given again. Raises ScaffoldError with
-    every problem, and where no member would stay.
+    Servers without a name keep those that they have in the folder. What is not said of the CA, of
+    the list of what was revoked and of the record stays; the names of servers that go are not given
+    again. Raises ScaffoldError with every problem, and where no member would stay.
     """
     if not isinstance(wish.data, Mapping):
         return intake.of_data(wish.data, wish.options)

@@ -75,7 +75,8 @@ class Component:
 class Inventory:
     """Everything that a folder is rendered from; `expiry` and `ca_expiry` in hours.
 
-    `ca` says who holds the CA; with `peer_ca` another one signs what members show their peers.
+    `ca` says who holds the CA; with `peer_ca` another one signs what members show their peers. With
+    `crl` members look into a list of what was revoked.
     `ca_generation` counts the CAs that the folder has had, `record` tells whether git takes
     `issued/`, `key_group` which group may read keys (empty: their owner alone). `removed` are names
     of servers that were removed: a number is given once. `ignore` has the reasons by the rules of
@@ -102,6 +103,7 @@ class Inventory:
     key_group: str = ""
     ca: Custody = PLAIN
     peer_ca: bool = False
+    crl: bool = False
     removed: tuple[str, ...] = ()
     forgotten: Forgotten = NOTHING
     ignore: dict[str, str] = field(default_factory=dict)
@@ -227,6 +229,7 @@ class Inventory:
             "key_group": self.key_group,
             "ca": self.ca.document(),
             "peer_ca": self.peer_ca,
+            "crl": self.crl,
             "removed": list(self.removed),
             "forgotten": self.forgotten.document(),
             "ignore": dict(self.ignore),

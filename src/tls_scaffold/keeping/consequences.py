@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
+from tls_scaffold.bundles.memberflags import CRLS, FOR_CLIENTS
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, rbac, userwarnings
@@ -21,9 +22,10 @@ from tls_scaffold.inventory.values import FILE, PEER, Inventory
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
 from tls_scaffold.makefiles.componentlines import PEER_CA_FLAG, ComponentLine, component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, CONFIG
+from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, CONFIG, CRL
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.revocations import known_revocations
 
 COMPONENTS = "COMPONENTS.md"
 ENDPOINT = "endpoint\t"
@@ -55,6 +57,7 @@ def warnings(folder: Path, plan: Plan, inventory: Inventory) -> tuple[str, ...]:
         *(user_kept(cn) for cn in plan.forgotten),
         *_moved_members(plan, inventory),
         *_changed_peer_cns(plan, inventory),
+        *_looks_into_list(plan, inventory),
         *_settings_left_out(plan),
     )
 
@@ -136,6 +139,16 @@ def _changed_peer_cns(plan: Plan, inventory: Inventory) -> Iterator[str]:
         )
 
 
+def _looks_into_list(plan: Plan, inventory: Inventory) -> Iterator[str]:
+    """Yield what members need that are to look into a list of what was revoked from now on."""
+    table = _step(plan, COMPONENTS)
+    if table and table.before and inventory.crl and f"--{CRLS[FOR_CLIENTS]}=" not in table.before:
+        yield (
+            "members look into a list of what was revoked from now on: each needs its new bundle "
+            f"and one restart, and never without `{CRL}`, which `make` makes"
+        )
+
+
 def _settings_left_out(plan: Plan) -> Iterator[str]:
     """Yield each setting of the inventory that another inventory did not have."""
     step = _step(plan, FILE)
@@ -187,8 +200,11 @@ def _left_certificates(
     folder: Path, plan: Plan, gone: list[ComponentLine], inventory: Inventory
 ) -> Iterator[str]:
     """Yield how long the certificate of each component that was taken out is valid."""
+    revoked = known_revocations(folder)
     for line in gone:
         certificate = _certificate(folder, plan, f"{line.output}{CERTIFICATE_ENDING}")
+        if certificate and certificate.parsed.serial_number in revoked:
+            continue
         if certificate and not certificate.has_ended(datetime.now(timezone.utc)):
             is_peer = not inventory.peer_ca or _is_of_peers(line)
             opens_peers = is_peer and certificate.is_for_clients

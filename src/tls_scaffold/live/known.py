@@ -11,9 +11,11 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.live.endpoints import CLIENT, PEER
 from tls_scaffold.paths import CERTIFICATE_ENDING, CRL, PEER_TRUST
-from tls_scaffold.signing import certificates, matching, revocationlists
+from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.pemfiles import blocks
+from tls_scaffold.signing.revocationlists import read_list
+from tls_scaffold.signing.revocations import Revocation, known_revocations
 from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.state.removed import archived_paths, recorded_paths
 
@@ -55,9 +57,20 @@ class Known:
                 found.setdefault(ders[0], Recorded(name, path))
         return found
 
+    @cached_property
+    def revocations(self) -> Mapping[int, Revocation]:
+        """What members are to refuse, by serial number."""
+        return known_revocations(self.folder)
+
+    def path_of(self, name: str) -> str:
+        """Return the path of a component's certificate by what that is called; empty for none."""
+        ending = f"/{name}{CERTIFICATE_ENDING}"
+        return next((path for path in self.shown if f"/{path}".endswith(ending)), "")
+
     def has_revoked(self, leaf: Certificate) -> bool:
-        """Tell whether the folder's list of revoked certificates, if it has one, names this one."""
-        return revocationlists.names_serial(plain_or_empty(self.folder / CRL), leaf)
+        """Tell whether the folder has revoked a certificate: in `revoked.tsv`, or in its list."""
+        serial, found = leaf.parsed.serial_number, read_list(plain_or_empty(self.folder / CRL))
+        return serial in self.revocations or (found is not None and serial in found.by_serial)
 
     def owner_of(self, leaf: Certificate) -> str:
         """Return the path of the folder's certificate that this is; empty if it is none."""

@@ -1,4 +1,4 @@
-"""Which bundles in `dist/` hold other certificates than `certs/`: nobody made them anew."""
+"""Which bundles in `dist/` hold other files than `certs/`: nobody made them anew."""
 
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -7,17 +7,17 @@ from io import BytesIO
 from pathlib import Path
 
 from tls_scaffold.bundles.consumers import bundled_components
-from tls_scaffold.bundles.settings import DIST, TAR
+from tls_scaffold.bundles.settings import DIST, LIST, TAR
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.inventory.values import Component, Inventory
-from tls_scaffold.paths import CERTIFICATE_ENDING, MIB
+from tls_scaffold.paths import CERTIFICATE_ENDING, CRL, MIB
 from tls_scaffold.signing.trust import read_trust
 
 CA_FILE = f"ca{CERTIFICATE_ENDING}"
 
 
 def stale_bundles(folder: Path, inventory: Inventory) -> tuple[str, ...]:
-    """Return the bundles, by their paths in `dist/`, with a certificate that `certs/` has not.
+    """Return the bundles, by their paths in `dist/`, with a certificate or list not in `certs/`.
 
     A file that a bundle lacks is no matter here: its form may have none. Of an archive the files of
     the same names count.
@@ -29,11 +29,14 @@ def stale_bundles(folder: Path, inventory: Inventory) -> tuple[str, ...]:
 
 def _stale(folder: Path, inventory: Inventory) -> Iterator[str]:
     trust = read_trust(folder).text.encode(errors="surrogateescape")
+    crl = plain_or_empty(folder / CRL) if inventory.crl else b""
     for owner in inventory.components:
         bundle, archive = folder / DIST / owner.name, folder / DIST / f"{owner.name}{TAR}"
         if not bundle.is_dir() and not archive.is_file():
             continue
         wanted = {**_certificates(folder, inventory, owner), CA_FILE: trust}
+        if owner.kind == "member":
+            wanted[LIST] = crl
         laid_out = {name: plain_or_empty(bundle / name) for name in wanted}
         if _differ(laid_out, wanted):
             yield owner.name
