@@ -26,29 +26,29 @@ ROOMS = """
 SHELVES = {
     "cli": (
         "rotate / add adopt backup bundle ca cfssl check explain new prove rbac "
-        "rehearse remove renewed requests restore roles sign signerconfig status sync / "
-        "rotatestatus severalstates / adoptiontable causes custody folderstable "
-        "livetable prooftable questions rehearsaltable waitingtable / keeping "
-        "lookoptions / lists options plansummary statusnotes statustable / capassword "
-        "columns completion passphrases / terminal verbs"
+        "rehearse remove renewed requests restore revoke roles sign signerconfig status "
+        "sync / rotatestatus severalstates / adoptiontable causes custody folderstable "
+        "livetable prooftable questions rehearsaltable waitingtable / revocation / "
+        "keeping lookoptions / lists options plansummary statusnotes statustable / "
+        "capassword columns completion passphrases / terminal verbs"
     ),
     "commands": (
-        "encryptcakey rehearse renewed rotationsteps / rotate / rebundling / "
-        "bundlesagain rehearsalchanges rehearsalcopy restore / restoreplan "
+        "encryptcakey rehearse renewed revoketold rotationsteps / rotate / rebundling / "
+        "bundlesagain rehearsalchanges rehearsalcopy restore revoke / restoreplan "
         "severalchecks severalstates / adopt adoptpki adoptscript / add adopting backup "
         "bundle cfssljson check explain new prove remove renewca requestexport "
         "requestimport requestmaking requestsigning rotatestatus sign signerbundle "
         "signerconfig standin status sync / certinfo custodyfiles gencert gencrl hooks "
         "printdefaults signcsr / cfsslcalls cfsslusage remoteca rotationlook "
         "rotationreport / adopted alerts dist forms handfolders live owedhooks "
-        "packfiles rbac reloads signerchanges usablepairs / severalfolders / results "
-        "rotationrefusals servedfolders signerfolder / bundleoptions signeroptions / "
-        "signerkeys"
+        "packfiles rbac reloads revoking signerchanges usablepairs / revokedlists "
+        "revokedwords severalfolders / results rotationrefusals servedfolders "
+        "signerfolder / bundleoptions signeroptions / signerkeys"
     ),
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines profiles "
-        "report running secrecy signable subjects targets / looking mending rule / view "
-        "/ crlfiles gitfiles / readablefiles"
+        "report revocation running secrecy signable subjects targets / looking mending "
+        "rule / view / crlfiles gitfiles / readablefiles"
     ),
     "live": (
         "explanation / evidence symptoms / metrics rotationgates rotationsteps / "
@@ -56,8 +56,9 @@ SHELVES = {
         "handshake / causes endpoints loglines shakes"
     ),
     "state": (
-        "advice bundleages contents prometheus / cfsslscripts reading removed renewals "
-        "states / expectations lives waiting / entries timeline / timescale"
+        "advice bundleages contents prometheus signedhere / cfsslscripts reading "
+        "removed renewals states / expectations lives waiting / entries timeline / "
+        "timescale"
     ),
     "etcd": (
         "bundled cluster doors matrix proofs / rights / keys / attempts throwaway "
@@ -68,12 +69,12 @@ SHELVES = {
         "rotationabort / rotationend rotationstart / renewal / backedup execution "
         "placement recordcompletion / keyencryption naming packanswers rounds "
         "waitingplan / authority awaiting batch broughtca followedcas handsigning pins "
-        "plan / remotesigner / answers signer / authkeys certinfo crosscertificates "
-        "packs revocationlists / foldercas manifests mirrors / caends commandlines csrs "
-        "differences documentcache hangingfiles ignoredrules issuer linemistakes "
-        "mistakes record trust / chains custodies keystores rotation / caconstraints "
-        "extensions matching pairing / certificates / keys / capassword contentkinds / "
-        "agefiles pairs pemfiles x509names"
+        "plan / remotesigner / answers crlfile signer / authkeys certinfo "
+        "crosscertificates packs revocationlists / foldercas manifests mirrors / caends "
+        "commandlines csrs differences documentcache hangingfiles ignoredrules issuer "
+        "linemistakes mistakes record trust / chains custodies keystores rotation / "
+        "caconstraints extensions matching pairing / certificates / keys / capassword "
+        "contentkinds / agefiles pairs pemfiles revocations x509names"
     ),
     "keeping": (
         "trialsync / consequences samesignings update / change journal refusals / "
@@ -104,8 +105,8 @@ SHELVES = {
         "desired / intake userwarnings / present / conflicts options rbac setwords / "
         "custodywords hostconflicts / asked components grants urls / generations reach "
         "/ values / presets / calicopresets clientpresets kubernetespresets / "
-        "presetparts / clusterparts / custody membersettings / terms / conflictmarkers "
-        "fields formats"
+        "presetparts / clusterparts / custody forgotten membersettings / terms / "
+        "conflictmarkers fields formats"
     ),
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile recipes "

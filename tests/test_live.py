@@ -368,7 +368,7 @@ def test_a_bundle_that_was_not_made_anew_is_told(level: Scene) -> None:
 
     done = tls_scaffold("status", "--json", cwd=level.folder)
     assert json.loads(done.stdout)["stale_bundles"] == ["alice"]
-    note = "note: `dist/alice` holds other certificates than `certs/`: `tls-scaffold bundle alice`"
+    note = "note: `dist/alice` holds other files than `certs/`: `tls-scaffold bundle alice`"
     assert note in done.stderr
     shutil.rmtree(level.folder / "dist/alice")  # of its archive alone
     done = tls_scaffold("status", "--json", cwd=level.folder)

@@ -49,9 +49,9 @@ def test_a_revocation_list_is_one_in_der() -> None:
     crl = builder.next_update(now + timedelta(days=1)).sign(
         ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()
     )
-    assert revocationlists.is_crl(crl.public_bytes(Encoding.DER))
-    assert not revocationlists.is_crl(crl.public_bytes(Encoding.PEM))
-    assert not revocationlists.is_crl(b"")
+    assert revocationlists.read_list(crl.public_bytes(Encoding.DER))
+    assert not revocationlists.read_list(crl.public_bytes(Encoding.PEM))
+    assert not revocationlists.read_list(b"")
 
 
 def test_a_file_of_blanks_is_tidied_in_no_time() -> None:

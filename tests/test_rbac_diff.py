@@ -134,8 +134,8 @@ def test_rights_that_an_inventory_does_not_ask_for_any_more_are_not_passed_over_
         compared = rbac(running.folder, "--diff", **running.variables())
 
     assert (
-        "warning: etcd keeps the user `app` and its rights until `etcdctl user delete -- app`\n"
-        in synced.stderr
+        "warning: etcd keeps the user `app` and its rights until `sh rbac.sh --prune`, "
+        "or `etcdctl user delete -- app`\n" in synced.stderr
     )
     assert (compared.returncode, compared.stdout) == (0, "")
     assert (

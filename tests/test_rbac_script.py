@@ -1225,12 +1225,12 @@ def test_unknown_words_are_a_usage_error(folder: Factory) -> None:
         ["--set-password", ""],
         ["--set-password", "a", "b"],
         ["--enable --only-given"],
+        ["--diff", "--prune"],
+        ["--prune", "--enable"],
     ):
         done = run("sh", "rbac.sh", *words, cwd=path)
-        assert (done.returncode, done.stderr) == (
-            2,
-            "usage: sh rbac.sh [--diff | --enable [--only-given] | --set-password USER]\n",
-        )
+        usage = "[[--prune] [--diff] | --enable [--only-given] | --set-password USER]"
+        assert (done.returncode, done.stderr) == (2, f"usage: sh rbac.sh {usage}\n")
 
 
 @pytest.mark.needs("shellcheck")

@@ -246,7 +246,7 @@ JOURNALS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "another command": (
         {**of_journal(), "command": ["rm"]},
-        "command: it is none of `add`, `adopt`, `remove`, `sync`",
+        "command: it is none of `add`, `adopt`, `remove`, `revoke`, `sync`",
     ),
     "a word with an escape": (
         {**of_journal(), "command": ["sync", "\x1b[2J"]},

@@ -67,9 +67,10 @@ def test_removing_a_user_tells_both_what_its_certificate_and_what_etcd_still_all
 ) -> None:
     path = signed(*WORDS)
     until = end(path / "certs/bob.pem")
+    ways = "`sh rbac.sh --prune`, or `etcdctl user delete -- bob`"
     assert warned(kept(path, "remove", "bob").stderr) == [
         f"the certificate of `bob` is accepted as CN `bob` until {until}",
-        "etcd keeps the user `bob` and its rights until `etcdctl user delete -- bob`",
+        f"etcd keeps the user `bob` and its rights until {ways}",
     ]
     assert noted(path) == [
         f"`bob` is gone, and its certificate is accepted as CN `bob` until {until}"

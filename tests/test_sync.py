@@ -106,7 +106,7 @@ def test_a_dry_run_shows_a_diff_that_makes_the_very_same_changes(folder: Factory
     assert told[:-3] == [
         "`sync` would:",
         "  write: config/req-zed.json",
-        "  change: Makefile",
+        "  change: Makefile, tls-scaffold.json",
         "  take away: config/req-kube-apiserver.json",
         "  write what is generated: COMPONENTS.md, rbac.tsv",
         "  keep in archive/TIME: config/req-calico.json",

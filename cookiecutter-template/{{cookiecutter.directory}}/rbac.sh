@@ -7,6 +7,7 @@
 #   sh rbac.sh --enable  switch authentication on; it stays on only if the root certificate alone
 #       works then at every member that etcd lists (--only-given: but those not given, and silent)
 #   sh rbac.sh --set-password USER  give a user of etcd's HTTP gateway another password
+#   sh rbac.sh --prune   take out users and roles that the inventory had (--diff: print them)
 # ETCDCTL_ENDPOINTS, ETCDCTL_CACERT, ETCDCTL_CERT and ETCDCTL_KEY are used where they are set. Lines
 # USER:PASSWORD stand in TLS_SCAFFOLD_PASSWORDS or the file that TLS_SCAFFOLD_PASSWORD_FILE names.
 # shellcheck disable=SC2030,SC2031  # in a subshell, for one command
@@ -19,19 +20,16 @@ unset ETCDCTL_API ETCDCTL_USER ETCDCTL_PASSWORD ETCDCTL_WRITE_OUT ETCDCTL_HEX ET
 passwords=${TLS_SCAFFOLD_PASSWORDS-} && unset TLS_SCAFFOLD_PASSWORDS # no child sees them all
 facts=$(dirname -- "$0")/rbac.tsv # it is read as text, and never run
 temporary=tls-scaffold-enable-    # what the names of temporary users begin with
-way_back='' only_given='' stopped=''
-tab=$(printf '\t')
+way_back='' only_given='' stopped='' tab=$(printf '\t')
 add_root="\`tls-scaffold add --user root\` (\`NAME=root\` where another user is called root)"
 
 shown() { # others wrote what etcd holds: it steers no terminal (tls-scaffold sees to that itself)
     [ -z "${TLS_SCAFFOLD_AS_IT_IS-}" ] || { cat && return; }
     tr '\001-\010\013-\037\177' '[?*]' | sed "s/$(printf '\302')[$(printf '\200-\237')]/?/g"
 }
-
 say() { printf 'rbac.sh: %s\n' "$1" | shown >&2; }
 fail() { # tell what is wrong and how to go on
-    printf 'error: %s\n' "$1" | shown >&2
-    [ $# -lt 2 ] || printf '\nhint: %s\n' "$2" | shown >&2
+    printf '%s\n' "error: $1" ${2:+'' "hint: $2"} | shown >&2
     exit 1
 }
 why() { # etcdctl's own last words
@@ -51,13 +49,10 @@ ctl() { # etcdctl, or the end of this run
 
 compare() { # leave in $work: wanted, actual, missing and surplus, all sorted lines
     grep -E '^(role|user|grant|permission)' "$facts" | sort -u >"$work/wanted"
-    ctl user list >"$work/users"
-    ctl role list >"$work/roles"
+    ctl user list >"$work/users"; ctl role list >"$work/roles"
     { sed "s/^/user$tab/" "$work/users" && sed "s/^/role$tab/" "$work/roles"; } | sort |
         comm -12 "$work/wanted" - >"$work/known"
-    while IFS=$tab read -r kind name; do
-        "${kind}_holds" "$name"
-    done <"$work/known" >"$work/held"
+    while IFS=$tab read -r kind name; do "${kind}_holds" "$name"; done <"$work/known" >"$work/held"
     sort -u "$work/known" "$work/held" >"$work/actual"
     comm -23 "$work/wanted" "$work/actual" >"$work/missing"
     comm -13 "$work/wanted" "$work/actual" >"$work/surplus"
@@ -165,18 +160,15 @@ switch_on() {
     say "authentication is on, and the root certificate works at $asked\
 ${unseen:+; nobody has looked at${unseen#,}}"
 }
-
 is_on() { # is authentication on? A password that can't be right is refused only then
     ! call user list --user "${temporary}nobody:nobody" >/dev/null || return 1
     grep -q 'authentication failed' "$work/error" || fail "etcd does not answer: $(why)" \
         "run this again when it does${way_back:+; \`$state\` keeps the way back}"
 }
-
 verifies() { # verifies DAYS: does the certificate, so many days from now?
     openssl verify -partial_chain -purpose sslclient -attime $(($(date +%s) + $1 * 86400)) \
         -CAfile "$ETCDCTL_CACERT" -untrusted "$ETCDCTL_CERT" "$ETCDCTL_CERT" >"$work/error" 2>&1
 }
-
 ask_members() { # does the root certificate alone work at every member? $trouble says where not
     asked='' unseen='' refused='' trouble='' answered=' '
     hint="each is to run with --client-cert-auth and --trusted-ca-file; \`make rbac-enable \
@@ -192,8 +184,7 @@ ONLY_GIVEN=1\` (--enable --only-given) does without those that can't be asked"
             asked=${asked:+$asked, }$url
             answered="$answered$(sed -n 's/^"MemberID" : //p' "$work/got") "
         elif grep -q -e 'user name' -e 'user not found' -e 'permission denied' "$work/error"; then
-            refused=1 trouble="\`$url\` does not take the root certificate: $(why)"
-            return 1
+            refused=1 trouble="\`$url\` does not take the root certificate: $(why)"; return 1
         # Given, or somebody is there who speaks TLS: only who is out of reach may be left out.
         elif printf %s ",$ETCDCTL_ENDPOINTS," | grep -q -F -e ",$url," ||
             limited 5 openssl s_client -connect "${url#*://}" </dev/null 2>&1 | grep -q ^CONN; then
@@ -209,21 +200,18 @@ ONLY_GIVEN=1\` (--enable --only-given) does without those that can't be asked"
         trouble="members that etcd lists can't be asked from here:${unseen#,}"
     [ -z "$trouble" ]
 }
-
 settle() { # come to a safe end, or keep the way back
     verdict=''
     settled || settled || settled || fail "authentication, or a temporary user, is not as it is \
 to be: $(why)" "run this again; \`$state\` keeps the way back"
-    rm -f "$state"
-    way_back=''
+    rm -f "$state"; way_back=''
     [ -z "$verdict" ] || fail "$verdict; authentication is off again" "$hint"
 }
 settled() { # is authentication either on and safe, or off, and the way back gone?
     if ! is_on; then
         remove_users "^${way_back%:*}\$" # other runs need theirs
     elif ask_members || { sleep 2 && ask_members; }; then # a member may lag behind
-        verdict=''
-        remove_users "^$temporary" # nobody needs one any more
+        verdict=''; remove_users "^$temporary" # nobody needs one any more
     elif [ -n "$refused" ] && [ -n "$way_back" ]; then
         verdict=$trouble
         (export ETCDCTL_USER="$way_back" && call auth disable >/dev/null) && settled
@@ -231,7 +219,6 @@ settled() { # is authentication either on and safe, or off, and the way back gon
         fail "$trouble" "$hint${way_back:+. Authentication is on; \`$state\` keeps the way back}"
     fi
 }
-
 remove_users() { # remove_users PATTERN; fails where another run removes them just now
     call user list >"$work/got" || return 1
     grep -e "$1" "$work/got" >"$work/todo" || return 0
@@ -239,16 +226,28 @@ remove_users() { # remove_users PATTERN; fails where another run removes them ju
         call user delete -- "$name" >/dev/null || return 1
     done <"$work/todo"
 }
+prune() { # prune [--diff]: what the inventory had, and has no more; a role that others hold stays
+    sed -n "/${tab}root\$/d; s/^forgotten$tab//p" "$facts" >"$work/facts"
+    facts=$work/facts; compare
+    while IFS= read -r name; do user_holds "$name"; done <"$work/users" >"$work/held"
+    awk -F '\t' 'NF == 2 { gone[$0]; next } !(("user\t" $3) in gone) { delete gone["role\t" $2] }
+        END { for (each in gone) print each }' "$work/known" "$work/held" | sort -r >"$work/surplus"
+    while IFS=$tab read -r kind name; do # users go before what they hold
+        [ $# -gt 0 ] || ctl "$kind" delete -- "$name" >/dev/null
+        printf '%s\n' "- $kind$tab$name" | shown
+    done <"$work/surplus"
+}
 
 case $#:$* in
-0: | 1:--diff | 1:--enable | 2:--set-password\ ?*) ;;
+0: | 1:--diff | 1:--enable | 1:--prune | '2:--prune --diff' | 2:--set-password\ ?*) ;;
 '2:--enable --only-given') only_given=$2 ;;
-*) echo 'usage: sh rbac.sh [--diff | --enable [--only-given] | --set-password USER]' >&2; exit 2 ;;
+*) echo 'usage: sh rbac.sh [[--prune] [--diff] | --enable [--only-given] | --set-password USER]' >&2
+    exit 2 ;;
 esac
 [ -f "$facts" ] || fail "\`$facts\` is missing" "\`tls-scaffold sync\` writes it"
 word="${tab}[^[:cntrl:]]+"
 grant="permission$word$tab(read|write|readwrite)$tab(all|(prefix|key|from)$word|range$word$word)"
-line="#.*|(endpoint|certificate|role|user|gateway)$word|grant$word$word|$grant"
+line="#.*|(endpoint|certificate|(forgotten$tab)?(role|user)|gateway)$word|grant$word$word|$grant"
 wrong=$(tr '\000' '\001' <"$facts" | grep -n -v -x -E -e "$line" | sed 's/:.*//; q')
 [ -z "$wrong" ] || fail "\`$facts\`: line $wrong is nothing that tls-scaffold writes there" \
     "\`tls-scaffold sync\` writes it anew"
@@ -267,12 +266,11 @@ for file in "$ETCDCTL_CACERT" "$ETCDCTL_CERT" "$ETCDCTL_KEY"; do
     grep -q -e '^-----BEGIN ' -- "$file" 2>/dev/null ||
         fail "\`$file\` is missing, or no PEM" "\`make\` signs what is missing"
 done
-case ${1-} in --diff | --enable) file='' ;; *) file=${TLS_SCAFFOLD_PASSWORD_FILE-} ;; esac
+case ${1-} in --diff | --enable | --prune) file='' ;; *) file=${TLS_SCAFFOLD_PASSWORD_FILE-} ;; esac
 [ -z "$file" ] || passwords=$(cat -- "$file") || fail "\`$file\` can't be read"
 [ -z "$file" ] || [ -z "$(find -L "$file" -perm -004)" ] || say "everybody may read \`$file\`"
 state=$(dirname -- "$ETCDCTL_KEY")/.rbac-enable
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 trap 'exit 130' HUP INT TERM
 if [ "${1-}" = --enable ]; then # etcd takes the user from the CN, if chain and usage are right
     command -v openssl >/dev/null || fail "openssl is not installed: it checks the root certificate"
@@ -294,6 +292,8 @@ case ${1-} in
     { sort -r "$work/missing" | sed 's/^/+ /' && sed 's/^/- /' "$work/surplus"; } | shown
     cmp -s "$work/wanted" "$work/actual" ;;
 --enable) switch_on ;;
+--prune) prune ${2+"$2"}
+    [ $# = 1 ] || [ ! -s "$work/surplus" ] ;;
 --set-password) by_password "$2" || fail "\`$2\` is no user of etcd's HTTP gateway"
     set_password passwd "$2" ;;
 *) apply ;;

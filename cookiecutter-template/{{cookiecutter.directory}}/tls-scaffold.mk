@@ -55,6 +55,10 @@ $(tls_certificates): .tls-always
 all: ## sign what is missing, or is not as asked for
 req: ## sign all again
 ca: ## make the CA if there is none
+# Members that look into a list refuse everybody without it. Where the CA's key is not, none is made.
+all: $(if $(shell grep -s '"crl": *true' tls-scaffold.json),certs/crl.der)
+certs/crl.der: | ca
+	@[ ! -e certs/ca-key.pem ] || { sh sign.sh need tls-scaffold && tls-scaffold revoke; }
 csr: ## make keys and CSRs for a CA whose key is on another machine
 renew: ## sign again what expires within RENEW_DAYS (30) days, then run RENEW_HOOK='COMMAND'
 renew-ca: ## sign the CA again with the same key, long before it ends; nothing else changes

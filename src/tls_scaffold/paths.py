@@ -11,8 +11,9 @@ CA_OUTPUT = f"{CERTS}/ca"
 CA = f"{CA_OUTPUT}{CERTIFICATE_ENDING}"
 CA_KEY = f"{CA_OUTPUT}{KEY_ENDING}"
 TRUST = f"{CERTS}/trust.pem"
-# What members refuse, in DER: `--client-crl-file`.
+# What members refuse, in DER (`--client-crl-file`), and what it is made from, which git has.
 CRL = f"{CERTS}/crl.der"
+REVOKED = "revoked.tsv"
 # What stands behind each leaf where the CA is below another one: its issuer first, no root.
 CHAIN = f"{CERTS}/chain.pem"
 # A CA, or all certificates with a new one: decided on, and on the way to their places.

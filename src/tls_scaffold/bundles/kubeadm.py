@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from tls_scaffold.bundles.memberflags import COMPACTION, PEER_CNS, flags_on_host
+from tls_scaffold.bundles import settings
+from tls_scaffold.bundles.memberflags import COMPACTION, CRLS, PEER_CNS, flags_on_host
 from tls_scaffold.bundles.settings import Pems, further_settings, to_yaml
 from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.urls import endpoints
@@ -15,6 +16,7 @@ API_SERVERS = (API_SERVER, "kube-apiserver-restricted")
 CA, PEER_CA = "pki/etcd/ca.crt", "pki/etcd/peer-ca.crt"
 SERVER = "pki/etcd/server"
 PEER = "pki/etcd/peer"
+LIST = f"pki/etcd/{settings.LIST}"
 CLIENT = "pki/apiserver-etcd-client"
 CONFIGURATION = "kubeadm-etcd.yaml"
 PEER_TRUST = "peer-trusted-ca-file"
@@ -78,6 +80,8 @@ def _local(inventory: Inventory, member: Member, home: str) -> str:
     own = {name: flags[name] for name in OWN_FLAGS if name in flags}
     if inventory.peer_ca:  # in place of the one that kubeadm gives for clients and for peers
         own = {PEER_TRUST: f"{home}/{PEER_CA}", **own}
+    if inventory.crl:  # the folder is mounted where etcd runs
+        own |= dict.fromkeys(CRLS.values(), f"{home}/{LIST}")
     arguments = [{"name": name, "value": value} for name, value in own.items()]
     return _configuration({"local": {"extraArgs": arguments}}, home)
 

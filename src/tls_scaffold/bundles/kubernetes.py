@@ -1,13 +1,14 @@
-"""What a workload in Kubernetes mounts: a Secret for each pair, and a ConfigMap for the CA."""
+"""What a workload in Kubernetes mounts: Secrets for pairs, ConfigMaps for the CA and the list."""
 
 import base64
 from collections import defaultdict
 from collections.abc import Iterable
 
-from tls_scaffold.bundles.settings import HOLDS_KEY, Pems, to_yaml
+from tls_scaffold.bundles.settings import HOLDS_KEY, LIST, Pems, to_yaml
 
 PREFIX = "etcd-"
 CA_MAP, PEER_CA_MAP = "etcd-ca", "etcd-peer-ca"
+LIST_MAP = "etcd-crl"
 
 
 def kubernetes_files(name: str, pems: Pems, ca_map: str = CA_MAP) -> dict[str, str]:
@@ -34,6 +35,20 @@ def kubernetes_files(name: str, pems: Pems, ca_map: str = CA_MAP) -> dict[str, s
         f"{name}.secret.yaml": HOLDS_KEY + to_yaml(secret),
         f"{ca_map}.configmap.yaml": to_yaml(trusted),
     }
+
+
+def list_files(der: bytes) -> dict[str, str]:
+    """Return the manifest of the list of what members refuse.
+
+    Where the whole ConfigMap is mounted, without `subPath`, the kubelet replaces it by one rename.
+    """
+    listed = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": LIST_MAP},
+        "binaryData": {LIST: base64.b64encode(der).decode()},
+    }
+    return {f"{LIST_MAP}.configmap.yaml": to_yaml(listed)}
 
 
 def object_name(name: str) -> str:

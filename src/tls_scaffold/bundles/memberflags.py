@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from tls_scaffold.bundles.settings import OUR_TRUST, PEER_TRUST, Paths, paths_in
+from tls_scaffold.bundles.settings import LIST, OUR_TRUST, PEER_TRUST, Paths, paths_in
 from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.membersettings import EVERY_ADDRESS, STATES, retention
 from tls_scaffold.inventory.urls import https_url, own_host
@@ -15,6 +15,7 @@ from tls_scaffold.spelling import canonical_address
 EVERYWHERE = "0.0.0.0"  # noqa: S104  (where a member listens of whom no address is known)
 FOR_CLIENTS, FOR_PEERS = "", "peer-"
 PEER_CNS = "peer-cert-allowed-cn"
+CRLS = {FOR_CLIENTS: "client-crl-file", FOR_PEERS: "peer-crl-file"}
 COMPACTION = ("auto-compaction-mode", "auto-compaction-retention")
 
 
@@ -74,6 +75,8 @@ def tls_flags(side: str, paths: Paths) -> dict[str, str]:
         # Without it etcd looks at no CN.
         f"{side}client-cert-auth": "true",
         f"{side}trusted-ca-file": paths.ca,
+        # No form of etcd.conf.yml has a field for it: flags and variables alone.
+        **({CRLS[side]: paths.crl} if paths.crl else {}),
     }
 
 
@@ -92,7 +95,11 @@ def flags_on_host(inventory: Inventory, member: Member, home: str = "") -> dict[
 def bundled_pairs(inventory: Inventory, member: Member, home: str) -> tuple[Paths, Paths]:
     """Return where a member finds its pairs if its bundle is in the folder `home`."""
     own, peer = inventory.pair(member)
-    return paths_in(home, own.name), paths_in(home, peer.name, trust_of(peer))
+    crl = LIST if inventory.crl else ""
+    return (
+        paths_in(home, own.name, OUR_TRUST, crl),
+        paths_in(home, peer.name, trust_of(peer), crl),
+    )
 
 
 def trust_of(component: Component) -> str:

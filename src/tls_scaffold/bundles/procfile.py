@@ -7,7 +7,7 @@ from tls_scaffold.bundles.settings import paths_in
 from tls_scaffold.inventory.membersettings import DEFAULTS
 from tls_scaffold.inventory.urls import https_url
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.paths import TRUSTS
+from tls_scaffold.paths import CRL, TRUSTS
 
 LOOPBACK = "127.0.0.1"
 STEP = 100  # between the ports of one member and of the next
@@ -16,6 +16,7 @@ STEP = 100  # between the ports of one member and of the next
 def processes(inventory: Inventory) -> dict[str, str]:
     """Return the command of each member by the name of its process, all in the generated folder."""
     urls = {member.name: _urls(index) for index, member in enumerate(inventory.members)}
+    crl = CRL if inventory.crl else ""
     commands: dict[str, str] = {}
     for number, member in enumerate(inventory.members, 1):
         name = member.name.replace(".", "-")  # honcho and goreman take no dot
@@ -23,8 +24,8 @@ def processes(inventory: Inventory) -> dict[str, str]:
             name = f"{name}--{number}"
         own, peer = inventory.member_pairs[number - 1]
         pairs = (
-            paths_in("", own.output, TRUSTS[own.ca]),
-            paths_in("", peer.output, TRUSTS[peer.ca]),
+            paths_in("", own.output, TRUSTS[own.ca], crl),
+            paths_in("", peer.output, TRUSTS[peer.ca], crl),
         )
         flags = member_flags(inventory, member, pairs, urls, f"data/{member.name}")
         commands[name] = " ".join(["etcd", *(_argument(*flag) for flag in flags.items())])

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from tls_scaffold.inventory.presets import find_preset
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.paths import CRL
 
 Names = tuple[str, str, str, str]
 """What a client of etcd calls the members' URLs, the CA's certificate, its own, and its key."""
@@ -42,6 +44,8 @@ TYPHA: Names = (
 PLAIN = re.compile(r"[A-Za-z0-9_./:=,@%+\[\]-]+", re.ASCII)
 OUR_TRUST, PEER_TRUST = "ca.pem", "peer-ca.pem"
 """What a bundle calls the CAs that its owner trusts, and those that peers trust alone."""
+LIST = PurePosixPath(CRL).name
+"""And the list of what a member refuses."""
 DIST = "dist"
 TAR = ".tar.gz"
 HOLDS_KEY = "# A private key is in this file: never commit it.\n"
@@ -63,11 +67,15 @@ class Pems:
 
 @dataclass(frozen=True)
 class Paths:
-    """Where a consumer finds the three files: the CA's certificate, its own, and its key."""
+    """Where a consumer finds the three files: the CA's certificate, its own, and its key.
+
+    A member may have a fourth, the list of what it refuses; empty without.
+    """
 
     ca: str
     certificate: str
     key: str
+    crl: str = ""
 
 
 def holds_certificates(path: str) -> bool:
@@ -75,14 +83,14 @@ def holds_certificates(path: str) -> bool:
     return path.endswith(WITH_CERTIFICATES)
 
 
-def paths_in(home: str, name: str, trust: str = OUR_TRUST) -> Paths:
+def paths_in(home: str, name: str, trust: str = OUR_TRUST, crl: str = "") -> Paths:
     """Return the paths of a component's files in the folder `home`.
 
     Where that is empty the consumer is started there. `name` is that of the pair without `.pem`,
-    `trust` that of the CA's certificate.
+    `trust` that of the CA's certificate, `crl` that of the list where there is one.
     """
-    files = (trust, f"{name}.pem", f"{name}-key.pem")
-    return Paths(*(f"{home}/{file}" if home else file for file in files))
+    files = (trust, f"{name}.pem", f"{name}-key.pem", crl)
+    return Paths(*(f"{home}/{file}" if home and file else file for file in files))
 
 
 def joined_endpoints(inventory: Inventory) -> str:

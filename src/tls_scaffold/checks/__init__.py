@@ -11,6 +11,7 @@ from tls_scaffold.checks import (
     lifetimes,
     makelines,
     profiles,
+    revocation,
     running,
     secrecy,
     signable,
@@ -53,6 +54,7 @@ _MODULES = (
     authorities,
     custodies,
     secrecy,
+    revocation,
     running,
 )
 RULES: tuple[Rule, ...] = (

@@ -2,10 +2,13 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from tls_scaffold.checks.readablefiles import readable_content, readable_names
-from tls_scaffold.signing import contentkinds, pemfiles, revocationlists
+from tls_scaffold.paths import CRL
+from tls_scaffold.signing import contentkinds, pemfiles
+from tls_scaffold.signing.revocationlists import LABEL, RevocationList, read_list
 
 DER, PEM, BASE64 = "DER", "PEM", "base64"
 CRL_IN_BASE64 = f"{contentkinds.CRL} in base64"
@@ -22,7 +25,12 @@ class CRLFile:
     @property
     def is_called_so(self) -> bool:
         """Whether its name says that it is a list."""
-        return self.path.endswith(".crl")
+        return self.path == CRL or self.path.endswith(".crl")
+
+    @cached_property
+    def listed(self) -> RevocationList | None:
+        """What it holds as etcd reads it; None where that is no list in DER."""
+        return read_list(self.raw) if self.form == DER else None
 
 
 def crl_files(
@@ -42,11 +50,11 @@ def _form(raw: bytes, *, is_other: bool) -> str:
 
     `cfssl gencrl` prints one in base64.
     """
-    if revocationlists.is_crl(raw):
+    if read_list(raw):
         return DER
     if is_other:
         return ""
-    crls = [block.der for block in pemfiles.blocks(raw) if block.label == b"X509 CRL"]
-    if any(map(revocationlists.is_crl, crls)):
+    crls = [block.der for block in pemfiles.blocks(raw) if block.label == LABEL]
+    if any(map(read_list, crls)):
         return PEM
     return BASE64 if contentkinds.kind_of_file(raw) == CRL_IN_BASE64 else ""

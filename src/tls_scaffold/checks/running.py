@@ -19,9 +19,9 @@ from tls_scaffold.state.bundleages import stale_bundles
     level=WARNING,
 )
 def bundle_is_current(view: View) -> Iterator[Problem]:
-    """Every bundle in `dist/` holds the certificates that `certs/` has."""
+    """Every bundle in `dist/` holds the certificates, and the list, that `certs/` has."""
     for name in stale_bundles(view.folder, view.inventory) if view.inventory else ():
-        yield Problem(Place(f"{DIST}/{name}"), "it holds other certificates than `certs/`")
+        yield Problem(Place(f"{DIST}/{name}"), "it holds other files than `certs/`")
 
 
 @Rule(

@@ -1,20 +1,19 @@
-"""Rules over who may see what lies in `certs/`, and over the CRL."""
+"""Rules over who may see what lies in `certs/`."""
 
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST
-from tls_scaffold.checks.crlfiles import DER
 from tls_scaffold.checks.gitfiles import UNTRACKED
 from tls_scaffold.checks.readablefiles import readable_content, readable_names
-from tls_scaffold.checks.rule import NOTE, WARNING, Rule
+from tls_scaffold.checks.rule import NOTE, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.sharing import name_of_group, number_of_group
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.paths import AWAITING, KEY_ENDING
-from tls_scaffold.signing import contentkinds, pemfiles, revocationlists
+from tls_scaffold.signing import contentkinds, pemfiles
 from tls_scaffold.signing.keys import key_block
 
 IGNORE = (
@@ -110,36 +109,6 @@ def not_ignored_by_git(view: View) -> Iterator[Problem]:
             yield Problem(Place(path), "git does not ignore it")
 
 
-@Rule(
-    pain=(
-        "given the base64 that `cfssl gencrl` prints, etcd refuses everybody; it refuses PEM from "
-        "3.6 on"
-    ),
-    fix="`cfssl gencrl … | base64 -d > certs/ca.crl`, or `openssl crl -outform DER`",
-)
-def crl_not_der(view: View) -> Iterator[Problem]:
-    """Every certificate revocation list is in DER."""
-    for each in view.crl_files:
-        if each.form == DER:
-            continue
-        told = "it is no CRL in DER" if each.is_called_so else f"it is a CRL in {each.form}"
-        yield Problem(Place(each.path), told)
-
-
-@Rule(
-    level=WARNING,
-    pain=("etcd compares serial numbers alone: those of the CA before stop nobody of this one"),
-    fix="have the CA that signs now make it; where both are trusted, it holds the serials of both",
-)
-def foreign_crl(view: View) -> Iterator[Problem]:
-    """Every certificate revocation list is signed by a CA of the folder, or one that is trusted."""
-    trusted = (ca for trust in view.trusts.values() for ca in trust.cas)
-    cas = (*view.contents.authorities.values(), *trusted)
-    for each in view.crl_files:
-        if cas and each.form == DER and not revocationlists.is_crl_of(each.raw, cas):
-            yield Problem(Place(each.path), "no CA of this folder signed this CRL")
-
-
 def _mode_and_group(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
@@ -185,8 +154,6 @@ RULES = (
     certs_mode,
     tracked_by_git,
     not_ignored_by_git,
-    crl_not_der,
-    foreign_crl,
     ca_key_not_encrypted,
     ca_key_in_the_clear,
 )

@@ -12,7 +12,7 @@ from tls_scaffold.cli.completion import key_types, offering
 from tls_scaffold.cli.custody import confirmed, custody, take_custody
 from tls_scaffold.cli.keeping import tell_outcome
 from tls_scaffold.cli.lists import refuse_more_of_a_list
-from tls_scaffold.cli.options import components, json_option, option
+from tls_scaffold.cli.options import components, crl_option, json_option, option
 from tls_scaffold.cli.terminal import give_json, say, talk, warn
 from tls_scaffold.errors import UsageError
 from tls_scaffold.spelling import escaped
@@ -63,6 +63,7 @@ def settings(command: Command) -> Command:
 )
 @settings
 @custody(has_here=False)
+@crl_option
 @option("--separate-requests", is_flag=True, help="A request of its own for each member and proxy")
 @option(
     "--no-record", is_flag=True, help="Keep issued/ out of git: each clone may make a CA of its own"
@@ -91,12 +92,14 @@ def new(
 
     held = take_custody(given)
     separate_requests, no_record = given.pop("separate_requests"), given.pop("no_record")
+    crl = given.pop("crl")
     options = Options(
         **given,
         separate_requests=True if separate_requests else None,
         record=False if no_record else None,
         ca=held.fields() or None,
         peer_ca=held.peer_ca,
+        crl=crl or None,
     )
     target = folder / _one_directory(directories, options)
     if not source and not options.members:

@@ -107,6 +107,11 @@ def folders_asked_for() -> SeveralFolders:
 
 
 json_option = json_option_for("Print what was done as JSON, an error too")
+crl_option = option(
+    "--crl",
+    is_flag=True,
+    help="Members look into a list of what was revoked, an empty one at first",
+)
 
 
 def divided(

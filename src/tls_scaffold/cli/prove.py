@@ -91,7 +91,13 @@ def _document(proof: "Proof") -> dict[str, object]:
         "attempts": [{**vars(each), "holds": each.holds} for each in proof.attempts],
         "checks": [{**vars(each), "holds": each.holds} for each in proof.checks],
         "warnings": [
-            {**vars(hole), "attempts": count} for hole, count in proof.let_through.items()
+            {
+                "name": hole.name,
+                "sentence": hole.sentence,
+                "fixed": hole.fixed,
+                "attempts": count,
+            }
+            for hole, count in proof.let_through.items()
         ],
         "surprises": proof.surprises,
     }

@@ -24,7 +24,7 @@ def notes_on(report: "Report") -> Iterator[str]:
         told = "signs in a way that is not understood, what it asks for is not known here"
         yield f"{each.place} {told}: {escaped(each.message)}"
     for name in report.stale_bundles:
-        told = f"holds other certificates than `certs/`: `tls-scaffold bundle {name}` makes it anew"
+        told = f"holds other files than `certs/`: `tls-scaffold bundle {name}` makes it anew"
         yield escaped(f"`dist/{name}` {told}")
     if report.rotation:
         yield escaped(report.rotation.sentence)

@@ -9,7 +9,7 @@ import click
 from tls_scaffold.cli.completion import offering, rendered_files
 from tls_scaffold.cli.custody import confirmed, custody, take_custody
 from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, note_line, tell_outcome
-from tls_scaffold.cli.options import json_option, option
+from tls_scaffold.cli.options import crl_option, json_option, option
 from tls_scaffold.cli.terminal import talk
 from tls_scaffold.errors import ConflictError, DriftedError
 from tls_scaffold.spelling import escaped
@@ -44,6 +44,7 @@ CHANGE = "`tls-scaffold sync{0} --dry-run` shows the changes, `tls-scaffold sync
     "components (what it was goes to archive/)",
 )
 @custody(has_here=True)
+@crl_option
 @json_option
 @click.pass_obj
 def sync(
@@ -67,18 +68,22 @@ def sync(
     is signed again for that.
     """
     from tls_scaffold.commands import sync as command
+    from tls_scaffold.inventory.options import Options
 
     if source and reset:
         raise click.UsageError("`--from` and `--reset` exclude each other")
-    held = take_custody(given)
+    held, crl, writes_nothing = take_custody(given), given["crl"], dry_run or check
     if source:
+        options = Options(crl=crl or None)
         outcome = confirmed(
-            lambda words: command.sync_from(folder, source, held=words, dry_run=dry_run or check),
+            lambda words: command.sync_from(folder, source, options, words, dry_run=writes_nothing),
             held,
         )
     else:
         outcome = confirmed(
-            lambda words: command.sync(folder, reset=reset, held=words, dry_run=dry_run or check),
+            lambda words: command.sync(
+                folder, reset=reset, held=words, crl=crl, dry_run=writes_nothing
+            ),
             held,
         )
     if as_json or dry_run or not check:

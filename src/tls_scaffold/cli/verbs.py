@@ -27,6 +27,7 @@ VERBS = {
     "renewed": "Lay out what was renewed, and run a hook for it",
     "requests": "Carry requests to the CA's machine and back",
     "restore": "Bring a folder's state back from a backup",
+    "revoke": "Have members refuse a certificate from now on",
     "roles": "List the presets of permissions",
     "rotate": "Replace the CA while the cluster runs",
     "sign": "Sign what is missing or differs from its request",
@@ -39,6 +40,11 @@ MODULES = {
     "encrypt-ca-key": "ca",
     "renew-ca": "ca",
     "signer-config": "signerconfig",
+}
+# What is looked for and is not to be had, and why.
+NOT_OFFERED = {
+    "unrevoke": "a serial number that was given away stays on the list: `make req-NAME` signs a "
+    "new pair, with another one, for whoever is to be let in again",
 }
 WITH_FLAGS_OF_THEIR_OWN = ("cfssl", "cfssljson")
 # What others call it: cfssl, easy-rsa, kubeadm, git.
@@ -88,6 +94,8 @@ class Verbs(click.Group):
         word = args[0]
         if word.startswith("-") or ctx.resilient_parsing or self.get_command(ctx, word):
             return super().resolve_command(ctx, args)
+        if reason := NOT_OFFERED.get(word):
+            raise UsageError(f"there is no command `{word}`", hint=reason)
         meant = ELSEWHERE.get(word)
         guess = f"; did you mean `{meant}`?" if meant else did_you_mean(word, VERBS)
         raise UsageError(

@@ -22,6 +22,8 @@ from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.membersettings import MemberSettings
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.paths import CERTS, TRUST
+from tls_scaffold.signing.crlfile import sound_list
+from tls_scaffold.signing.signer import utc_now
 
 NO_OPTIONS = BundleOptions()
 
@@ -63,6 +65,11 @@ def make(
             _check_names_of_archives(inventory, owners)
         pems = read_pems(folder, inventory, owners, options)
         contents = contents_of(inventory, owners, pems, options, password)
+        members = [owner.name for owner in owners if owner.kind == "member"]
+        if inventory.crl and members:
+            crl = sound_list(folder, inventory, utc_now(), "no bundle is made")
+            for name in members:
+                contents[name] |= forms.list_files(options, crl)
         by_name = {owner.name: owner for owner in owners}
         place = dist.make_ready(
             folder,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from tls_scaffold.bundles import consumers, kubeadm, kubernetes
-from tls_scaffold.bundles.settings import PEER_TRUST, Pems
+from tls_scaffold.bundles.settings import LIST, PEER_TRUST, Pems
 from tls_scaffold.commands.bundleoptions import BundleOptions
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import rbac
@@ -71,7 +71,9 @@ def every_path(inventory: Inventory, owner: Component) -> set[str]:
         paths |= {f"{name}.pem", f"{name}-key.pem", f"{name}.p12"}
         for ca_map in (kubernetes.CA_MAP, kubernetes.PEER_CA_MAP):
             paths |= kubernetes.kubernetes_files(name, NO_PEMS, ca_map).keys()
-    return paths | ({PEER_TRUST, kubeadm.PEER_CA} if owner.kind == "member" else set())
+    if owner.kind == "member":
+        paths |= {PEER_TRUST, kubeadm.PEER_CA, LIST, kubeadm.LIST, *kubernetes.list_files(b"")}
+    return paths
 
 
 def as_pkcs8(pairs: Mapping[Component, Pems]) -> dict[Component, Pems]:
@@ -82,6 +84,15 @@ def as_pkcs8(pairs: Mapping[Component, Pems]) -> dict[Component, Pems]:
             key=keystores.pkcs8(pems.key.encode(), f"{component.output}-key.pem").decode(),
         )
         for component, pems in pairs.items()
+    }
+
+
+def list_files(options: BundleOptions, der: bytes) -> dict[str, str | bytes]:
+    """Return the list of what members refuse, in each form of a member's bundle."""
+    return {
+        LIST: der,
+        **(kubernetes.list_files(der) if options.kubernetes else {}),
+        **({kubeadm.LIST: der} if options.kubeadm else {}),
     }
 
 

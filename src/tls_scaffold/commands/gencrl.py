@@ -9,6 +9,7 @@ from tls_scaffold.commands.cfsslcalls import Answer, Call, place_of
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.signing import issuer, signer
 from tls_scaffold.signing.revocationlists import make_crl
+from tls_scaffold.signing.revocations import REASONS, Revocation
 
 WORDS = range(3, 4 + 1)
 WEEK = 7 * 24 * 60 * 60
@@ -31,7 +32,9 @@ def gencrl(call: Call) -> Answer:
     numbers = _serial_numbers(call.read_text(path), place_of(path))
     pems = (call.read(ca_path), call.read(key_path))
     ca = issuer.load_ca(*pems, place_of(ca_path), place_of(key_path))
-    crl = make_crl(numbers, ca, signer.utc_now(), life)
+    now = signer.utc_now()
+    revoked = [Revocation(number, "", "", REASONS[0], now) for number in numbers]
+    crl = make_crl(revoked, ca, now, now + life)
     return Answer(b64encode(crl).decode() + "\n")
 
 

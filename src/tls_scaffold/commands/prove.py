@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tls_scaffold.bundles.settings import LIST
 from tls_scaffold.commands.rbac import render_script, write_script
 from tls_scaffold.commands.usablepairs import trusts_of, usable_pairs
 from tls_scaffold.disk.files import telling
@@ -25,6 +26,8 @@ from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.values import FILE, LOOPBACK, Inventory
 from tls_scaffold.paths import CA, PEER_CA
 from tls_scaffold.signing import certificates
+from tls_scaffold.signing.crlfile import sound_list
+from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.signing.trust import Trust
 
 MOST_MEMBERS = 3
@@ -93,6 +96,7 @@ def prove(
     tools = etcdctl.find_tools(etcd_directory)
     trusts = trusts_of(folder, inventory.components)
     identities = _identities(folder, inventory, trusts)
+    crl = sound_list(folder, inventory, utc_now(), "nothing is proven") if inventory.crl else None
     members = [
         Member(server.name, identities[server.name], identities[peer.name])
         for server, peer in inventory.member_pairs[:MOST_MEMBERS]
@@ -112,6 +116,8 @@ def prove(
             *(inventory, identities, trusted, into / "bundles", clients_ca),
             no_fsync=tools.knows_no_fsync,
         )
+        if crl is not None:
+            (into / "bundles" / LIST).write_bytes(crl)
         with etcd.cluster(tools, members, ca, into, bundles.flags, host=host) as cluster:
             users = {user.name: identities[user.name] for user in inventory.users}
             bench = Bench(
@@ -119,6 +125,7 @@ def prove(
                 peer_ca=peer_ca,
                 logins=throwaway.logins(inventory),
                 nobody=clients.nobody,
+                crl=None if crl is None else into / "bundles" / LIST,
             )
             _apply(bench, scripts)
             attempts = matrix(bench, inventory, chosen, progress)

@@ -3,16 +3,46 @@
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.commands.results import Outcome, outcome_of
+from tls_scaffold.commands.revokedwords import chosen_by
+from tls_scaffold.commands.revoking import Listed, Wish, list_revoked
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.values import PEER, Inventory
 from tls_scaffold.keeping.change import Change
+from tls_scaffold.keeping.journal import has_pending
 from tls_scaffold.keeping.permitted import paths_of_removed
 from tls_scaffold.keeping.update import change_folder
+from tls_scaffold.signing.capassword import CAPassword
+from tls_scaffold.state.signedhere import SignedHere
+
+
+def revoke_and_remove(
+    folder: Path,
+    names: Sequence[str],
+    password: CAPassword,
+    now: datetime,
+    *,
+    dry_run: bool = False,
+) -> tuple[Listed, Outcome]:
+    """Have members refuse all certificates of components, and take these out as `remove` does.
+
+    That is tried first, so that nothing is revoked of what stays; and then revoked first, so that
+    the same again ends what a kill has left. Raises ScaffoldError as both do.
+    """
+    planned = None
+    if dry_run or not has_pending(folder):
+        planned = remove(folder, names, dry_run=True)
+    here = SignedHere(folder, intake.load(folder), now)
+    chosen = chosen_by(here, names, "cessationOfOperation")
+    going = (*names, *(each.name for name in names for each in here.parts_of(name)))
+    wish = Wish(chosen.revocations, going=going, dry_run=dry_run)
+    listed = list_revoked(folder, wish, password, now)
+    return listed, planned if planned and dry_run else remove(folder, names)
 
 
 def remove(folder: Path, names: Sequence[str], *, dry_run: bool = False) -> Outcome:

@@ -287,5 +287,6 @@ def _commands(steps: advice.Steps, folder: Path, within: timedelta) -> tuple[str
         advice.CSR: f"{make} csr{renew_days}",
         advice.EXPORT: f"{scaffold} requests export FILE",
         advice.TARGETS: f"{make} {' '.join(targets) if len(targets) <= FEW else 'req'}",
+        advice.AGAIN: f"{make} {' '.join(dict.fromkeys(steps.get(advice.AGAIN, ())))}",
     }
     return tuple(command for step, command in commands.items() if step in steps)

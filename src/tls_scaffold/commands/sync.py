@@ -37,13 +37,15 @@ def sync(
     *,
     reset: Iterable[str] = (),
     held: CustodyWords = NOTHING_SAID,
+    crl: bool = False,
     dry_run: bool = False,
 ) -> Outcome:
     """Make a folder follow its inventory; with `dry_run` only return what would be done.
 
     The files `reset`, by path below the folder, become what is rendered, and what they were goes to
-    the archive. `held` says who is to hold the CA from now on. Raises ScaffoldError for a file that
-    is not rendered, and where that would take another CA.
+    the archive. `held` says who is to hold the CA from now on, `crl` that members are to look into
+    a list of what was revoked. Raises ScaffoldError for a file that is not rendered, and where that
+    would take another CA.
     """
     paths = tuple(dict.fromkeys(map(posixpath.normpath, reset)))
     made: list[Change] = []
@@ -51,11 +53,12 @@ def sync(
     def read_change() -> Change:
         old = intake.load(folder)
         new, brought = _with_its_ca(folder, old, held)
+        new = replace(new, crl=new.crl or crl)
         says_custody = held.are_said or brought is not None
         made.append(Change(old, new, (), paths, says_custody, brought))
         return made[-1]
 
-    command = ("sync", *paths, *_sum_of(held))
+    command = ("sync", *paths, *_sum_of(held), *(("--crl",) if crl else ()))
     plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
     outcome = outcome_of("sync", folder, plan, dry_run=dry_run)
     return _with_shared_keys(_with_custody_told(outcome, made[-1], held))

@@ -32,7 +32,7 @@ class Bench:
     `root_ca` is a file in which the CA that signed root's stands beside the members'; they can be
     one. `peer_ca` is a file with what peers trust, where they have a CA of their own. `logins` are
     CN and password of each user of the HTTP gateway, by its name. `nobody` has a certificate that
-    members trust, and no user in etcd.
+    members trust, and no user in etcd. `crl` is the list that members look into, if they do.
     """
 
     cluster: Cluster
@@ -44,6 +44,7 @@ class Bench:
     peer_ca: Path | None = None
     logins: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     nobody: Identity | None = None
+    crl: Path | None = None
 
     @cached_property
     def peers(self) -> Cluster:

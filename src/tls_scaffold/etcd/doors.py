@@ -2,11 +2,14 @@
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
+from tls_scaffold.disk.files import write
+from tls_scaffold.etcd import throwaway
 from tls_scaffold.etcd.bench import PROBE, Bench, Check
 from tls_scaffold.etcd.calls import REFUSALS
-from tls_scaffold.etcd.etcdctl import Identity
+from tls_scaffold.etcd.etcdctl import Cluster, Identity
 from tls_scaffold.signing import certificates
 
 IGNORED_CN = "CommonName of client sending a request against gateway"
@@ -21,6 +24,8 @@ def checks(bench: Bench) -> Iterator[Check]:
     yield gateway_takes_no_certificate(bench)
     if bench.logins:
         yield gateway_takes_passwords(bench)
+    if bench.crl:
+        yield revoked_are_refused(bench, bench.crl)
 
 
 def foreign_ca_is_refused(bench: Bench) -> Check:
@@ -108,6 +113,35 @@ def gateway_takes_passwords(bench: Bench) -> Check:
             if not reply or "token" not in reply[1]:
                 wrong.append(f"port {port} answers {name} with {_shown(reply)}")
     return Check("the HTTP gateway takes its users by their passwords", "; ".join(wrong))
+
+
+def revoked_are_refused(bench: Bench, crl: Path) -> Check:
+    """Knock with a user's certificate while the list names it, and with a member's as a peer.
+
+    Before and afterwards each is answered. Peers that are connected meanwhile stay so.
+    """
+    user = next(iter(bench.users.values()), bench.root)
+    doors = [(bench.cluster, port, user) for port in bench.cluster.client_ports]
+    doors += [(bench.peers, port, bench.member.peer) for port in bench.cluster.peer_ports]
+    own = crl.read_bytes()
+    wrong = _answers(doors, "refuses what is not revoked", wanted=True)
+    write(crl, throwaway.list_of([user, bench.member.peer]))
+    try:
+        wrong += _answers(doors, "answers what is revoked", wanted=False)
+    finally:
+        write(crl, own)
+    wrong += _answers(doors, "does not read the next list", wanted=True)
+    return Check("a revoked certificate is refused from the next connection on", "; ".join(wrong))
+
+
+def _answers(
+    doors: Iterable[tuple[Cluster, int, Identity]], otherwise: str, *, wanted: bool
+) -> list[str]:
+    return [
+        f"port {port} {otherwise}"
+        for cluster, port, identity in doors
+        if cluster.accepts(port, identity) != wanted
+    ]
 
 
 def _clients(bench: Bench) -> Mapping[str, Identity]:

@@ -2,8 +2,9 @@
 
 import secrets
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from tls_scaffold.cfssl.profiles import Profile
@@ -14,8 +15,10 @@ from tls_scaffold.inventory import rbac
 from tls_scaffold.inventory.presets import comes_by_password
 from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.signing import issuer, signer
+from tls_scaffold.signing import certificates, issuer, signer
 from tls_scaffold.signing.issuer import CA
+from tls_scaffold.signing.revocationlists import make_crl
+from tls_scaffold.signing.revocations import REASONS, Revocation
 from tls_scaffold.spelling import Key
 
 KEY = Key("ecdsa", 256)
@@ -54,6 +57,17 @@ def link_identity(identity: Identity, base: Path) -> Identity:
     links.certificate.symlink_to(identity.certificate)
     links.key.symlink_to(identity.key)
     return links
+
+
+def list_of(identities: Iterable[Identity]) -> bytes:
+    """Return a list that names these certificates: etcd does not look at who signed it."""
+    now = signer.utc_now()
+    serials = [
+        certificates.read(each.certificate.read_bytes(), "").parsed.serial_number
+        for each in identities
+    ]
+    revoked = [Revocation(each, "", "", REASONS[0], now) for each in dict.fromkeys(serials)]
+    return make_crl(revoked, new_ca("tls-scaffold prove"), now, now + timedelta(days=1))
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,22 @@ class Hole:
     """Something that etcd wrongly lets through, and the first release of each minor that does not.
 
     Minors older than the first of `fixed` were never mended, newer ones than the last began so.
+    `since` is the first release that has it of each minor that began without; older ones have not.
     """
 
     name: str
     sentence: str
     fixed: tuple[str, ...]
+    since: tuple[str, ...] = ()
 
     def is_open(self, version: str) -> bool:
         """Tell whether this version lets it through."""
         here = numbers(version)
+        begun = [numbers(each) for each in self.since]
+        if begun and (
+            here < begun[0] or any(here[:2] == each[:2] and here < each for each in begun)
+        ):
+            return False
         for fixed in map(numbers, self.fixed):
             if here[:2] == fixed[:2]:
                 return here < fixed
@@ -64,7 +71,14 @@ LEASED_KEYS = Hole(
     "whoever has a certificate of the CA sees the names of the keys that a lease of others holds",
     ("3.4.26", "3.5.9"),
 )
-HOLES = (NESTED, MAINTENANCE, PUT_IN_TRANSACTION, OPEN_WATCH, LEASED_KEYS)
+REVOKED_LET_IN = Hole(
+    "GHSA-3wh4-j44w-pg92",
+    "with `--listen-client-http-urls` whoever was revoked (`--client-crl-file`) is let in all the "
+    "same",
+    ("3.5.32", "3.6.13", "3.7.0"),
+    since=("3.4.25", "3.5.8"),  # which brought that flag
+)
+HOLES = (NESTED, MAINTENANCE, PUT_IN_TRANSACTION, OPEN_WATCH, LEASED_KEYS, REVOKED_LET_IN)
 
 # From the first version of each pair to before the second, only the role root asks for the status:
 # with CVE-2026-33413 it was closed to all, and was given back since kube-apiserver asks for it.

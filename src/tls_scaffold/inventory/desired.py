@@ -25,8 +25,8 @@ CA_FIELDS = (
     "country",
 )
 """What the CA's own request is made from: another value asks for another CA."""
-CUSTODY_FIELDS = ("ca", "peer_ca")
-"""Who holds the CAs: where nothing is said of it, it stays."""
+KEPT_FIELDS = ("ca", "peer_ca", "crl", "forgotten")
+"""Where nothing is said of one of these, it stays."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,16 @@ def read_wish(source: str, options: Options) -> Wish:
 def desired_inventory(wish: Wish, old: Inventory) -> Inventory:
     """Return the inventory that a folder with the inventory `old` is to have.
 
-    Servers without a name keep those that they have in the folder. What is not said of the CA and
-    of the record stays; the names of servers that go are not given again. Raises ScaffoldError with
-    every problem, and where no member would stay.
+    Servers without a name keep those that they have in the folder. What is not said of the CA, of
+    the list of what was revoked and of the record stays; the names of servers that go are not given
+    again. Raises ScaffoldError with every problem, and where no member would stay.
     """
     if not isinstance(wish.data, Mapping):
         return intake.of_data(wish.data, wish.options)
     stated = wish.options.added_to(wish.data)
     kept = {name: old.document()[name] for name in CA_FIELDS if name in old.document()}
     kept |= {} if old.record else {"record": False}
-    kept |= {name: old.document()[name] for name in CUSTODY_FIELDS if name in old.document()}
+    kept |= {name: old.document()[name] for name in KEPT_FIELDS if name in old.document()}
     new = intake.of_data(
         {**kept, **stated}, known=old, users_are_enough=not old.members, needs_pin=False
     )

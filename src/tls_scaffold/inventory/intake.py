@@ -11,6 +11,7 @@ from tls_scaffold.inventory.components import read_members, read_proxies, read_u
 from tls_scaffold.inventory.conflicts import conflicts, missing_members
 from tls_scaffold.inventory.custody import read_custody
 from tls_scaffold.inventory.fields import Field, Table, escaped_problem, short_text
+from tls_scaffold.inventory.forgotten import read_forgotten
 from tls_scaffold.inventory.grants import with_grants
 from tls_scaffold.inventory.membersettings import read_member_settings
 from tls_scaffold.inventory.options import Options
@@ -53,7 +54,9 @@ FIELDS = (
     "ca",
     "peer_ca",
     "peer_ca_generation",
+    "crl",
     "removed",
+    "forgotten",
     "ignore",
 )
 GENERATIONS = range(1, 1000)
@@ -189,7 +192,9 @@ def _read_inventory(table: Table, known: Inventory, *, needs_pin: bool) -> Inven
         peer_ca_generation=table["peer_ca_generation"].number(GENERATIONS)
         if "peer_ca_generation" in table
         else DEFAULTS.peer_ca_generation,
+        crl=table["crl"].flag() if "crl" in table else False,
         removed=removed,
+        forgotten=read_forgotten(table.field("forgotten", {})),
         ignore=_read_ignored_rules(table.field("ignore", {})),
     )
 

@@ -38,6 +38,7 @@ class Options:
     key_group: str | None = None
     ca: Mapping[str, object] | None = None
     peer_ca: bool | None = None
+    crl: bool | None = None
 
     @property
     def say_proxies(self) -> bool:

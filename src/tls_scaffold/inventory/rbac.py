@@ -7,6 +7,7 @@ from tls_scaffold.errors import Problem
 from tls_scaffold.inventory import presets
 from tls_scaffold.inventory.clusterparts import Permission, User
 from tls_scaffold.inventory.fields import escaped_problem
+from tls_scaffold.inventory.forgotten import NOTHING, forgotten_of
 from tls_scaffold.inventory.presetparts import NOBODY
 from tls_scaffold.inventory.presets import comes_by_password, preset_of
 from tls_scaffold.inventory.terms import CLIENT_AUTH, ROOT
@@ -18,6 +19,7 @@ SCRIPT = "rbac.sh"  # the same in every folder
 FACTS = "rbac.tsv"  # what it reads beside itself
 # What rbac.sh calls the user that it makes and deletes while it switches authentication on.
 TEMPORARY_USER = "tls-scaffold-enable-"
+FORGOTTEN, USER, ROLE = "forgotten", "user", "role"
 
 
 @dataclass(frozen=True)
@@ -91,14 +93,16 @@ def _facts(inventory: Inventory) -> Iterator[tuple[str, ...]]:
     for user in inventory.users:
         roles = roles_of(user)
         for role in roles:
-            yield "role", role.name
+            yield ROLE, role.name
             for permission in role.permissions:
                 yield _permission_fact(role, permission)
         if roles:
-            yield "user", user.cn
+            yield USER, user.cn
         if roles and comes_by_password(user):
             yield "gateway", user.cn
         yield from (("grant", role.name, user.cn) for role in roles)
+    yield from ((FORGOTTEN, USER, cn) for cn in inventory.forgotten.users)
+    yield from ((FORGOTTEN, ROLE, name) for name in inventory.forgotten.roles)
 
 
 def _permission_fact(role: Role, permission: Permission) -> tuple[str, ...]:
@@ -111,19 +115,33 @@ def _permission_fact(role: Role, permission: Permission) -> tuple[str, ...]:
     return *columns, *(("range", path, end) if end else ("from", path))
 
 
+def remembering(inventory: Inventory, facts: str) -> Inventory:
+    """Return an inventory that knows what a text of `rbac.tsv` asks etcd for, and it no more.
+
+    What it asks for again is forgotten no longer. Where the file was edited anything may stand
+    there: what can be no name is passed over.
+    """
+    now = "\n".join(fact_lines(replace(inventory, forgotten=NOTHING)))
+    known = inventory.forgotten
+    users = (_named(USER, facts) | set(known.users)) - _named(USER, now)
+    roles = (_named(ROLE, facts) | set(known.roles)) - _named(ROLE, now)
+    return replace(inventory, forgotten=forgotten_of(users, roles))
+
+
 def forgotten(before: str, after: str) -> tuple[str, ...]:
     """Return the CNs that are in one text of `rbac.tsv` and no more in the next.
 
     etcd keeps such users until somebody deletes them there.
     """
-    users = _cns_of_users(before) - _cns_of_users(after)
+    users = _named(USER, before) - _named(USER, after)
     # Where the file was edited, anything may stand there.
     return tuple(sorted(cn for cn in users if not cn_problem(cn)))
 
 
-def _cns_of_users(facts: str) -> set[str]:
-    column = "user\t"
-    lines = facts.split("\n")
+def _named(kind: str, facts: str) -> set[str]:
+    """Return the users, or the roles, that a text of `rbac.tsv` asks for."""
+    column = f"{kind}\t"
+    lines = (line.rstrip("\r") for line in facts.split("\n"))
     return {line.removeprefix(column) for line in lines if line.startswith(column)}
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from tls_scaffold.inventory.clusterparts import AS_ALL, Member, Peer, Proxy, Server, User
 from tls_scaffold.inventory.custody import PLAIN, Custody
+from tls_scaffold.inventory.forgotten import NOTHING, Forgotten
 from tls_scaffold.inventory.membersettings import DEFAULTS, NOTHING_SAID, MemberSettings
 from tls_scaffold.inventory.presets import comes_by_password
 from tls_scaffold.inventory.terms import (
@@ -74,12 +75,13 @@ class Component:
 class Inventory:
     """Everything that a folder is rendered from; `expiry` and `ca_expiry` in hours.
 
-    `ca` says who holds the CA; with `peer_ca` another one signs what members show their peers.
+    `ca` says who holds the CA; with `peer_ca` another one signs what members show their peers. With
+    `crl` members look into a list of what was revoked.
     `ca_generation` counts the CAs that the folder has had, `peer_ca_generation` those of peers
     where that is another number (else 0). `record` tells whether git takes `issued/`, `key_group`
     which group may read keys (empty: their owner alone). `removed` are names of servers that were
     removed: a number is given once. `ignore` has the reasons by the rules of `check` that are
-    switched off.
+    switched off, `forgotten` what etcd has of users that were removed.
     """
 
     members: tuple[Member, ...]
@@ -103,7 +105,9 @@ class Inventory:
     ca: Custody = PLAIN
     peer_ca: bool = False
     peer_ca_generation: int = 0
+    crl: bool = False
     removed: tuple[str, ...] = ()
+    forgotten: Forgotten = NOTHING
     ignore: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -233,7 +237,9 @@ class Inventory:
             "ca": self.ca.document(),
             "peer_ca": self.peer_ca,
             "peer_ca_generation": self.peer_ca_generation,
+            "crl": self.crl,
             "removed": list(self.removed),
+            "forgotten": self.forgotten.document(),
             "ignore": dict(self.ignore),
         }
         return {

@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
+from tls_scaffold.bundles.memberflags import CRLS, FOR_CLIENTS
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, rbac, userwarnings
@@ -21,14 +22,16 @@ from tls_scaffold.inventory.values import FILE, PEER, Inventory
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
 from tls_scaffold.makefiles.componentlines import PEER_CA_FLAG, ComponentLine, component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, CONFIG
+from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, CONFIG, CRL
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.revocations import known_revocations
 
 COMPONENTS = "COMPONENTS.md"
 ENDPOINT = "endpoint\t"
 PEER_CNS = re.compile(r"--peer-cert-allowed-cn=([^\s`;]+)")
-NO_SETTINGS = {"members", "proxies", "users", "removed"}
+NO_SETTINGS = {"members", "proxies", "users", "removed", "forgotten"}
+NO_RIGHTS = ("#", "endpoint\t", "certificate\t", "forgotten\t")
 MEMBER_ID = "`etcdctl member list` shows the ID"
 
 
@@ -54,14 +57,15 @@ def warnings(folder: Path, plan: Plan, inventory: Inventory) -> tuple[str, ...]:
         *(user_kept(cn) for cn in plan.forgotten),
         *_moved_members(plan, inventory),
         *_changed_peer_cns(plan, inventory),
+        *_looks_into_list(plan, inventory),
         *_settings_left_out(plan),
     )
 
 
 def user_kept(cn: str) -> str:
     """Return the sentence on an etcd user that nothing is asked for any more."""
-    again = f"etcdctl user delete -- {shlex.quote(cn)}"
-    return f"etcd keeps the user `{cn}` and its rights until `{again}`"
+    delete = f"etcdctl user delete -- {shlex.quote(cn)}"
+    return f"etcd keeps the user `{cn}` and its rights until `sh rbac.sh --prune`, or `{delete}`"
 
 
 def what_it_opens(cn: str, *, opens_peers: bool) -> str:
@@ -86,9 +90,7 @@ def targets_to_run(plan: Plan) -> tuple[str, ...]:
     facts = _step(plan, rbac.FACTS)
     known = set((facts.before or "").splitlines()) if facts else set()
     new = (facts.after or "").splitlines() if facts and facts.before else []
-    has_rights = any(
-        line not in known and not line.startswith(("#", ENDPOINT, "certificate\t")) for line in new
-    )
+    has_rights = any(line not in known and not line.startswith(NO_RIGHTS) for line in new)
     return (*([""] if is_to_sign or plan.ca else []), *(["rbac"] if has_rights else []))
 
 
@@ -134,6 +136,16 @@ def _changed_peer_cns(plan: Plan, inventory: Inventory) -> Iterator[str]:
         yield (
             f"members asked their peers for the CN `{said[1]}`: on a cluster that runs let them "
             "take both CNs before the first of them shows the new one"
+        )
+
+
+def _looks_into_list(plan: Plan, inventory: Inventory) -> Iterator[str]:
+    """Yield what members need that are to look into a list of what was revoked from now on."""
+    table = _step(plan, COMPONENTS)
+    if table and table.before and inventory.crl and f"--{CRLS[FOR_CLIENTS]}=" not in table.before:
+        yield (
+            "members look into a list of what was revoked from now on: each needs its new bundle "
+            f"and one restart, and never without `{CRL}`, which `make` makes"
         )
 
 
@@ -188,8 +200,11 @@ def _left_certificates(
     folder: Path, plan: Plan, gone: list[ComponentLine], inventory: Inventory
 ) -> Iterator[str]:
     """Yield how long the certificate of each component that was taken out is valid."""
+    revoked = known_revocations(folder)
     for line in gone:
         certificate = _certificate(folder, plan, f"{line.output}{CERTIFICATE_ENDING}")
+        if certificate and certificate.parsed.serial_number in revoked:
+            continue
         if certificate and not certificate.has_ended(datetime.now(timezone.utc)):
             is_peer = not inventory.peer_ca or _is_of_peers(line)
             opens_peers = is_peer and certificate.is_for_clients

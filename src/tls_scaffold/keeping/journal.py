@@ -30,7 +30,7 @@ RULES = f"{STATE}/.gitignore"
 # files. A journal that is committed would be carried out in somebody else's clone.
 RULES_TEXT = "/.gitignore\n/.work.*\n/pending.json\n"
 AWAY = "move it away and run `tls-scaffold sync`"
-COMMANDS = ("add", "adopt", "remove", "sync")
+COMMANDS = ("add", "adopt", "remove", "revoke", "sync")
 
 
 @dataclass(frozen=True)

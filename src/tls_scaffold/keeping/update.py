@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tls_scaffold.cfssl.readers import seems_request
 from tls_scaffold.disk.folder import lock, new_shelf
 from tls_scaffold.disk.obstacles import check_folder
-from tls_scaffold.disk.plainfiles import own_texts
+from tls_scaffold.disk.plainfiles import own_text, own_texts
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflictmarkers, rbac
 from tls_scaffold.inventory.values import FILE
@@ -127,6 +127,8 @@ def plan_change(folder: Path, change: Change) -> Plan:
             f"a command was killed while it worked on `{folder}`",
             hint="`tls-scaffold sync` finishes its work",
         )
+    facts = own_text(folder, rbac.FACTS) or ""
+    change = replace(change, new=rbac.remembering(change.new, facts))
     record = read_record(folder)
     if record:
         return make_plan(folder, change, record, read_note(folder))

@@ -118,9 +118,10 @@ REVOKED = Cause(
 CRL_UNREADABLE = Cause(
     "crl-unreadable",
     "the member can't read its list of revoked certificates: it refuses everybody, root too",
-    "`asn1: …` or `x509: malformed crl`, or that the CRL's file is missing",
+    "`asn1: …`, `x509: malformed crl`, `x509: unsupported crl version`, or that the CRL's file is "
+    "missing",
     "`context deadline exceeded`",
-    ("put a CRL in DER in its place: etcd reads it at each handshake",),
+    ("tls-scaffold revoke", "give it `certs/crl.der` by a rename: etcd reads it at each handshake"),
 )
 SERVER_EXPIRED = Cause(
     "server-expired",

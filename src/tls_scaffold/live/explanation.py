@@ -10,6 +10,9 @@ from tls_scaffold.live.diagnosis import Found
 from tls_scaffold.live.evidence import IS_NO_USER, IS_USER, Evidence
 from tls_scaffold.live.loglines import CLIENT, Entry, bare, entries
 from tls_scaffold.live.symptoms import Symptom, symptom_of
+from tls_scaffold.paths import REVOKED
+from tls_scaffold.signing import crlfile
+from tls_scaffold.spelling import MINUTE
 
 SERIAL = re.compile(r"certificate serial (?P<serial>[0-9a-f]+) revoked")
 TRUSTS = (causes.TRUST_UNREADABLE, causes.MEMBER_TRUST)
@@ -74,6 +77,7 @@ def _without_echoes(all_of: Iterable[Explanation]) -> tuple[Explanation, ...]:
 def _explain(entry: Entry, symptom: Symptom, evidence: Evidence) -> Explanation:
     said = Found(symptom.fits[0], f"{_writer(entry)} says so")
     if symptom.is_certain:
+        said = _with_whose(said, entry, evidence) if said.cause == causes.REVOKED else said
         return Explanation((said,), is_sure=True, fields=_fields(entry))
     confirmed, possible = _sifted(entry, symptom, evidence)
     if confirmed:
@@ -90,6 +94,24 @@ def _explain(entry: Entry, symptom: Symptom, evidence: Evidence) -> Explanation:
         return Explanation((Found(possible[0], knows),), is_sure=True, fields=_fields(entry))
     found = tuple(Found(cause, "it fits, and nothing rules it out") for cause in possible)
     return Explanation(found, is_sure=False, fields=_fields(entry))
+
+
+def _with_whose(said: Found, entry: Entry, evidence: Evidence) -> Found:
+    """Tell whose certificate was revoked: a member's log has its serial number."""
+    serial = int(_fields(entry).get("serial") or "0", 16)
+    revocation = evidence.known.revocations.get(serial)
+    if not revocation:
+        return said
+    path = evidence.known.path_of(revocation.name)
+    is_newer = bool(path) and serial not in crlfile.serials_in(evidence.known.folder, path)
+    knows = (
+        f"{said.knows}, and `{REVOKED}` has that number since {revocation.at:{MINUTE}} "
+        f"({revocation.reason})"
+    )
+    if not path:  # nobody signs for it again
+        return Found(said.cause, f"{knows}: `{revocation.name or 'nobody'}`, which is gone")
+    newer = f"; `{path}` is a newer one, for it to be given" if is_newer else ""
+    return Found(said.cause, f"{knows}{newer}", revocation.name)
 
 
 def _with_rival(confirmed: tuple[Found, ...], possible: tuple[Cause, ...]) -> tuple[Found, ...]:

@@ -19,11 +19,13 @@ from tls_scaffold.paths import (
     PEER_TRUST,
     TRUSTS,
 )
-from tls_scaffold.signing import certificates, matching, revocationlists
+from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.foldercas import cas_of
 from tls_scaffold.signing.pemfiles import blocks
 from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
+from tls_scaffold.signing.revocationlists import read_list
+from tls_scaffold.signing.revocations import Revocation, known_revocations
 from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.state.entries import name_of
 from tls_scaffold.state.removed import archived_paths, recorded_paths
@@ -69,9 +71,20 @@ class Known:
                 found.setdefault(ders[0], Recorded(name, path))
         return found
 
+    @cached_property
+    def revocations(self) -> Mapping[int, Revocation]:
+        """What members are to refuse, by serial number."""
+        return known_revocations(self.folder)
+
+    def path_of(self, name: str) -> str:
+        """Return the path of a component's certificate by what that is called; empty for none."""
+        ending = f"/{name}{CERTIFICATE_ENDING}"
+        return next((path for path in self.shown if f"/{path}".endswith(ending)), "")
+
     def has_revoked(self, leaf: Certificate) -> bool:
-        """Tell whether the folder's list of revoked certificates, if it has one, names this one."""
-        return revocationlists.names_serial(plain_or_empty(self.folder / CRL), leaf)
+        """Tell whether the folder has revoked a certificate: in `revoked.tsv`, or in its list."""
+        serial, found = leaf.parsed.serial_number, read_list(plain_or_empty(self.folder / CRL))
+        return serial in self.revocations or (found is not None and serial in found.by_serial)
 
     def sides_of(self, ca: str) -> tuple[str, ...]:
         """Return the sides that trust the CA of a path: both, where peers have no other."""

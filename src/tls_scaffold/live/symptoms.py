@@ -63,7 +63,8 @@ def _sure(pattern: str, cause: Cause) -> Symptom:
 
 NO_FILE = r"^open .*: (?:no such file or directory|permission denied)$"
 # Where it has shaken hands with a client, a member looks into its list of revoked ones.
-AFTER_HANDSHAKE = (_sure(f"^asn1: |^x509: malformed crl|{NO_FILE}", causes.CRL_UNREADABLE),)
+NO_LIST = r"^asn1: |^x509: (?:malformed crl|unsupported crl version|trailing data after CRL)"
+AFTER_HANDSHAKE = (_sure(f"{NO_LIST}|{NO_FILE}", causes.CRL_UNREADABLE),)
 BY_ORIGIN: Mapping[str, tuple[Symptom, ...]] = {
     MEMBER: (
         _sure(r"tls: client didn't provide a certificate", causes.NO_CERTIFICATE),

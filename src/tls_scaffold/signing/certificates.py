@@ -306,10 +306,11 @@ def read(pem: bytes, place: str) -> Certificate:
     block = next((block for block in blocks(pem) if block.label == CERTIFICATE), None)
     if not block:
         raise _not_a_certificate(place, f"it {why_not(pem, CERTIFICATE)}")
-    return _read_der(block.der, place)
+    return read_der(block.der, place)
 
 
-def _read_der(der: bytes, place: str) -> Certificate:
+def read_der(der: bytes, place: str) -> Certificate:
+    """Read a certificate in DER; ScaffoldError as `read`."""
     try:
         certificate = Certificate(der)
         # `cryptography` parses each part when it is first asked for.
@@ -341,7 +342,7 @@ def read_all(pem: bytes, place: str) -> tuple[Certificate, ...]:
     if begun(pem, CERTIFICATE) > len(found):
         reason = "one of its certificates is cut off or damaged: Go passes over it"
         raise _not_a_certificate(place, reason)
-    return tuple(_read_der(block.der, place) for block in found)
+    return tuple(read_der(block.der, place) for block in found)
 
 
 def check_others(pem: bytes, place: str) -> None:
@@ -351,7 +352,7 @@ def check_others(pem: bytes, place: str) -> None:
     """
     others = [block for block in blocks(pem) if block.label == CERTIFICATE][1:]
     for block in others:
-        _read_der(block.der, place)
+        read_der(block.der, place)
 
 
 def is_of_ca(pem: bytes) -> bool:

@@ -25,6 +25,8 @@ FOREIGN = "line of a foreign Makefile"
 
 CHECK, REGENERATE, MAKE, RENEW, TARGETS = "check", "regenerate", "make", "renew", "targets"
 SYNC, RENEW_CA = "sync", "renew-ca"
+AGAIN = "again"
+"""By its own target, also where another machine signs: nothing else asks for what is revoked."""
 CSR, EXPORT = "csr", "export"
 """Where another machine has the CA's key."""
 BRING_CA, BRING_KEY = "bring CA", "bring key"
@@ -55,6 +57,9 @@ ADVICE = {
     ("stale", COMPONENT, OUR_LINE): TARGETS,
     ("stale", COMPONENT, OTHER_LINE): TARGETS,
     ("stale", COMPONENT, FOREIGN): TARGETS,
+    ("revoked", COMPONENT, OUR_LINE): AGAIN,
+    ("revoked", COMPONENT, OTHER_LINE): AGAIN,
+    ("revoked", COMPONENT, FOREIGN): AGAIN,
     (NOT_YET, COMPONENT, OUR_LINE): TARGETS,
     (NOT_YET, COMPONENT, OTHER_LINE): TARGETS,
     (NOT_YET, COMPONENT, FOREIGN): TARGETS,
@@ -107,7 +112,7 @@ def steps(
             ca_states.add(state)
             missing_cas |= {entry.path} if state == "missing" else set()
         targets = [entry.signing.target] if entry.signing and not entry.unread else []
-        if step and (targets or step != TARGETS):
+        if step and (targets or step not in (TARGETS, AGAIN)):
             found.setdefault(step, []).extend(targets)
     signing_cas = {
         entry.ca or CA
@@ -124,7 +129,7 @@ def steps(
 def carried(found: Steps) -> Steps:
     """Return the steps of a folder whose CA's key is on another machine: it asks, and signs not."""
     signing = {MAKE, RENEW, TARGETS} & found.keys()
-    kept = {step: found[step] for step in (SYNC, CHECK, EXPORT) if step in found}
+    kept = {step: found[step] for step in (SYNC, CHECK, EXPORT, AGAIN) if step in found}
     return {**kept, CSR: []} if signing else kept
 
 
@@ -136,7 +141,7 @@ def brought(found: Steps, contents: Contents) -> Steps:
     if ca.certificate is None and not ca.is_there:
         return {BRING_CA: []}
     kept = {step: found[step] for step in (SYNC, CHECK) if step in found}
-    is_signing = bool({MAKE, RENEW, TARGETS} & found.keys())
+    is_signing = bool({MAKE, RENEW, TARGETS, AGAIN} & found.keys())
     return {**kept, BRING_KEY: []} if is_signing else found
 
 

@@ -1,4 +1,4 @@
-"""Which bundles in `dist/` hold other certificates than `certs/`: nobody made them anew."""
+"""Which bundles in `dist/` hold other files than `certs/`: nobody made them anew."""
 
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -8,15 +8,15 @@ from pathlib import Path
 
 from tls_scaffold.bundles.consumers import bundled_components
 from tls_scaffold.bundles.memberflags import trust_of
-from tls_scaffold.bundles.settings import DIST, TAR
+from tls_scaffold.bundles.settings import DIST, LIST, TAR
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.inventory.values import Component, Inventory
-from tls_scaffold.paths import CERTIFICATE_ENDING, MIB
+from tls_scaffold.paths import CERTIFICATE_ENDING, CRL, MIB
 from tls_scaffold.signing.trust import read_trust
 
 
 def stale_bundles(folder: Path, inventory: Inventory) -> tuple[str, ...]:
-    """Return the bundles, by their paths in `dist/`, with a certificate that `certs/` has not.
+    """Return the bundles, by their paths in `dist/`, with a certificate or list not in `certs/`.
 
     A file that a bundle lacks is no matter here: its form may have none. Of an archive the files of
     the same names count.
@@ -31,6 +31,7 @@ def _stale(folder: Path, inventory: Inventory) -> Iterator[str]:
         ca: read_trust(folder, ca).text.encode(errors="surrogateescape")
         for ca in {each.ca for each in inventory.components}
     }
+    crl = plain_or_empty(folder / CRL) if inventory.crl else b""
     for owner in inventory.components:
         bundle, archive = folder / DIST / owner.name, folder / DIST / f"{owner.name}{TAR}"
         if not bundle.is_dir() and not archive.is_file():
@@ -38,6 +39,8 @@ def _stale(folder: Path, inventory: Inventory) -> Iterator[str]:
         wanted = _certificates(folder, inventory, owner)
         parts = bundled_components(inventory, owner)
         wanted |= {trust_of(part): trusts[part.ca] for part in parts}
+        if owner.kind == "member":
+            wanted[LIST] = crl
         laid_out = {name: plain_or_empty(bundle / name) for name in wanted}
         if _differ(laid_out, wanted):
             yield owner.name

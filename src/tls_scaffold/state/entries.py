@@ -20,9 +20,11 @@ from tls_scaffold.spelling import Key, escaped
 
 CA_KIND = "ca"
 MISMATCHED = "mismatched"
+REVOKED = "revoked"
 STALE = "stale"
 LINE = "line"
 KEY, SIGNER, HASH, GO, BEHIND, PIN = "key file", "signer", "hash", "Go", "behind", "pin"
+LISTED = "list"
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Fault:
     """A state that a certificate has, and why, in words.
 
     `hinders` says whether nobody is to be given the certificate because of it, `about` what it is
-    about where somebody asks for that: KEY, SIGNER, HASH, GO, BEHIND, PIN, or what a
-    Difference is about.
+    about where somebody asks for that: KEY, SIGNER, HASH, GO, BEHIND, PIN, LISTED, or
+    what a Difference is about.
     """
 
     state: str

@@ -1,7 +1,7 @@
 """Reads the entries of one folder: certificate, key, request and profile of each."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cached_property, lru_cache
@@ -15,6 +15,7 @@ from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CA_KEYS
+from tls_scaffold.paths import REVOKED as REVOKED_FILE
 from tls_scaffold.signing import certificates, chains, matching, mistakes
 from tls_scaffold.signing.caends import ends_of_ca
 from tls_scaffold.signing.certificates import Certificate
@@ -22,11 +23,15 @@ from tls_scaffold.signing.custodies import ANOTHER_FOR_PEERS, BRING_CA, custody_
 from tls_scaffold.signing.ignoredrules import ignored_rules
 from tls_scaffold.signing.pins import mismatched_pin
 from tls_scaffold.signing.record import has_ca_on_record
+from tls_scaffold.signing.revocations import Revocation, known_revocations
+from tls_scaffold.spelling import MINUTE
 from tls_scaffold.state.entries import (
     BEHIND,
     CA_KIND,
+    LISTED,
     MISMATCHED,
     PIN,
+    REVOKED,
     STALE,
     Entry,
     Fault,
@@ -226,7 +231,17 @@ class Reader:
         return self._chains[ca]
 
     def _judged(self, entry: Entry) -> Entry:
-        return with_faults(entry, self._cas.get(entry.ca), self._ends_of_ca(entry.ca))
+        entry = with_faults(entry, self._cas.get(entry.ca), self._ends_of_ca(entry.ca))
+        serial = entry.certificate.parsed.serial_number if entry.certificate else 0
+        revocation = self._revoked.get(serial)
+        if not revocation or entry.kind == CA_KIND:
+            return entry
+        why = f"`{REVOKED_FILE}` has it since {revocation.at:{MINUTE}} ({revocation.reason})"
+        return replace(entry, faults=(*entry.faults, Fault(REVOKED, why, about=LISTED)))
+
+    @cached_property
+    def _revoked(self) -> Mapping[int, Revocation]:
+        return known_revocations(self.folder)
 
     def _ends_of_ca(self, path: str) -> tuple[datetime, ...]:
         """Return when the CA at a path ends, and when its earlier certificates did."""

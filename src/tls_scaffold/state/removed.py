@@ -14,6 +14,7 @@ from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, ISSUED, KEY_ENDING, 
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.pemfiles import blocks
+from tls_scaffold.signing.revocations import known_revocations
 from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.state.entries import Contents, name_of
 
@@ -48,14 +49,14 @@ def still_valid(
 ) -> tuple[Removed, ...]:
     """Return what the record and the archive have of components that are gone, by name.
 
-    That is what a CA signed that is still trusted and has not ended. Older certificates of a
-    component that is there, of its CN, are no news. The folder does not know what etcd was told, so
-    each is there until it ends.
+    That is what a CA signed that is still trusted, has not ended and was not revoked. Older
+    certificates of a component that is there, of its CN, are no news. The folder does not know what
+    etcd was told, so each is there until it ends.
     """
     cas = read_trust(folder).signers
     peer_cas = read_trust(folder, PEER_CA).signers if inventory.peer_ca else cas
     shown = {each.certificate.der for each in contents.entries if each.certificate}
-    cns = _cns_by_name(inventory, contents)
+    cns, revoked = _cns_by_name(inventory, contents), known_revocations(folder)
     found: dict[bytes, Removed] = {}
     for name, path in (*recorded_paths(folder), *archived_paths(folder)):
         raw = plain_or_empty(folder / path)
@@ -63,6 +64,8 @@ def still_valid(
         if not certificate or certificate.der in found or certificate.der in shown:
             continue
         if certificate.is_ca or certificate.cn in cns.get(name, ()):
+            continue
+        if certificate.parsed.serial_number in revoked:
             continue
         is_trusted = any(matching.signed_by(certificate, each) for each in cas)
         is_peer = any(matching.signed_by(certificate, each) for each in peer_cas)

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 from tls_scaffold.paths import TRUSTS
 from tls_scaffold.state import lives
-from tls_scaffold.state.entries import CA_KIND, Contents, Entry, Fault
+from tls_scaffold.state.entries import CA_KIND, REVOKED, Contents, Entry, Fault
 
 EXPIRED = "expired"
 ON_REQUEST = "on request"  # not there, and no plain `make` signs it
 AWAITING = "awaiting signature"  # a key and a CSR are there, and another machine has to sign
 STATES = (
-    *("mismatched", "missing", EXPIRED, AWAITING),
+    *("mismatched", "missing", REVOKED, EXPIRED, AWAITING),
     *("stale", "orphaned", "expiring", ON_REQUEST, "valid"),
 )
 """From the worst on; a certificate has the first of them that is true."""

@@ -21,6 +21,7 @@ from tls_scaffold.state.timescale import (
 COLOURS = {
     "mismatched": "#c1272d",
     "missing": "#c1272d",
+    "revoked": "#c1272d",
     "expired": "#c1272d",
     "awaiting signature": "#d98200",
     "stale": "#d98200",

@@ -1,0 +1,22 @@
+"""How `revoke`, and `remove --revoke`, tell what was done and what that does not do."""
+
+from typing import TYPE_CHECKING
+
+from tls_scaffold.cli.keeping import tell_next
+from tls_scaffold.cli.terminal import say, warn
+from tls_scaffold.spelling import escaped
+
+if TYPE_CHECKING:
+    from tls_scaffold.commands.revoke import Done
+
+
+def tell(done: "Done") -> None:
+    """Print what was revoked, what that does not stop, and what is left to do."""
+    from tls_scaffold.commands import revoketold
+
+    for line in revoketold.sentences(done):
+        say(escaped(line))
+    for line in revoketold.follows(done):
+        warn(escaped(line))
+    if done.next:
+        tell_next(done.next)

@@ -1,0 +1,94 @@
+"""`tls-scaffold revoke` on the command line."""
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tls_scaffold.cli.capassword import asking
+from tls_scaffold.cli.completion import component_names, offering, one_of
+from tls_scaffold.cli.options import divided, filled, json_option, option
+from tls_scaffold.cli.revocation import tell
+from tls_scaffold.cli.terminal import give, give_json
+from tls_scaffold.signing.revocations import OF_LEAVES
+
+if TYPE_CHECKING:
+    from tls_scaffold.commands.revoke import Done
+
+
+@click.command()
+@click.argument(
+    "words",
+    nargs=-1,
+    metavar="[NAME|SERIAL|FILE.pem]…",
+    callback=divided,
+    shell_complete=offering(component_names),
+)
+@option(
+    "--reason",
+    type=click.Choice(OF_LEAVES, case_sensitive=False),
+    default=OF_LEAVES[0],
+    metavar="R",
+    shell_complete=one_of(*OF_LEAVES),
+    help=f"Why, as RFC 5280 calls it: {', '.join(OF_LEAVES)}",
+)
+@option("--sign-again", is_flag=True, help="First give whoever shows it now a new pair")
+@option(
+    "--force",
+    is_flag=True,
+    help="Also what members or root show now, which shuts them out, and numbers that nothing has",
+)
+@option(
+    "--crl",
+    "brought",
+    metavar="FILE",
+    callback=filled,
+    help="Put the list in FILE, which was made where the CA's key is, into certs/",
+)
+@option("--serials", is_flag=True, help="Print the serial numbers for `cfssl gencrl`, in decimal")
+@option("--dry-run", is_flag=True, help="Say what would be revoked, write nothing")
+@json_option
+@click.pass_obj
+def revoke(
+    folder: Path,
+    /,
+    words: tuple[str, ...],
+    brought: str,
+    *,
+    serials: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Have members refuse certificates that are valid still.
+
+    Of a NAME, be it there or gone, all that was ever signed here; else the one with that SERIAL
+    number, or in that file. They go into revoked.tsv, which belongs in git, and from that into
+    certs/crl.der, which members look into at each handshake. Without a word the list is made from
+    revoked.tsv where it lacks something. What members or root show now is refused without --force:
+    they would be shut out. Nothing comes off the list again: a new pair has another number.
+    """
+    from tls_scaffold.commands import revoke as command
+    from tls_scaffold.signing.capassword import CAPassword
+
+    is_named = bool(words) or given["sign_again"] or given["dry_run"]
+    if (brought or serials) and (is_named or (brought and serials)):
+        raise click.UsageError("`--crl` and `--serials` each go alone")
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    if serials:
+        give(command.serials(folder, now))
+    elif brought:
+        _tell(command.bring(folder, brought, now, force=given["force"]), as_json=as_json)
+    else:
+        asked = command.Asked(words, **given)
+        _tell(command.revoke(folder, asked, CAPassword(asking()), now), as_json=as_json)
+
+
+def _tell(done: "Done", *, as_json: bool) -> None:
+    if as_json:
+        from tls_scaffold.commands import revoketold
+
+        give_json(revoketold.to_json(done, revoketold.result(done)))
+    else:
+        tell(done)
+    click.get_current_context().exit(done.exit_code)

@@ -1,0 +1,198 @@
+"""`tls-scaffold revoke`: certificates that members are to refuse, and the list that says so."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tls_scaffold.commands import handfolders, sign
+from tls_scaffold.commands.results import make_command, scaffold_command
+from tls_scaffold.commands.revokedlists import (
+    NOTHING_DONE,
+    Lists,
+    check_lockout,
+    note,
+    noting,
+    put,
+    read_lists,
+)
+from tls_scaffold.commands.revokedwords import chosen_by
+from tls_scaffold.commands.revoking import (
+    LOCK_SECONDS,
+    Listed,
+    Wish,
+    let_members_look,
+    list_revoked,
+)
+from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.folder import lock
+from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.values import Component
+from tls_scaffold.paths import CERTIFICATE_ENDING, CRL
+from tls_scaffold.signing import crlfile
+from tls_scaffold.signing.capassword import CAPassword
+from tls_scaffold.signing.execution import Means
+from tls_scaffold.signing.foldercas import cas_of
+from tls_scaffold.signing.revocationlists import RevocationList, der_of, read_list
+from tls_scaffold.signing.revocations import load_revoked
+from tls_scaffold.state.signedhere import SignedHere
+
+# The seconds are what cfssl 1.2 takes for a file: a list of its lives for a week, which etcd passes
+# over.
+GENCRL = "cfssl gencrl serials.txt ca.pem ca-key.pem | base64 -d >crl.der"
+MADE_BY = f"it is made by `{GENCRL}`, of the numbers that `tls-scaffold revoke --serials` gives"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks for; the words are those of `revokedwords`."""
+
+    words: tuple[str, ...] = ()
+    reason: str = "unspecified"
+    force: bool = False
+    sign_again: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was done, or would be: `signed` are the paths of what was signed again before.
+
+    `refused` are the components of which `certs/` has what members refuse now, `cns` those of what
+    was revoked, `told` what there is to know besides.
+    """
+
+    folder: Path
+    listed: Listed
+    signed: tuple[str, ...] = ()
+    refused: tuple[Component, ...] = ()
+    cns: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+    dry_run: bool = False
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """DRIFTED where the list is yet to be made where the CA's key is."""
+        return ExitCode.DRIFTED if self.listed.is_elsewhere else ExitCode.DONE
+
+    @property
+    def next(self) -> tuple[str, ...]:
+        """The commands that are left to run, in their order."""
+        scaffold = scaffold_command(self.folder)
+        if self.dry_run:
+            return ()
+        if self.listed.is_elsewhere:
+            bring = f"{scaffold} revoke --crl crl.der"
+            return (f"{scaffold} revoke --serials >serials.txt", GENCRL, bring)
+        again = [f"req-{each.name}" for each in self.refused]
+        make = [make_command(self.folder, " ".join(again))] if again else []
+        members = [each.name for each in self.listed.inventory.members]
+        owners = (*members, *(each.name for each in self.refused))
+        is_new = self.listed.is_to_be_handed_out or bool(self.signed)
+        bundle = f"{scaffold} bundle {','.join(dict.fromkeys(owners))}"
+        return (*make, *([bundle] if is_new and members else []))
+
+
+def revoke(folder: Path, asked: Asked, password: CAPassword, now: datetime) -> Done:
+    """Revoke what is asked for; without a word make the list from `revoked.tsv` if it lacks some.
+
+    `password` opens the CA's key. Raises ScaffoldError, with nothing
+    revoked, for words that mean nothing and where members or root would be shut out.
+    """
+    inventory = intake.load(folder)
+    if not (asked.words or inventory.crl or load_revoked(folder).by_serial):
+        raise UsageError(
+            "nothing is named to be revoked",
+            hint="`tls-scaffold sync --crl` gives members an empty list",
+        )
+    with lock(folder, wait=LOCK_SECONDS):  # what a killed run had decided is a part of the folder
+        here = SignedHere(folder, intake.load(folder), now)
+        chosen = chosen_by(here, asked.words, asked.reason, force=asked.force)
+    signed: tuple[str, ...] = ()
+    told, force = chosen.told, asked.force
+    if asked.sign_again:
+        shown = _shown(folder, {each.serial for each in chosen.revocations})
+        signed = tuple(f"{each.output}{CERTIFICATE_ENDING}" for each in shown)
+        force |= asked.dry_run  # what is in use now would not be then
+    if signed and not asked.dry_run:
+        told = (*told, *_sign_again(folder, signed, password))
+    wish = Wish(chosen.revocations, force=force, dry_run=asked.dry_run)
+    listed = list_revoked(folder, wish, password, now)
+    refused = () if asked.dry_run else _shown(folder, load_revoked(folder).by_serial)
+    told = (*told, *listed.told)
+    return Done(folder, listed, signed, refused, chosen.cns, told, asked.dry_run)
+
+
+def _shown(folder: Path, serials: Collection[int]) -> tuple[Component, ...]:
+    """Return the components of which `certs/` has a certificate with one of these numbers."""
+    return tuple(
+        each
+        for each in intake.load(folder).components
+        if not set(crlfile.serials_in(folder, f"{each.output}{CERTIFICATE_ENDING}")[:1]).isdisjoint(
+            serials
+        )
+    )
+
+
+def _sign_again(folder: Path, paths: Sequence[str], password: CAPassword) -> list[str]:
+    """Sign the certificates at these paths again; return what there is to know of that."""
+    if handfolders.is_signed_by_hand(folder):
+        raise ScaffoldError(
+            f"{NOTHING_DONE}: the CA's key is on another machine, and nothing is signed again here",
+            hint="`make req-NAME` asks for a new pair; when it is in its place, revoke the older "
+            "ones by their serial numbers",
+        )
+    means = Means(sign.processor_count(), lambda _: nullcontext(lambda _: None), password)
+    done = sign.sign(folder, paths, means, force=True)
+    if done.problem:
+        raise done.problem
+    return sign.warnings(done)
+
+
+def bring(folder: Path, path: str, now: datetime, *, force: bool = False) -> Done:
+    """Put a list that was made where the CA's key is into `certs/`, in the form that etcd reads.
+
+    Raises ScaffoldError where it is none, no CA of the folder signed it, it lacks what
+    `revoked.tsv` has, or it would shut out members or root, unless `force` is said.
+    """
+    with telling(path, "read"):
+        raw = plain(Path(path), path)
+    found = read_list(der_of(raw))
+    with lock(folder, wait=LOCK_SECONDS):
+        inventory = intake.load(folder)
+        lists = read_lists(folder, inventory, (), now)
+        problems = list(_problems_of_brought(folder, found, raw, lists))
+        if not found or problems:
+            raise ScaffoldError(f"`{path}` is no list for these members", problems, MADE_BY)
+        lists = noting(folder, inventory, lists, found)
+        used = {} if force else crlfile.in_use(folder, inventory)
+        check_lockout(lists, used)
+        written = note(folder, lists)
+        archive = put(folder, lists, found.der, used)
+    number = found.number or 0
+    count = len(found.by_serial)
+    listed = Listed(inventory, lists.new, (*written, CRL), archive, number, count)
+    listed = let_members_look(folder, listed)
+    return Done(folder, listed, refused=_shown(folder, found.by_serial), told=listed.told)
+
+
+def _problems_of_brought(
+    folder: Path, found: RevocationList | None, raw: bytes, lists: Lists
+) -> Iterator[str]:
+    if not found:
+        yield crlfile.form_problem(None, raw).partition(":")[0]
+        return
+    if problem := crlfile.form_problem(found, raw):
+        yield problem
+    if not found.is_of(cas_of(folder)):
+        yield "no CA of this folder signed it"
+    if missing := crlfile.lacking(found, lists.revoked, lists.now):
+        yield f"it lacks {', '.join(each.hexadecimal for each in missing)}"
+
+
+def serials(folder: Path, now: datetime) -> str:
+    """Return the serial numbers that a list has to name, in decimal, a line each: for `gencrl`."""
+    return "".join(f"{each.serial}\n" for each in load_revoked(folder).to_be_listed(now))
