@@ -94,9 +94,9 @@ def plain_contents(folder: Path, name: str) -> dict[str, str | bytes]:
     Nothing is written. Raises ScaffoldError as `make`.
     """
     inventory = intake.load(folder)
-    owners = _owners(inventory, intake.components_named(inventory, [name]))
-    pems = _read_pems(folder, inventory, owners, NO_OPTIONS)
-    return _contents(inventory, owners, pems, NO_OPTIONS, b"")[name]
+    owners = owners_of(inventory, intake.components_named(inventory, [name]))
+    pems = read_pems(folder, inventory, owners, NO_OPTIONS)
+    return contents_of(inventory, owners, pems, NO_OPTIONS, b"")[name]
 
 
 def warnings(folder: Path, made: Sequence[Bundle]) -> list[str]:

@@ -9,6 +9,7 @@ from tls_scaffold.live.causes import Cause
 from tls_scaffold.live.endpoints import Port
 from tls_scaffold.live.known import Known, is_trusted
 from tls_scaffold.live.shakes import Shake
+from tls_scaffold.signing import matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.spelling import MINUTE, listed
 

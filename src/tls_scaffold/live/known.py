@@ -23,9 +23,9 @@ from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.foldercas import cas_of
 from tls_scaffold.signing.pemfiles import blocks
-from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
 from tls_scaffold.signing.revocationlists import read_list
 from tls_scaffold.signing.revocations import Revocation, known_revocations
+from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
 from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.state.entries import name_of
 from tls_scaffold.state.removed import archived_paths, recorded_paths

@@ -11,7 +11,8 @@ from tls_scaffold.etcd import calls
 from tls_scaffold.etcd.etcdctl import Identity
 from tls_scaffold.live import causes
 from tls_scaffold.live.causes import OF_SERVER
-from tls_scaffold.live.diagnosis import Found, client_faults, port_faults
+from tls_scaffold.live.clientfaults import client_faults
+from tls_scaffold.live.diagnosis import Found, port_faults
 from tls_scaffold.live.endpoints import CLIENT, Port
 from tls_scaffold.live.evidence import Evidence
 from tls_scaffold.live.explanation import explain_entries
@@ -109,8 +110,8 @@ def _known(trust: Path, port: Port) -> Known:
         cas = certificates.read_all(plain_or_empty(trust), str(trust))
     except ScaffoldError:
         cas = ()
-    return Known(Path(), {}, {}, {port.side: cas}, {port.side: trust.name})
+    return Known(Path(), {}, {}, {port.side: cas}, {port.side: trust.name}, {port.side: ()})
 
 
 def _nothing_known() -> Known:
-    return Known(Path(), {}, {}, {CLIENT: ()}, {CLIENT: ""})
+    return Known(Path(), {}, {}, {CLIENT: ()}, {CLIENT: ""}, {CLIENT: ()})
