@@ -85,8 +85,8 @@ def given_up(folder: Path, done: Aborted, turned: Turned) -> Iterator[str]:
 
 def after_abort(turned: Turned) -> Iterator[str]:
     """Yield what a person has to do when a rotation was given up."""
-    yield f"lay out the pairs and {TRUSTS[turned.ca]} again; until then new certificates that are laid"
-    yield "out go on being taken by whoever trusts the old CA"
+    yield f"lay out the pairs and {TRUSTS[turned.ca]} again: until then new certificates that are"
+    yield "laid out go on being taken by whoever trusts the old CA"
 
 
 def bundled(turned: Turned) -> Iterator[str]:
