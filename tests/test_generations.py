@@ -72,7 +72,12 @@ def test_nothing_of_a_request_changes_but_its_cn() -> None:
 @pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
 @pytest.mark.parametrize(
     ("numbers", "recorded"),
-    [((1, 0), ()), ((2, 0), ("ca 3",)), ((2, 1), ()), ((1, 3), ("ca 2", "peer-ca 4"))],
+    [
+        ((2, 0), ("ca 3",)),
+        ((1, 3), ("ca 2", "peer-ca 4")),
+        pytest.param((1, 0), (), marks=pytest.mark.long),
+        pytest.param((2, 1), (), marks=pytest.mark.long),
+    ],
 )
 def test_sign_sh_gives_the_same(
     folder: Factory, tmp_path: Path, numbers: tuple[int, int], recorded: tuple[str, ...]
