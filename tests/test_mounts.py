@@ -133,7 +133,7 @@ def test_a_part_on_a_volume_of_its_own_is_kept_and_signed_as_any_other(
     check_that_everything_works(path)
 
 
-@pytest.mark.parametrize("part", ["certs", pytest.param("archive", marks=pytest.mark.long)])
+@pytest.mark.parametrize("part", ["certs", "archive"])
 def test_what_is_archived_on_another_disk_is_the_same_with_its_mode_and_time(
     signed: Factory, mounted: Mounts, part: str
 ) -> None:
@@ -458,7 +458,7 @@ def test_a_journal_that_is_moved_away_leaves_a_folder_that_works_and_nothing_is_
 # --- kills
 
 
-@pytest.mark.parametrize("part", ["certs", pytest.param("archive", marks=pytest.mark.long)])
+@pytest.mark.parametrize("part", ["certs", "archive"])
 def test_a_remove_that_is_killed_at_any_write_is_finished_by_the_next_on_two_disks_too(
     signed: Factory, mounted: Mounts, tmp_path: Path, pytestconfig: pytest.Config, part: str
 ) -> None:
