@@ -55,17 +55,21 @@ class Case:
     given: tuple[tuple[str, Any], ...] = ()
 
 
-CASES = {
-    "plain": Case(OUR_WORDS),
-    "encrypted": Case(ENCRYPTED, given=tuple(GIVEN.items())),
-    "beside peers": Case((*OUR_WORDS, "--peer-ca")),
-    "of peers": Case(
-        (*OUR_WORDS, "--peer-ca"), PEER_CA, ("--peer-ca",), leaf="certs/peer-etcd1.pem"
-    ),
-}
+PEERS = (*OUR_WORDS, "--peer-ca")
+PLAIN = Case(OUR_WORDS)
+ENCRYPTED_CASE = Case(ENCRYPTED, given=tuple(GIVEN.items()))
+OF_PEERS = Case(PEERS, PEER_CA, ("--peer-ca",), leaf="certs/peer-etcd1.pem")
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(PLAIN, id="plain"),
+        pytest.param(ENCRYPTED_CASE, id="encrypted"),
+        pytest.param(OF_PEERS, id="of peers"),
+        pytest.param(Case(PEERS), id="beside peers", marks=pytest.mark.long),
+    ],
+)
 def test_whoever_is_to_be_taken_is_taken_at_each_stage(
     folder: Factory, tmp_path: Path, case: Case
 ) -> None:
@@ -81,6 +85,8 @@ def test_whoever_is_to_be_taken_is_taken_at_each_stage(
         both = [(trust, each) for trust in (old, new) for each in (old_leaf, leaf)]
         return [takes(trust, each, tmp_path) for trust, each in both]
 
+    if case.given:
+        assert "CFSSL_CA_PK_PASSWORD" in refused(path, "start")
     said = rotate(path, "start", *case.of_start, **given)
     assert f"signed {case.leaf}" in said.stdout
     assert taken() == [True, True, False, True]
@@ -260,7 +266,10 @@ def test_an_edited_request_is_signed_again_by_the_old_ca(signed: Factory) -> Non
     has_nothing_to_sign(path)
 
 
-@pytest.mark.parametrize("way", ["rotate", "regenerate cfssl", "regenerate own"])
+@pytest.mark.parametrize(
+    "way",
+    ["rotate", "regenerate cfssl", pytest.param("regenerate own", marks=pytest.mark.long)],
+)
 def test_the_number_of_a_ca_that_was_given_up_is_not_given_again(signed: Factory, way: str) -> None:
     path = signed(*OUR_WORDS)
     rotate(path, "start")
@@ -274,7 +283,7 @@ def test_the_number_of_a_ca_that_was_given_up_is_not_given_again(signed: Factory
     has_nothing_to_sign(path)
 
 
-@pytest.mark.parametrize("signer", ["cfssl 1.2", "own"])
+@pytest.mark.parametrize("signer", ["cfssl 1.2", pytest.param("own", marks=pytest.mark.long)])
 def test_the_two_cas_have_numbers_of_their_own(signed: Factory, signer: str) -> None:
     path = signed(*OUR_WORDS, "--peer-ca")
 
@@ -392,6 +401,38 @@ def test_what_lies_elsewhere_and_a_group_s_keys_go_along(folder: Factory) -> Non
     has_nothing_to_sign(path)
 
 
+BY_HAND = """all: ca req
+ca:
+\tmkdir -p certs
+\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca
+req:
+\t$(sign) config/req-csr.json | cfssljson -bare certs/etcd1
+\t$(sign) -profile client config/req-alice.json | cfssljson -bare certs/alice
+sign = cfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json
+"""
+
+
+def test_a_folder_that_was_adopted_is_as_any_other(folder: Factory, tmp_path: Path) -> None:
+    path = tmp_path / "by-hand"
+    shutil.copytree(folder(*OUR_WORDS) / "config", path / "config")
+    (path / "Makefile").write_text(BY_HAND)
+    make(path)
+    old, leaf = (path / CA).read_bytes(), (path / "certs/alice.pem").read_bytes()
+    for words in (("adopt",), ("sync",)):
+        done = tls_scaffold(*words, cwd=path)
+        assert done.returncode == 0, done.stderr
+    rotate(path, "start")
+    assert takes(old, (path / "certs/alice.pem").read_bytes(), tmp_path)
+    has_nothing_to_sign(path)
+    rotate(path, "abort")
+    assert (path / "certs/alice.pem").read_bytes() == leaf
+    rotate(path, "start")
+    rotate(path, "trust")
+    rotate(path, "finish")
+    has_nothing_to_sign(path)
+    assert tls_scaffold("status", cwd=path).returncode == 0
+
+
 def test_bundles_with_options_of_their_own_are_named(signed: Factory) -> None:
     path = signed(*OUR_WORDS)
     tls_scaffold("bundle", "etcd1", "--at", "/srv/etcd", cwd=path)
@@ -482,6 +523,7 @@ def test_what_can_t_be_used_in_its_place_is_refused(signed: Factory) -> None:
 
 
 REFUSED = {
+    "a linked request": ("`config/ca-csr.json` is a link", ""),
     "a link": ("`certs/ca-key.pem` is a link", "bring it here first"),
     "pathlen:0": ("it lets no CA follow below it (`pathlen:0`)", "`make regenerate` makes"),
     "ended": ("it ended ", "`make renew-ca` signs again"),
@@ -519,6 +561,9 @@ def spoil(path: Path, how: str) -> None:  # noqa: C901, PLR0912 - one step for e
     elif how == "a link":
         (path / "certs/ca-key.pem").rename(path.with_name("token.pem"))
         (path / "certs/ca-key.pem").symlink_to(path.with_name("token.pem"))
+    elif how == "a linked request":
+        (path / "config/ca-csr.json").rename(path / "config/other.json")
+        (path / "config/ca-csr.json").symlink_to("other.json")
     elif how == "nothing":
         shutil.rmtree(path / "certs")
     elif how == "no CN":
@@ -605,7 +650,7 @@ def test_regenerate_says_that_there_is_another_way(signed: Factory) -> None:
     assert "`make rotate-start` brings one" in make(path, "regenerate", YES="", code=2).stderr
 
 
-@pytest.mark.parametrize("name", ["old-ca", "Old-CA", "peer-chain", "old-peer-ca"])
+@pytest.mark.parametrize("name", ["Old-CA", "peer-chain"])
 def test_no_component_is_called_as_an_old_ca(folder: Factory, name: str) -> None:
     path = folder(*OUR_WORDS)
     done = tls_scaffold("add", name, cwd=path)
