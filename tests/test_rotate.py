@@ -81,6 +81,8 @@ def test_whoever_is_to_be_taken_is_taken_at_each_stage(
         both = [(trust, each) for trust in (old, new) for each in (old_leaf, leaf)]
         return [takes(trust, each, tmp_path) for trust, each in both]
 
+    if case.given:
+        assert "CFSSL_CA_PK_PASSWORD" in refused(path, "start")
     said = rotate(path, "start", *case.of_start, **given)
     assert f"signed {case.leaf}" in said.stdout
     assert taken() == [True, True, False, True]
@@ -482,6 +484,7 @@ def test_what_can_t_be_used_in_its_place_is_refused(signed: Factory) -> None:
 
 
 REFUSED = {
+    "a linked request": ("`config/ca-csr.json` is a link", ""),
     "a link": ("`certs/ca-key.pem` is a link", "bring it here first"),
     "pathlen:0": ("it lets no CA follow below it (`pathlen:0`)", "`make regenerate` makes"),
     "ended": ("it ended ", "`make renew-ca` signs again"),
@@ -519,6 +522,9 @@ def spoil(path: Path, how: str) -> None:  # noqa: C901, PLR0912 - one step for e
     elif how == "a link":
         (path / "certs/ca-key.pem").rename(path.with_name("token.pem"))
         (path / "certs/ca-key.pem").symlink_to(path.with_name("token.pem"))
+    elif how == "a linked request":
+        (path / "config/ca-csr.json").rename(path / "config/other.json")
+        (path / "config/ca-csr.json").symlink_to("other.json")
     elif how == "nothing":
         shutil.rmtree(path / "certs")
     elif how == "no CN":

@@ -110,7 +110,7 @@ def finish(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) 
     if as_json:
         give_json(steps.result("finish", folder, turned))
         return
-    _tell(turned, steps.finished(turned), steps.after_finish(turned))
+    _tell(turned, steps.finished(turned), steps.after_finish())
 
 
 @rotate.command()

@@ -11,8 +11,11 @@ from tls_scaffold.signing.rotationabort import Aborted
 from tls_scaffold.signing.rotationstart import Started
 from tls_scaffold.spelling import MINUTE
 
-SHOWERS = {CA: "clients first, then members", PEER_CA: "members"}
-"""Who shows certificates of a CA, in the order in which they get new ones."""
+SHOWERS = {
+    CA: "the new pairs, clients first, then members",
+    PEER_CA: "the members' new pairs for their peers",
+}
+"""What is laid out of a new CA, in which order."""
 
 
 def started(folder: Path, done: Started, turned: Turned) -> Iterator[str]:
@@ -37,8 +40,8 @@ def after_start(done: Started, turned: Turned) -> Iterator[str]:
         yield "2. clients: lay out their pairs and trust files, and restart them: until then they"
         yield "   are refused, and so is whoever has the stolen key, by each member of step 1"
         return
-    yield f"1. lay out the new pairs, {SHOWERS[ca]}, both files of each at the same moment: each is"
-    yield "   taken by whoever trusts the old CA, and nothing has to be restarted"
+    yield f"1. lay out {SHOWERS[ca]}: both files of a pair at the same"
+    yield "   moment. Who trusts the old CA takes them, and no member has to be restarted"
     yield f"2. lay out {TRUSTS[ca]}, which holds both CAs: a restart at any moment is no harm then"
     yield "3. when all show their new certificates: `tls-scaffold rotate trust`"
     yield f"all of it until {turned.until:{MINUTE}}, when the old CA ends"
@@ -67,9 +70,9 @@ def finished(turned: Turned) -> Iterator[str]:
     yield f"the old CA and its key are in {turned.shelf}/certs/"
 
 
-def after_finish(turned: Turned) -> Iterator[str]:
+def after_finish() -> Iterator[str]:
     """Yield what a person has to do when a rotation was ended."""
-    yield f"lay out the pairs of `{turned.ca}` at any time: those with the cross certificate go on"
+    yield "lay out the certificates at any time: those with the cross certificate behind them go on"
     yield "nothing of the old CA is taken any more: its key in archive/ can go where nobody gets it"
 
 
@@ -82,8 +85,8 @@ def given_up(folder: Path, done: Aborted, turned: Turned) -> Iterator[str]:
 
 def after_abort(turned: Turned) -> Iterator[str]:
     """Yield what a person has to do when a rotation was given up."""
-    yield f"lay out the pairs of `{turned.ca}` and {TRUSTS[turned.ca]} again; the new certificates"
-    yield "that are laid out go on being taken by whoever trusts the old CA, until then"
+    yield f"lay out the pairs and {TRUSTS[turned.ca]} again: until then new certificates that are"
+    yield "laid out go on being taken by whoever trusts the old CA"
 
 
 def bundled(turned: Turned) -> Iterator[str]:

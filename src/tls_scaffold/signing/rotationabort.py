@@ -11,22 +11,15 @@ from tls_scaffold.disk.folder import copy_to_new_shelf
 from tls_scaffold.disk.healing import new_set
 from tls_scaffold.disk.moving import make_directories
 from tls_scaffold.disk.obstacles import check_changeable
-from tls_scaffold.disk.plainfiles import plain, plain_or_empty, text
+from tls_scaffold.disk.plainfiles import plain, plain_or_empty
 from tls_scaffold.disk.sharing import group_of_keys, share_keys
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.generations import (
-    earlier_number,
-    generation,
-    renumbered,
-    with_generation,
-)
-from tls_scaffold.inventory.values import FILE
+from tls_scaffold.inventory.generations import earlier_number, generation
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import (
     ARCHIVE,
     CA_KEYS,
-    CA_REQUESTS,
     CERTIFICATE_ENDING,
     CHAINS,
     CSR_ENDING,
@@ -42,7 +35,7 @@ from tls_scaffold.signing.execution import Means
 from tls_scaffold.signing.record import Record
 from tls_scaffold.signing.rotation import Rotation, Stage
 from tls_scaffold.signing.rotationend import to_shelf
-from tls_scaffold.signing.rotationstart import kept_paths, sign_into
+from tls_scaffold.signing.rotationstart import kept_paths, numbered_texts, sign_into
 from tls_scaffold.signing.rounds import Done
 
 Pair = Mapping[str, bytes]
@@ -110,13 +103,8 @@ def abort(
 
 def _earlier_texts(folder: Path, ca: str, new: Certificate, old: Certificate) -> dict[str, str]:
     """Return inventory and request, by path, as they were when the old CA was made."""
-    inventory, path = intake.load(folder), CA_REQUESTS[ca]
-    last = generation(inventory, ca)
-    number = earlier_number(new.cn, last, old.cn)
-    return {
-        FILE: with_generation(inventory, ca, number).to_json(),
-        path: renumbered(text(folder, path), path, last, number),
-    }
+    last = generation(intake.load(folder), ca)
+    return numbered_texts(folder, ca, last, earlier_number(new.cn, last, old.cn))
 
 
 def _trust_before(folder: Path, ca: str, new: Certificate, old: Certificate) -> bytes:

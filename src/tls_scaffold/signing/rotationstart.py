@@ -12,7 +12,7 @@ from tls_scaffold.disk.folder import copy_to_new_shelf
 from tls_scaffold.disk.healing import new_set
 from tls_scaffold.disk.issued import ca_path
 from tls_scaffold.disk.obstacles import check_changeable
-from tls_scaffold.disk.plainfiles import names, plain, text
+from tls_scaffold.disk.plainfiles import names, own_texts, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import KeyPlace
@@ -141,17 +141,29 @@ def _check_room(folder: Path, paths: Sequence[str]) -> None:
 
 def _next_texts(folder: Path, ca: str) -> dict[str, str]:
     """Return inventory and request, by path, as they are when another CA is in place."""
-    inventory, path = intake.load(folder), CA_REQUESTS[ca]
-    last = generation(inventory, ca)
+    last = generation(intake.load(folder), ca)
     known = (
         certificates.read(plain(folder / each, each), each).cn
         for each in names(folder, ISSUED, CERTIFICATE_ENDING)
         if PATHS_OF_CAS[ca].fullmatch(each)
     )
     number = next_number(last, known)
+    return numbered_texts(folder, ca, last, number)
+
+
+def numbered_texts(folder: Path, ca: str, last: int, number: int) -> dict[str, str]:
+    """Return inventory and request of a CA, by path, with another number than the `last`.
+
+    Raises ScaffoldError where one is missing, or a link: it is replaced.
+    """
+    path = CA_REQUESTS[ca]
+    texts = own_texts(folder, (FILE, path))
+    if path not in texts:
+        raise ScaffoldError(f"`{path}` is missing: the CA's own request")
+    inventory = intake.from_json(texts[FILE])
     return {
         FILE: with_generation(inventory, ca, number).to_json(),
-        path: renumbered(text(folder, path), path, last, number),
+        path: renumbered(texts[path], path, last, number),
     }
 
 
