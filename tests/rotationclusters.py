@@ -238,7 +238,7 @@ def inventory_of(into: Path, *, peer_ca: bool) -> Path:
 
 @contextmanager
 def running_cluster(
-    into: Path, version: str, seed: int, *, peer_ca: bool = False, signer: str = "tls-scaffold"
+    into: Path, version: str, *, peer_ca: bool = False, signer: str = "tls-scaffold"
 ) -> Iterator[Cluster]:
     """Yield a cluster that runs from the bundles of its folder; all of it is ended."""
     inventory = inventory_of(into, peer_ca=peer_ca)
@@ -254,7 +254,7 @@ def running_cluster(
             MemberHost(name, bundle, place, version=version, address=address, client=port)
         )
     clients = {name: Host(name, folder / "dist" / name, into / "hosts" / name) for name in USERS}
-    chance = random.Random(seed)  # noqa: S311 - which member is restarted, and when
+    chance = random.Random(version)  # noqa: S311 - which member is restarted, and when
     cluster = Cluster(folder, version, members, clients, chance)
     cluster.bundle()
     with ExitStack() as stack:

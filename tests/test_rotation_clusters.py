@@ -172,13 +172,13 @@ def costs_no_write(
 def test_a_rotation_costs_no_write_whichever_member_is_killed_at_whatever_moment(
     version: str, rotations: int, tmp_path: Path
 ) -> None:
-    with running_cluster(tmp_path, version, 19) as cluster:
+    with running_cluster(tmp_path, version) as cluster:
         costs_no_write(cluster, "the CA", whole, rotations)
 
 
 @pytest.mark.parametrize("version", ALL_LONG)
 def test_a_rotation_of_peers_costs_no_write(version: str, rotations: int, tmp_path: Path) -> None:
-    with running_cluster(tmp_path, version, 20, peer_ca=True) as cluster:
+    with running_cluster(tmp_path, version, peer_ca=True) as cluster:
         costs_no_write(cluster, "the CA of peers", of_peers, rotations)
         costs_no_write(cluster, "the CA beside that of peers", whole, 1)
 
@@ -187,7 +187,7 @@ def test_a_rotation_of_peers_costs_no_write(version: str, rotations: int, tmp_pa
 def test_a_rotation_that_is_given_up_costs_no_write(
     version: str, rotations: int, tmp_path: Path
 ) -> None:
-    with running_cluster(tmp_path, version, 21) as cluster:
+    with running_cluster(tmp_path, version) as cluster:
         costs_no_write(cluster, "given up", given_up, rotations)
 
 
@@ -197,7 +197,7 @@ def test_without_a_cross_certificate_writes_are_lost_as_it_was_said(
 ) -> None:
     """A member that was restarted and one that was not refuse each other, and so their clients."""
     first, second, third = NAMES
-    with running_cluster(tmp_path, version, 22) as cluster, written_to(cluster) as rotation:
+    with running_cluster(tmp_path, version) as cluster, written_to(cluster) as rotation:
         said = cluster.rotate("start", "--compromised", "--yes").stderr
         assert "those that were restarted and those that were not refuse each other" in said
         begin = rotation.writers.mark()
