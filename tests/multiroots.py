@@ -8,7 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -29,8 +29,7 @@ from peers import build as peers
 from support import Done, environment, run, wait_for
 from tls_scaffold.cli import cli
 
-NEWEST = str(peers.folder("cfssl"))
-PATHS = {"1.2.0": SYSTEM, "1.6.5": NEWEST}
+PATHS = {"1.2.0": SYSTEM, "1.6.5": str(peers.folder("cfssl"))}
 SERVERS = tuple(
     pytest.param(version, id=version, marks=pytest.mark.needs("multirootca", within=path))
     for version, path in PATHS.items()
@@ -39,6 +38,12 @@ CLIENTS = tuple(
     pytest.param(version, id=version, marks=pytest.mark.needs("cfssl", "cfssljson", within=path))
     for version, path in PATHS.items()
 )
+PEERS = peers.folder("cfssl")
+KEY, ROOT_KEY = "00112233445566778899AABBCCDDEEFF", "A0B1C2D3E4F5A0B1C2D3E4F5A0B1C2D3"
+KEYS: dict[str, Any] = {"CFSSL_AUTH": KEY, "CFSSL_AUTH_ROOT": ROOT_KEY}
+LABEL = "etcd"
+BOTH = ["signing", "key encipherment", "server auth", "client auth"]
+CLIENT = ["signing", "key encipherment", "client auth"]
 P256 = ("--key", "ecdsa-256", "--proxies", "0")
 
 
@@ -124,11 +129,50 @@ def serving(into: Path, *words: str, port: int = 0, **variables: str) -> Iterato
 
 
 def multirootca(
-    into: Path, version: str, roots: Path, *, port: int = 0, **variables: str
+    into: Path, version: str, roots: Path, *more: str, port: int = 0, **variables: str
 ) -> AbstractContextManager[Server]:
     """Run multirootca; a context with the Server."""
     words = (program("multirootca", version), "-a", "127.0.0.1:PORT", "-roots", str(roots))
-    return serving(into, *words, port=port, **variables)
+    return serving(into, *words, *more, port=port, **variables)
+
+
+@contextmanager
+def signing_service(
+    folder: Path,
+    roots: "Mapping[str, CA]",
+    config: Mapping[str, Any] | None = None,
+    *,
+    port: int = 0,
+    tls: "CA | None" = None,
+) -> Iterator[str]:
+    """Run the newest multirootca with a configuration for all labels; gives its URL."""
+    folder.mkdir(exist_ok=True, parents=True)
+    (folder / "config.json").write_text(json.dumps(config or policy()))
+    (folder / "roots.ini").write_text(
+        "".join(
+            f"[ {label} ]\nprivate = file://{ca.key}\ncertificate = {ca.certificate}\n"
+            f"config = {folder}/config.json\n"
+            for label, ca in roots.items()
+        )
+    )
+    more = ("-tls-cert", str(tls.certificate), "-tls-key", str(tls.key)) if tls else ()
+    with multirootca(folder, "1.6.5", folder / "roots.ini", *more, port=port) as server:
+        yield server.url.replace("http:", "https:") if tls else server.url
+
+
+def policy(**changed: Any) -> dict[str, Any]:
+    """Return a server's configuration for one folder: its key, and another one for root."""
+    profile = {"expiry": "8760h", "auth_key": "folder"}
+    profiles = {
+        "client": {**profile, "usages": CLIENT},
+        "root": {**profile, "usages": CLIENT, "auth_key": "root", "name_whitelist": "^(root)$"},
+    }
+    keys = {"folder": KEY, "root": ROOT_KEY}
+    return {
+        "signing": {"default": {**profile, "usages": BOTH}, "profiles": profiles},
+        "auth_keys": {name: {"type": "standard", "key": key} for name, key in keys.items()},
+        **changed,
+    }
 
 
 def csr(cn: str, *sans: x509.GeneralName, o: str = "", is_ca: bool = False) -> str:
@@ -145,15 +189,36 @@ def csr(cn: str, *sans: x509.GeneralName, o: str = "", is_ca: bool = False) -> s
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
-def make_ca(into: Path, name: str = "ca", cn: str = "A CA elsewhere") -> str:
-    """Make a CA with cfssl in a folder; return the SHA-256 of its certificate."""
+@dataclass(frozen=True)
+class CA:
+    """A CA in a folder of its own."""
+
+    folder: Path
+    name: str = "ca"
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / f"{self.name}.pem"
+
+    @property
+    def key(self) -> Path:
+        return self.folder / f"{self.name}-key.pem"
+
+    @property
+    def pin(self) -> str:
+        """The SHA-256 of its certificate."""
+        return pin_of(self.certificate)
+
+
+def make_ca(into: Path, name: str = "ca", cn: str = "a company's CA") -> CA:
+    """Make a CA with cfssl in a folder."""
     into.mkdir(exist_ok=True, parents=True)
     request = {"CN": cn, "key": {"algo": "ecdsa", "size": 256}, "ca": {"expiry": "87600h"}}
     (into / f"{name}.csr.json").write_text(json.dumps(request))
     words = f"{program('cfssl', '1.2.0')} gencert -initca {name}.csr.json | cfssljson -bare {name}"
     done = run("sh", "-c", words, cwd=into)
     assert (into / f"{name}.pem").exists(), done.stderr
-    return pin_of(into / f"{name}.pem")
+    return CA(into, name)
 
 
 def pin_of(certificate: Path) -> str:

@@ -15,23 +15,20 @@ import pytest
 
 import support
 from clusters import EACH_VERSION, P256
-from multiroots import free_port
-from promises.tracing import traced
-from signingservers import (
+from liars import HARMLESS, LIES, certificate, liar, refusal
+from multiroots import (
     CA,
     KEY,
     KEYS,
     LABEL,
-    LIES,
     PEERS,
     ROOT_KEY,
-    certificate,
-    liar,
+    free_port,
     make_ca,
-    multirootca,
     policy,
-    refusal,
+    signing_service,
 )
+from promises.tracing import traced
 from support import (
     PROGRAMS,
     Done,
@@ -75,7 +72,7 @@ class Service:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     place = tmp_path_factory.mktemp("service")
     ca = make_ca(place / "ca")
-    with multirootca(place / "server", {LABEL: ca, "other": make_ca(place / "other")}) as url:
+    with signing_service(place / "server", {LABEL: ca, "other": make_ca(place / "other")}) as url:
         yield Service(url, ca)
 
 
@@ -326,7 +323,7 @@ def test_the_next_server_signs_where_one_is_dead(
 ) -> None:
     first = free_port()
     ask_others(remote, f"http://127.0.0.1:{first}", service.url)
-    with multirootca(tmp_path / "first", {LABEL: service.ca}, port=first):
+    with signing_service(tmp_path / "first", {LABEL: service.ca}, port=first):
         make(remote, "certs/etcd1.pem", **SIGNERS[signer], **FIRST)
 
     make(remote, **SIGNERS[signer], **FIRST)
@@ -336,7 +333,7 @@ def test_the_next_server_signs_where_one_is_dead(
 
 
 def test_https_with_a_ca_of_its_own(service: Service, tmp_path: Path) -> None:
-    web = make_ca(tmp_path / "web", "of the wire")
+    web = make_ca(tmp_path / "web", cn="of the wire")
     request = {"CN": "ca1", "hosts": ["127.0.0.1"], "key": {"algo": "ecdsa", "size": 256}}
     (tmp_path / "csr.json").write_text(json.dumps(request))
     line = ("cfssl", "gencert", "-ca", str(web.certificate), "-ca-key", str(web.key), "csr.json")
@@ -344,7 +341,7 @@ def test_https_with_a_ca_of_its_own(service: Service, tmp_path: Path) -> None:
     (tmp_path / "tls").mkdir()
     (tmp_path / "tls/ca.pem").write_text(made["cert"])
     (tmp_path / "tls/ca-key.pem").write_text(made["key"])
-    with multirootca(tmp_path / "s", {LABEL: service.ca}, tls=CA(tmp_path / "tls")) as url:
+    with signing_service(tmp_path / "s", {LABEL: service.ca}, tls=CA(tmp_path / "tls")) as url:
         secure = Service(url, service.ca)
         folder = new(tmp_path / "tls-setup", secure, "--ca-remote-ca", str(web.certificate))
         for how in SIGNERS.values():
@@ -373,6 +370,16 @@ def test_the_shell_takes_no_answer_that_was_not_asked_for(
 
     assert f"`{lying.url}` answers for `certs/etcd1.pem` with what was not asked for" in said
     assert f"\n  {word or 'issuer'}: " in said
+
+
+@two_signers
+def test_what_does_no_harm_is_taken(service: Service, signed: Path, signer: str) -> None:
+    with liar() as honest:
+        ask_others(signed, honest.url)
+        for change in HARMLESS.values():
+            honest.lies(service.ca, change)
+            make(signed, "req-etcd1", **SIGNERS[signer], **FIRST)
+            assert "nothing to sign" in "".join(_said(make(signed, SIGNER="tls-scaffold", **FIRST)))
 
 
 @two_signers
@@ -445,7 +452,7 @@ def test_what_a_real_server_refuses_is_explained(
     assert "issuer: the CA that this folder pins" in refused(signed, "req-app", signer)
     strict = policy()
     strict["signing"]["profiles"]["client"]["name_whitelist"] = "^(calico)$"
-    with multirootca(tmp_path / "strict", {"other": service.ca}, strict) as url:
+    with signing_service(tmp_path / "strict", {"other": service.ca}, strict) as url:
         ask_others(signed, url)
         assert "`name_whitelist` does not let a name pass" in refused(signed, "req-app", signer)
 
@@ -615,7 +622,7 @@ def test_a_folder_gives_its_ca_to_servers_and_takes_it_back_and_signs_nothing_ag
     ca.folder.mkdir()
     for name in ("ca.pem", "ca-key.pem"):
         shutil.copy(folder / "certs" / name, ca.folder)
-    with multirootca(tmp_path / "server", {LABEL: ca}) as url:
+    with signing_service(tmp_path / "server", {LABEL: ca}) as url:
         done = tls_scaffold("-C", str(folder), "sync", *words(url))
         assert done.returncode == 0, done.stderr
         assert not (folder / "certs/ca-key.pem").exists()

@@ -81,7 +81,7 @@ class Service:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     at = tmp_path_factory.mktemp("service")
-    pin = make_ca(at / "server/ca")
+    pin = make_ca(at / "server/ca").pin
     for label in ("prod", "stage"):
         words = ("--members", "10.0.0.1,etcd2.example", "--users", f"alice,root,only-{label}")
         done = tls_scaffold("new", label, *words, *P256, "--set", "alice:expiry=30d", cwd=at)

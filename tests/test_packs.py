@@ -13,9 +13,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from clusters import P256
 from handwork import Machine, changed, exported, files_of, imported, machine, ours, packed, remade
+from liars import HARMLESS, LIES, Answer
+from multiroots import CA
 from support import contents, make, openssl, run, tls_scaffold
 from tls_scaffold.cli import cli
 
@@ -349,8 +353,8 @@ FORGERIES: dict[str, tuple[dict[str, Any], str]] = {
     "a long life": ({"life": timedelta(days=3650)}, "lifetime: `87600h`, asked `8760h`"),
     "expired": ({"begin": timedelta(days=-366)}, "it ended "),
     "yet to come": ({"begin": timedelta(days=2)}, "it is not valid before "),
-    "a CA": ({"is_ca": True, "key_usage": "keyCertSign"}, "`alice.pem` is the certificate of a CA"),
-    "SHA-1": ({"digest": "sha1"}, "it is signed with SHA-1, which Go 1.18 and later refuse"),
+    "a CA": ({"is_ca": True, "key_usage": "keyCertSign"}, "CA: it is the certificate of a CA"),
+    "SHA-1": ({"digest": "sha1"}, "signature: it is signed with SHA-1"),
 }
 
 
@@ -368,6 +372,55 @@ def test_a_certificate_that_is_not_what_was_asked_for_is_told(
     assert contents(first_desk.place) == before
 
 
+@pytest.fixture(scope="module")
+def waiting(tmp_path_factory: pytest.TempPathFactory) -> tuple[Machine, Path, Path]:
+    """Return the CA's machine, a folder whose requests wait for it, and the pack that it signed."""
+    place = tmp_path_factory.mktemp("waiting")
+    hand, folder = machine(place / "ca"), place / "tls-setup"
+    given = ("--ca", str(hand.ca), "--ca-sha256", hand.pin)
+    assert tls_scaffold("new", str(folder), *CLUSTER, *given[:2]).returncode == 0
+    make(folder, "csr", SIGNER="tls-scaffold")
+    return hand, folder, hand.signed(exported(folder, place / "all.tar"))
+
+
+def lied(hand: Machine, signed: Path, target: Path, lie: Callable[[Answer], None]) -> Path:
+    """Write a signed pack in which a member's certificate is another than was asked for."""
+    csr = x509.load_pem_x509_csr(files_of(signed)["etcd1.csr"])
+    answer = Answer(
+        csr, [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH], CA(hand.place)
+    )
+    lie(answer)
+    return changed(signed, target, etcd1__pem=answer.pem().encode())
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_no_answer_is_taken_that_no_server_s_would_be(
+    waiting: tuple[Machine, Path, Path], tmp_path: Path, lie: str
+) -> None:
+    hand, folder, signed = waiting
+    before = contents(folder)
+    bad = lied(hand, signed, tmp_path / "x.tar", LIES[lie][0])
+
+    said = told_once(*invoke("-C", str(folder), "requests", "import", str(bad)))
+
+    assert "\n  etcd1: " in said
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("change", HARMLESS)
+def test_what_does_no_harm_is_taken_from_a_pack_too(
+    waiting: tuple[Machine, Path, Path], tmp_path: Path, change: str
+) -> None:
+    hand, _, signed = waiting
+    folder = Path(shutil.copytree(waiting[1], tmp_path / "tls-setup", symlinks=True))
+    pack = lied(hand, signed, tmp_path / "x.tar", HARMLESS[change])
+
+    code, said = invoke("-C", str(folder), "requests", "import", str(pack))
+
+    assert code == 0, said
+    assert "etcd1" not in tls_scaffold("-C", str(folder), "status", "--failed").stdout
+
+
 def test_a_certificate_by_openssl_that_is_right_is_taken(desk: Desk, tmp_path: Path) -> None:
     pem = Forger(desk, tmp_path / "forger").sign()
     assert desk.import_(changed(desk.signed, tmp_path / "x.tar", alice__pem=pem))[0] == 0
@@ -379,7 +432,9 @@ def test_answers_of_another_ca_or_of_another_key_are_told(first_desk: Desk, tmp_
     other = machine(tmp_path / "other")
     pem = Forger(first_desk, tmp_path / "forger").sign(ca=other)
     bad = changed(first_desk.signed, tmp_path / "x.tar", alice__pem=pem)
-    assert "alice: another CA than the folder's signed it" in told_once(*first_desk.import_(bad))
+    assert "alice: issuer: the CA that this folder pins did not sign it" in told_once(
+        *first_desk.import_(bad)
+    )
     bad = changed(bad, tmp_path / "y.tar", ca__pem=other.ca.read_bytes())
     said = told_once(*first_desk.import_(bad))
     assert "the answers are of another CA: nothing of the pack is put in place" in said

@@ -620,7 +620,7 @@ def keys_of(at: Path) -> dict[str, bytes | str]:
 
 def test_a_ca_that_is_not_the_pinned_one_is_refused(remote: Make, tmp_path: Path) -> None:
     path = remote()
-    pin = make_ca(tmp_path / "server/ca", "prod")
+    pin = make_ca(tmp_path / "server/ca", "prod").pin
     text = refused("all/prod", "--into", "server", cwd=tmp_path)
     assert "server/ca/prod.pem` is another CA than `all/prod` has" in text
     make_remote(path, "prod", pin)

@@ -9,22 +9,18 @@ from typing import Any
 
 import pytest
 
-from multiroots import free_port
-from signingservers import (
+from liars import HARMLESS, LIES, Liar, certificate, liar, refusal
+from multiroots import (
     BOTH,
     CA,
     CLIENT,
     KEY,
     LABEL,
-    LIES,
     PEERS,
-    Liar,
-    certificate,
-    liar,
+    free_port,
     make_ca,
-    multirootca,
     policy,
-    refusal,
+    signing_service,
 )
 from support import BIN, run
 from tls_scaffold.cfssl import readers
@@ -66,7 +62,7 @@ def ca(tmp_path_factory: pytest.TempPathFactory) -> CA:
 def server(ca: CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     signing = policy()
     signing["signing"]["profiles"]["client"]["name_whitelist"] = "^(calico)$"
-    with multirootca(tmp_path_factory.mktemp("server"), {LABEL: ca}, signing) as url:
+    with signing_service(tmp_path_factory.mktemp("server"), {LABEL: ca}, signing) as url:
         yield url
 
 
@@ -167,6 +163,13 @@ def test_an_answer_that_was_not_asked_for_is_not_taken(ca: CA, lie: str) -> None
         said = refused(ca, lying.url)
 
     assert f"\n  {word or 'life'}: " in said
+
+
+@pytest.mark.parametrize("change", HARMLESS)
+def test_what_does_no_harm_is_taken(ca: CA, change: str) -> None:
+    with liar() as honest:
+        honest.lies(ca, HARMLESS[change])
+        assert sign(ca, honest.url)
 
 
 def _two(ca: CA) -> Callable[[dict[str, Any]], Any]:
@@ -278,7 +281,7 @@ def test_https_is_verified_by_the_cas_that_are_named(ca: CA, tmp_path: Path) -> 
     (tmp_path / "tls/ca.pem").write_text(made["cert"])
     (tmp_path / "tls/ca-key.pem").write_text(made["key"])
     context = tls_context(web.certificate.read_bytes())
-    with multirootca(tmp_path / "server", {LABEL: ca}, tls=CA(tmp_path / "tls")) as url:
+    with signing_service(tmp_path / "server", {LABEL: ca}, tls=CA(tmp_path / "tls")) as url:
         assert url.startswith("https:")
         assert sign(ca, url, context=context)
         assert "its certificate is not trusted" in refused(ca, url)

@@ -240,8 +240,9 @@ answer_faults() { # a line for each; what others wrote into the answer is never 
     case $(awk '$1 == "signature" { print $2 }' "$work/parts") in
     *SHA1* | *sha1* | *md5* | *MD5*) echo "  signature: it is signed with a hash that is broken" ;;
     esac
-    [ "$(part 'X509v3 Subject Alternative Name' "$work/parts")" = \
-        "$(part 'X509v3 Subject Alternative Name' "$work/asked")" ] ||
+    hosts='X509v3 Subject Alternative Name'
+    [ "$(part "$hosts" "$work/parts" | items | sort -u)" = \
+        "$(part "$hosts" "$work/asked" | items | sort -u)" ] ||
         echo "  hosts: they are not those of the request"
     [ "$(part 'X509v3 Basic Constraints' "$work/parts")" = 3000 ] ||
         echo "  CA: it is the certificate of a CA, or does not say that it is none"
@@ -252,6 +253,8 @@ answer_faults() { # a line for each; what others wrote into the answer is never 
         -e 'X509v3 Key Usage' -e 'X509v3 Basic Constraints' -e 'X509v3 Extended Key Usage' \
         -e 'X509v3 Subject Alternative Name') || :
     [ -z "$strange" ] || echo "  extensions: it has critical ones that were not asked for"
+    check_urls 'X509v3 CRL Distribution Points' crl_url
+    check_urls 'Authority Information Access' ocsp_url issuer_urls.0
     # A life is in whole seconds; a day is what somebody needs to look at it.
     wanted=$(seconds_of "$(setting "$profile.expiry")")
     least=86400 && { [ -z "$wanted" ] || [ "$wanted" -ge 86400 ] || least=$wanted; }
@@ -260,6 +263,14 @@ answer_faults() { # a line for each; what others wrote into the answer is never 
     lives=$(openssl x509 -noout -startdate -enddate -in "$cert" | life)
     [ -z "$wanted" ] || { [ -n "$lives" ] && [ "$lives" -le "$wanted" ]; } ||
         echo "  life: it is longer than was asked for"
+}
+
+check_urls() { # check_urls EXTENSION FIELD...: it is there if the profile names one, and only then
+    extension=$1 found=$(part "$1" "$work/parts") named=''
+    shift
+    for each; do named=$named$(setting "$profile.$each"); done
+    [ "${found:+there}" = "${named:+there}" ] ||
+        echo "  extensions: \`$extension\` is not as the profile says"
 }
 
 subject_of() { # subject_of x509|req FILE: what stands in it, sorted; signs in values are escaped
@@ -304,15 +315,23 @@ key_usages() {
         }
     }'
 }
-extended_usages() {
-    part 'X509v3 Extended Key Usage' "$work/parts" | awk '
+extended_usages() { part 'X509v3 Extended Key Usage' "$work/parts" | items; }
+
+items() { # what stands in a SEQUENCE of DER, one a line, all in hexadecimal
+    awk '
         function byte(at) {
             return (index("0123456789ABCDEF", substr($0, at, 1)) - 1) * 16 \
                 + index("0123456789ABCDEF", substr($0, at + 1, 1)) - 1
         }
-        { at = substr($0, 3, 1) == "8" ? 7 : 5
-            for (; at < length($0); at += 4 + 2 * byte(at + 2))
-                print substr($0, at, 4 + 2 * byte(at + 2)) }'
+        function head(at) { return byte(at + 2) < 128 ? 4 : 4 + 2 * (byte(at + 2) - 128) }
+        function size(at, end, sum) { # of what follows the head; the others are its own
+            if (head(at) == 4) return 2 * byte(at + 2)
+            end = at + head(at)
+            for (at += 4; at < end; at += 2) sum = sum * 256 + byte(at)
+            return 2 * sum
+        }
+        { for (at = 1 + head(1); at < length($0); at += step) {
+            step = head(at) + size(at); print substr($0, at, step) } }'
 }
 
 asked_usages() { # asked_usages 1|2: those of the profile, as key_usages or extended_usages has them

@@ -90,7 +90,7 @@ def inventories(at: Path, labels: int, names: int, pin: str) -> None:
 
 
 def big_service(at: Path, labels: int, names: int) -> None:
-    inventories(at, labels, names, make_ca(at / "large/ca"))
+    inventories(at, labels, names, make_ca(at / "large/ca").pin)
     files = at / "large/ca"
     words = (
         *("--all", "big", "--into", "large", "--certificate", str(files / "ca.pem")),

@@ -14,6 +14,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.csrs import CSR
+from tls_scaffold.signing.differences import differing_extensions
 from tls_scaffold.signing.extensions import Names
 from tls_scaffold.signing.pemfiles import stands_alone
 
@@ -68,19 +69,32 @@ def _faults(certificate: Certificate, asked: Asked) -> Iterator[str]:
     """Yield each way in which a certificate is not what was asked for."""
     if certificate.public_key != asked.csr.public_key:
         yield "key: it is for another key than that of the CSR"
-    if asked.ca and not matching.signed_by(certificate, asked.ca):
-        yield "issuer: the CA that this folder pins did not sign it"
-    if certificate.weak_hash:
-        yield f"signature: it is signed with {certificate.weak_hash}"
-    if certificate.may_sign:
-        yield "CA: it is the certificate of a CA"
-    if certificate.unknown_to_go:
-        yield f"extensions: it {certificate.unknown_to_go}"
+    yield from unusable(certificate, asked.ca)
     yield from _differing_subject(certificate, asked.csr)
     yield from _differing("hosts", map(str_of_name, asked.names), _names_of(certificate))
     if asked.profile.usages:
         yield from _differing("usages", _usages(asked.profile.usages), _usages(certificate.usages))
+        # Where it says nothing, the server says these too.
+        different = differing_extensions(certificate, asked.profile)
+        yield from (f"extensions: {each}" for each in different)
     yield from _untimely(certificate, asked)
+
+
+def unusable(
+    certificate: Certificate, ca: Certificate | None, *, is_ca: bool = False
+) -> Iterator[str]:
+    """Yield why a component can't use a certificate that another machine gave, whatever it is of.
+
+    `ca` should have signed it, where that is known; with `is_ca` a CA's certificate was asked for.
+    """
+    if ca and not matching.signed_by(certificate, ca):
+        yield "issuer: the CA that this folder pins did not sign it"
+    if certificate.weak_hash:
+        yield f"signature: it is signed with {certificate.weak_hash}"
+    if certificate.may_sign and not is_ca:
+        yield "CA: it is the certificate of a CA"
+    if certificate.unknown_to_go:
+        yield f"extensions: it {certificate.unknown_to_go}"
 
 
 def _differing_subject(certificate: Certificate, csr: CSR) -> Iterator[str]:

@@ -9,7 +9,7 @@ from tls_scaffold.cfssl.profiles import TIME, Profile, moment
 from tls_scaffold.cfssl.requests import WORDS, Request
 from tls_scaffold.cfssl.sans import alternative_names
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.extensions import OF_PROFILE_ALONE, of_profile_alone
+from tls_scaffold.signing.extensions import OF_PROFILE_ALONE, Names, of_profile_alone
 
 CN, NAMES, HOSTS, USAGES, IS_CA = "CN", "names", "hosts", "usages", "CA"
 
@@ -48,16 +48,24 @@ def differences(
     names = alternative_names(request.hosts or (), is_ca=profile.constraint.is_ca)
     return (
         *_differing_subject(certificate, request),
-        *_differing_sets(HOSTS, (text for _, text in names), certificate.hosts),
+        *_differing_hosts(certificate, names),
         *_differing_values("key", str(certificate.key), str(request.key)),
         *_differing_usages(certificate, profile),
         *_differing_lifetime(certificate, profile, ca_ends),
         *_differing_constraint(certificate, profile),
-        *_differing_sets("crl_url", filter(None, [profile.crl_url]), certificate.crl_urls),
-        *_differing_sets("ocsp_url", filter(None, [profile.ocsp_url]), certificate.ocsp_urls),
-        *_differing_sets("issuer_urls", profile.issuer_urls or (), certificate.issuer_urls),
-        *_differing_extensions(certificate, profile),
+        *differing_extensions(certificate, profile),
     )
+
+
+def differing_extensions(certificate: Certificate, profile: Profile) -> Iterator[Difference]:
+    """Yield where a certificate has other extensions than those that its profile names.
+
+    What every certificate has is not meant, and nothing that no profile can name.
+    """
+    yield from _differing_sets("crl_url", filter(None, [profile.crl_url]), certificate.crl_urls)
+    yield from _differing_sets("ocsp_url", filter(None, [profile.ocsp_url]), certificate.ocsp_urls)
+    yield from _differing_sets("issuer_urls", profile.issuer_urls or (), certificate.issuer_urls)
+    yield from _differing_extensions(certificate, profile)
 
 
 def _differing_values(what: str, there: str, asked: str) -> tuple[Difference, ...]:
@@ -73,6 +81,21 @@ def _differing_sets(
     return (
         *(_difference(what, f"`{each}` missing") for each in wanted if each not in found),
         *(_difference(what, f"`{each}` not asked for") for each in found if each not in wanted),
+    )
+
+
+def _differing_hosts(certificate: Certificate, names: Names) -> tuple[Difference, ...]:
+    texts = _differing_sets(HOSTS, (text for _, text in names), certificate.hosts)
+    if texts:
+        return texts
+    # An address that stands there as a DNS name is none to whoever connects to it.
+    asked, there = (
+        {f"{kind} `{text}`" for kind, text in each}
+        for each in (names, certificate.alternative_names)
+    )
+    return (
+        *(_difference(HOSTS, f"{each} missing") for each in sorted(asked - there)),
+        *(_difference(HOSTS, f"{each} not asked for") for each in sorted(there - asked)),
     )
 
 

@@ -14,6 +14,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CONFIG, KEY_ENDING
 from tls_scaffold.signing import certificates, matching
+from tls_scaffold.signing.answers import unusable
 from tls_scaffold.signing.awaiting import Waiting
 from tls_scaffold.signing.caends import ends_of_ca
 from tls_scaffold.signing.certificates import Certificate
@@ -155,15 +156,9 @@ class _Checker:
             yield ": ".join((error.summary, *(each.message for each in error.problems)))
             return
         certificate = found[0]
-        if certificate.may_sign and not profile.constraint.is_ca:
-            yield f"`{place}` is the certificate of a CA"
-            return
         if trouble := matching.key_trouble(certificate, waiting.key, f"the key of `{place}`"):
             yield f"`{waiting.name}{KEY_ENDING}` of `awaiting` {trouble}"
-        if not matching.signed_by(certificate, self.ca):
-            yield "another CA than the folder's signed it"
-        elif certificate.weak_hash:
-            yield f"it is signed with {certificate.weak_hash}, which Go 1.18 and later refuse"
+        yield from unusable(certificate, self.ca, is_ca=profile.constraint.is_ca)
         if certificate.has_ended(self.now):
             yield f"it ended {certificate.not_after:{MINUTE}}"
         elif certificate.not_before > self.now:

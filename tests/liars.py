@@ -1,16 +1,13 @@
-"""Signing servers: cfssl's own multirootca, and one that answers whatever an attacker would."""
+"""A signing server that answers whatever an attacker would, and what it may lie about."""
 
 import json
-import subprocess
 import time
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -18,100 +15,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import (
+    AuthorityInformationAccessOID,
+    ExtendedKeyUsageOID,
+    NameOID,
+)
 
-from multiroots import free_port, is_answering
-from peers import build as peers
-from support import environment, run, wait_for
-
-PEERS = peers.folder("cfssl")
-KEY, ROOT_KEY = "00112233445566778899AABBCCDDEEFF", "A0B1C2D3E4F5A0B1C2D3E4F5A0B1C2D3"
-KEYS: dict[str, Any] = {"CFSSL_AUTH": KEY, "CFSSL_AUTH_ROOT": ROOT_KEY}
-LABEL = "etcd"
-BOTH = ["signing", "key encipherment", "server auth", "client auth"]
-CLIENT = ["signing", "key encipherment", "client auth"]
-
-
-@dataclass(frozen=True)
-class CA:
-    """A CA in a folder of its own, made by cfssl."""
-
-    folder: Path
-
-    @property
-    def certificate(self) -> Path:
-        return self.folder / "ca.pem"
-
-    @property
-    def key(self) -> Path:
-        return self.folder / "ca-key.pem"
-
-    @property
-    def pin(self) -> str:
-        pem = x509.load_pem_x509_certificate(self.certificate.read_bytes())
-        return sha256(pem.public_bytes(Encoding.DER)).hexdigest()
-
-
-def make_ca(folder: Path, cn: str = "a company's CA", expiry: str = "87600h") -> CA:
-    folder.mkdir(parents=True)
-    request = {"CN": cn, "key": {"algo": "ecdsa", "size": 256}, "ca": {"expiry": expiry}}
-    (folder / "csr.json").write_text(json.dumps(request))
-    made = run("cfssl", "gencert", "-initca", "csr.json", cwd=folder)
-    parts = json.loads(made.stdout)
-    (folder / "ca.pem").write_text(parts["cert"])
-    (folder / "ca-key.pem").write_text(parts["key"])
-    return CA(folder)
-
-
-def policy(**changed: Any) -> dict[str, Any]:
-    """Return a server's configuration for one folder: its key, and another one for root."""
-    profile = {"expiry": "8760h", "auth_key": "folder"}
-    profiles = {
-        "client": {**profile, "usages": CLIENT},
-        "root": {**profile, "usages": CLIENT, "auth_key": "root", "name_whitelist": "^(root)$"},
-    }
-    keys = {"folder": KEY, "root": ROOT_KEY}
-    return {
-        "signing": {"default": {**profile, "usages": BOTH}, "profiles": profiles},
-        "auth_keys": {name: {"type": "standard", "key": key} for name, key in keys.items()},
-        **changed,
-    }
-
-
-@contextmanager
-def multirootca(
-    folder: Path,
-    roots: Mapping[str, CA],
-    config: Mapping[str, Any] | None = None,
-    *,
-    port: int = 0,
-    tls: CA | None = None,
-) -> Iterator[str]:
-    """Run cfssl's own signing server on loopback; gives its URL."""
-    folder.mkdir(exist_ok=True, parents=True)
-    (folder / "config.json").write_text(json.dumps(config or policy()))
-    (folder / "roots.ini").write_text(
-        "".join(
-            f"[ {label} ]\nprivate = file://{ca.key}\ncertificate = {ca.certificate}\n"
-            f"config = {folder}/config.json\n"
-            for label, ca in roots.items()
-        )
-    )
-    port = port or free_port()
-    words = [str(PEERS / "multirootca"), "-a", f"127.0.0.1:{port}", "-roots", "roots.ini"]
-    if tls:
-        words += ["-tls-cert", str(tls.certificate), "-tls-key", str(tls.key)]
-    with (folder / "log").open("w") as log:
-        server = subprocess.Popen(
-            words, cwd=folder, env=environment(), stdout=log, stderr=subprocess.STDOUT
-        )
-    try:
-        wait_for(lambda: is_answering(port) or server.poll() is not None)
-        assert server.poll() is None, (folder / "log").read_text()
-        yield f"{'https' if tls else 'http'}://127.0.0.1:{port}"
-    finally:
-        server.kill()
-        server.wait()
+from multiroots import CA
 
 
 @dataclass
@@ -128,11 +38,14 @@ class Answer:
     end: datetime = field(init=False)
     is_ca: bool = False
     signs: bool = True
+    revokes: bool = False
     more: list[tuple[x509.ExtensionType, bool]] = field(default_factory=list)
+    signing_key: ec.EllipticCurvePrivateKey | None = None
 
     def __post_init__(self) -> None:
         now = datetime.now(timezone.utc).replace(microsecond=0)
-        self.begin, self.end = now - timedelta(minutes=5), now + timedelta(days=364)
+        self.begin = now - timedelta(minutes=5)
+        self.end = self.begin + timedelta(days=365)  # as long as was asked for
         self.subject, self.key = self.csr.subject, self.csr.public_key()
         found = [
             each.value
@@ -143,7 +56,7 @@ class Answer:
 
     def pem(self) -> str:
         issuer = x509.load_pem_x509_certificate(self.ca.certificate.read_bytes())
-        key = load_pem_private_key(self.ca.key.read_bytes(), None)
+        key = self.signing_key or load_pem_private_key(self.ca.key.read_bytes(), None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         builder = x509.CertificateBuilder(
             issuer.subject,
@@ -153,11 +66,11 @@ class Answer:
             self.begin,
             self.end,
         )
-        bits = (self.signs, 0, 1, 0, 0, self.is_ca, 0, 0, 0)
+        bits = (self.signs, 0, 1, 0, 0, self.is_ca, self.revokes, 0, 0)
         usage = x509.KeyUsage(*map(bool, bits))
         extensions: list[tuple[x509.ExtensionType, bool]] = [
             (usage, True),
-            (x509.ExtendedKeyUsage(self.usages), False),
+            *([(x509.ExtendedKeyUsage(self.usages), False)] if self.usages else []),
             (x509.BasicConstraints(self.is_ca, None), True),
             *self.more,
         ]
@@ -207,6 +120,14 @@ def _wider(answer: Answer) -> None:
     answer.usages = [*answer.usages, ExtendedKeyUsageOID.EMAIL_PROTECTION]
 
 
+def _for_anything(answer: Answer) -> None:
+    answer.usages = []
+
+
+def _for_lists(answer: Answer) -> None:
+    answer.revokes = True
+
+
 def _weaker(answer: Answer) -> None:
     answer.signs = False
 
@@ -226,6 +147,15 @@ def _joined_hosts(answer: Answer) -> None:
     answer.names = [x509.DNSName(joined)]
 
 
+def _as_name(answer: Answer) -> None:
+    """Have an address as a DNS name: a reader of texts would be fooled by that too."""
+    answer.names = [x509.DNSName(str(each.value)) for each in answer.names]
+
+
+def _another_kind(answer: Answer) -> None:
+    answer.names = [*answer.names, x509.RegisteredID(x509.ObjectIdentifier("1.3.6.1.4.1.9"))]
+
+
 def _fewer_hosts(answer: Answer) -> None:
     answer.names = answer.names[1:]
 
@@ -233,6 +163,39 @@ def _fewer_hosts(answer: Answer) -> None:
 def _critical(answer: Answer) -> None:
     oid = x509.ObjectIdentifier("1.3.6.1.4.1.99999.7")
     answer.more = [(x509.UnrecognizedExtension(oid, b"\x05\x00"), True)]
+
+
+def _nameless(answer: Answer) -> None:
+    answer.subject = x509.Name([])
+
+
+def _by_a_namesake(answer: Answer) -> None:
+    answer.signing_key = ec.generate_private_key(ec.SECP256R1())
+
+
+def _with_lists(answer: Answer) -> None:
+    at = [x509.UniformResourceIdentifier("http://evil.example/crl")]
+    point = x509.DistributionPoint(at, None, None, None)
+    answer.more = [(x509.CRLDistributionPoints([point]), False)]
+
+
+def _with_ocsp(answer: Answer) -> None:
+    at = x509.UniformResourceIdentifier("http://evil.example/ocsp")
+    way = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, at)
+    answer.more = [(x509.AuthorityInformationAccess([way]), False)]
+
+
+def _in_another_order(answer: Answer) -> None:
+    answer.names = answer.names[::-1]
+
+
+def _doubled(answer: Answer) -> None:
+    answer.names = [answer.names[0], *answer.names]
+
+
+def _noted(answer: Answer) -> None:
+    oid = x509.ObjectIdentifier("1.3.6.1.4.1.99999.8")
+    answer.more = [(x509.UnrecognizedExtension(oid, b"\x05\x00"), False)]
 
 
 LIES: dict[str, tuple[Callable[[Answer], None], str]] = {
@@ -252,7 +215,21 @@ LIES: dict[str, tuple[Callable[[Answer], None], str]] = {
     "a life of two hours": (_ending, "life"),
     "a life that begins later": (_to_come, ""),
     "a critical extension": (_critical, "extensions"),
+    "no subject": (_nameless, "subject"),
+    "addresses as names": (_as_name, "hosts"),
+    "a name of another kind": (_another_kind, "hosts"),
+    "no extended usage": (_for_anything, "usages"),
+    "a key usage besides": (_for_lists, "usages"),
+    "signed by a namesake": (_by_a_namesake, "issuer"),
+    "a place of revocation lists": (_with_lists, "extensions"),
+    "a server that tells of revocation": (_with_ocsp, "extensions"),
 }
+HARMLESS: dict[str, Callable[[Answer], None]] = {
+    "hosts in another order": _in_another_order,
+    "a host twice": _doubled,
+    "an extension that nobody has to know": _noted,
+}
+"""What is otherwise than was asked for, and does no harm: whoever checks an answer takes it."""
 
 
 @dataclass
