@@ -461,6 +461,32 @@ def test_both_cas_come_back_with_their_newest_certificates(
     assert not (path / "certs").exists()
 
 
+def test_a_rotation_comes_back_as_far_as_it_was(place: Place) -> None:
+    assert run(PROGRAM, "rotate", "start", cwd=place.folder).returncode == 0
+    clone = cloned(place)
+    told = place.backup().stderr + place.restore(str(clone)).stderr
+    assert "was not signed by" not in told
+    assert "is not on the record" not in told
+    names = ("certs/old-ca.pem", "certs/old-ca-key.pem", "certs/chain.pem", "certs/trust.pem")
+    for name in names:
+        assert (clone / name).read_bytes() == (place.folder / name).read_bytes()
+    assert (clone / "certs/old-ca-key.pem").stat().st_mode & 0o777 == 0o600
+    assert make(clone).stdout == "nothing to sign: all is as asked for\n"
+    for step in ("trust", "finish"):
+        assert run(PROGRAM, "rotate", step, cwd=clone).returncode == 0
+    assert faults(clone) == []
+
+
+def test_the_ca_after_one_that_was_given_up_is_the_newest(place: Place) -> None:
+    for step in ("start", "abort"):
+        assert run(PROGRAM, "rotate", step, cwd=place.folder).returncode == 0
+    clone = cloned(place)
+    place.backup()
+    place.restore(str(clone))
+    assert faults(clone) == []
+    assert make(clone).stdout == "nothing to sign: all is as asked for\n"
+
+
 def test_what_comes_last_is_what_the_others_are_known_by(place: Place) -> None:
     """A kill leaves no certificate without its key, no CA that no record has, no half folder."""
     files = [

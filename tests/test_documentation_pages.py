@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -124,6 +125,56 @@ def test_ca_renewal(signed: Factory) -> None:
     assert changed == {"ca.pem", "trust.pem"}
     assert subject_and_key(folder / "certs/ca.pem") == ca
     assert make(folder).stdout == NOTHING
+
+
+def test_ca_rotation(signed: Factory) -> None:
+    start, trust, finish, abort, compromised, *_ = map(dedent, _console("ca-rotation.md"))
+    folder = signed(*SMALL, *P256)
+    before = pair_sums(folder)
+    for step in (start, abort):
+        run_block(step, folder)
+        assert make(folder).stdout == NOTHING
+    assert pair_sums(folder) == before
+    for step in (start, trust, finish, compromised.replace("\n", " --yes\n")):
+        run_block(step, folder)
+        assert make(folder).stdout == NOTHING
+    assert tls_scaffold("-C", str(folder), "status").returncode == 0
+    assert not set(pair_sums(folder).values()) & set(before.values())
+
+
+def test_ca_rotation_by_hand(tmp_path: Path) -> None:
+    made, brought, alone, finished = _console("ca-rotation.md")[5:]
+    folder = tmp_path / "tls-setup"
+    for number in ("old", "new"):
+        request = {"CN": f"A company, {number}", "key": {"algo": "ecdsa", "size": 256}}
+        (tmp_path / "ca.json").write_text(json.dumps({**request, "ca": {"expiry": "87600h"}}))
+        run("sh", "-c", f"cfssl gencert -initca ca.json|cfssljson -bare {number}-ca", cwd=tmp_path)
+    held = ("--ca", "old-ca.pem", "--ca-key", "old-ca-key.pem")
+    assert tls_scaffold("new", "tls-setup", *SMALL, *P256, *held, cwd=tmp_path).returncode == 0
+    make(folder)
+    leaf = folder / "certs/calico.pem"
+    (tmp_path / "shown.pem").write_bytes(leaf.read_bytes())
+
+    def takers(shown: Path) -> list[str]:
+        """Return who takes a certificate, with what stands behind it."""
+        words = ("openssl", "verify", "-x509_strict", "-untrusted", str(shown), "-CAfile")
+        trusts = ("old-ca.pem", "new-ca.pem", "tls-setup/certs/trust.pem")
+        return [
+            each for each in trusts if not run(*words, each, str(shown), cwd=tmp_path).returncode
+        ]
+
+    files = ("new-ca.pem", "new-ca-key.pem", "next.pem")
+    run_block(made, tmp_path)
+    run_block(brought, folder, {each: f"../{each}" for each in files})
+    assert takers(leaf) == ["old-ca.pem", "new-ca.pem", "tls-setup/certs/trust.pem"]
+    assert takers(tmp_path / "shown.pem") == ["old-ca.pem", "tls-setup/certs/trust.pem"]
+    assert make(folder).stdout == NOTHING
+    run_block(alone, folder, {"new-ca.pem": "../new-ca.pem"})
+    assert takers(leaf) == ["old-ca.pem", "new-ca.pem", "tls-setup/certs/trust.pem"]
+    run_block(finished, folder, {"new-ca.pem": "../new-ca.pem"})
+    assert takers(leaf) == ["new-ca.pem", "tls-setup/certs/trust.pem"]
+    assert make(folder).stdout == NOTHING
+    assert tls_scaffold("-C", str(folder), "status").returncode == 0
 
 
 def test_ca_by_hand(tmp_path: Path) -> None:

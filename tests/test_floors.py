@@ -25,51 +25,53 @@ ROOMS = """
 """
 SHELVES = {
     "cli": (
-        "add adopt backup bundle ca cfssl check explain new prove rbac rehearse remove requests "
-        "restore roles sign signerconfig status sync / severalstates / adoptiontable "
-        "causes custody folderstable livetable prooftable questions rehearsaltable "
-        "waitingtable / "
-        "keeping / lists options plansummary statusnotes statustable / capassword "
-        "columns completion passphrases / terminal verbs"
+        "rotate / add adopt backup bundle ca cfssl check explain new prove rbac "
+        "rehearse remove requests restore roles sign signerconfig status sync / "
+        "severalstates / adoptiontable causes custody folderstable livetable prooftable "
+        "questions rehearsaltable waitingtable / keeping / lists options plansummary "
+        "statusnotes statustable / capassword columns completion passphrases / terminal "
+        "verbs"
     ),
     "commands": (
-        "encryptcakey rehearse / rehearsalchanges rehearsalcopy restore / "
-        "restoreplan severalchecks severalstates / adopt "
+        "encryptcakey rehearse / rehearsalchanges rotationsteps / rotate / rebundling / "
+        "rehearsalcopy restore / restoreplan severalchecks severalstates / adopt "
         "adoptpki adoptscript / add adopting backup bundle cfssljson check explain new "
         "prove remove renewca requestexport requestimport requestmaking requestsigning "
         "sign signerconfig standin status sync / certinfo custodyfiles gencert gencrl "
         "printdefaults signcsr / cfsslcalls cfsslusage remoteca / adopted dist forms "
         "handfolders live packfiles rbac reloads signerchanges usablepairs / "
-        "severalfolders / results servedfolders signerfolder / bundleoptions "
-        "signeroptions / signerkeys"
+        "severalfolders / results rotationrefusals servedfolders signerfolder / "
+        "bundleoptions signeroptions / signerkeys"
     ),
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines profiles "
-        "report running secrecy signable subjects targets / looking mending rule / view / "
-        "crlfiles gitfiles / readablefiles"
+        "report running secrecy signable subjects targets / looking mending rule / view "
+        "/ crlfiles gitfiles / readablefiles"
     ),
     "live": (
         "explanation / evidence symptoms / metrics / served / diagnosis / known looks / "
-        "server / handshake / causes endpoints loglines shakes"
+        "server / handshake / causes endpoints loglines rotatingmembers shakes"
     ),
-    "rehearsal": "performing / steps / stage / causes layout revisions / loopback states",
+    "rehearsal": ("performing / steps / stage / causes layout revisions / loopback states"),
     "state": (
         "advice bundleages contents prometheus / cfsslscripts reading removed renewals "
         "states / expectations lives waiting / entries timeline / timescale"
     ),
     "etcd": (
-        "bundled cluster doors matrix proofs / rights / keys / attempts throwaway writers / "
-        "bench calls rolling tallies / access etcdctl extra logs / guarded methods tls versions / "
-        "rpc_pb2"
+        "bundled cluster doors matrix proofs / rights / keys / attempts throwaway "
+        "writers / bench calls rolling tallies / access etcdctl extra logs / guarded "
+        "methods tls versions / rpc_pb2"
     ),
     "signing": (
-        "renewal / backedup execution placement recordcompletion / keyencryption naming "
-        "packanswers rounds waitingplan / authority awaiting batch broughtca "
-        "handsigning pins plan / remotesigner / answers signer / authkeys certinfo "
-        "packs revocationlists / manifests mirrors / caends commandlines csrs differences "
-        "documentcache ignoredrules issuer linemistakes mistakes record trust / chains "
-        "custodies keystores rotation / caconstraints extensions matching pairing / certificates "
-        "/ keys / capassword contentkinds / agefiles pairs pemfiles x509names"
+        "rotationabort / rotationend rotationstart / renewal / backedup execution "
+        "placement recordcompletion / keyencryption naming packanswers rounds "
+        "waitingplan / authority awaiting batch broughtca handsigning pins plan / "
+        "remotesigner / answers signer / authkeys certinfo crosscertificates packs "
+        "revocationlists / manifests mirrors / caends commandlines csrs differences "
+        "documentcache hangingfiles ignoredrules issuer linemistakes mistakes record "
+        "trust / chains custodies keystores rotation / caconstraints extensions "
+        "matching pairing / certificates / keys / capassword contentkinds / agefiles "
+        "pairs pemfiles x509names"
     ),
     "keeping": (
         "trialsync / consequences samesignings update / change journal refusals / "
@@ -97,9 +99,10 @@ SHELVES = {
     ),
     "inventory": (
         "desired / intake userwarnings / present / conflicts options rbac setwords / "
-        "custodywords hostconflicts / asked components grants urls / reach / values / "
-        "presets / calicopresets clientpresets kubernetespresets / presetparts / "
-        "clusterparts / custody membersettings / terms / conflictmarkers fields formats"
+        "custodywords hostconflicts / asked components grants urls / generations reach "
+        "/ values / presets / calicopresets clientpresets kubernetespresets / "
+        "presetparts / clusterparts / custody membersettings / terms / conflictmarkers "
+        "fields formats"
     ),
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile recipes "
@@ -122,6 +125,7 @@ LIBRARIES = {
     "cryptography": (
         "signing.answers signing.caconstraints signing.certificates signing.certinfo "
         "signing.contentkinds signing.csrs signing.extensions signing.issuer "
+        "signing.crosscertificates "
         "signing.keys signing.keystores signing.matching signing.mirrors signing.pairing "
         "signing.revocationlists signing.signer signing.x509names"
     ),

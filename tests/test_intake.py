@@ -20,7 +20,8 @@ FIELDS = (
     "`expiry`, `ca_expiry`, `ca_cn`, "
     "`ca_generation`, `organization`, `organizational_unit`, `locality`, `state`, `country`, "
     "`separate_requests`, "
-    "`members_cn`, `etcd`, `record`, `key_group`, `ca`, `peer_ca`, `removed`, `ignore`"
+    "`members_cn`, `etcd`, `record`, `key_group`, `ca`, `peer_ca`, `peer_ca_generation`, "
+    "`removed`, `ignore`"
 )
 NOT_A_NAME = "is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
 NOT_A_HOST = "is not an IP address or a host name"

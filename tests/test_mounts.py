@@ -208,6 +208,24 @@ def test_a_part_on_a_volume_of_its_own_gets_another_ca_and_is_emptied(
 # --- what can't be replaced
 
 
+@pytest.mark.parametrize("part", ["certs", "archive"])
+def test_one_ca_takes_the_place_of_another_on_a_volume_of_its_own(
+    signed: Factory, mounted: Mounts, part: str
+) -> None:
+    path = signed(*SMALL)
+    (path / "archive").mkdir(exist_ok=True)
+    mounted.volume(path / part)
+    before = contents(path)
+    for step in ("start", "abort", "start", "trust", "finish"):
+        done = run(OURS, "rotate", step, cwd=path)
+        assert done.returncode == 0, done.stderr
+        assert make(path).stdout == "nothing to sign: all is as asked for\n"
+        if step == "abort":
+            same = {name for name in before if name.startswith("certs/")}
+            assert {contents(path)[name] == before[name] for name in same} == {True}
+    assert faults(path) == []
+
+
 @pytest.mark.parametrize("goal", ["regenerate", "clean"])
 @pytest.mark.parametrize("file", ["ca-key.pem", "ca.pem", "calico.pem", "zed-key.pem"])
 @pytest.mark.parametrize("name", ["tls-setup", "a b"])

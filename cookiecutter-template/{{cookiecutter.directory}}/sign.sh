@@ -43,10 +43,9 @@ all_inputs() { # all_inputs GOAL: of CAs alone their requests
     case $1 in *ca) cat config/*ca-csr.json ;;
     *) cat Makefile ./*.mk config/*.json tls-scaffold.json ;; esac 2>/dev/null | $sha
 }
-choose_ca() { # choose_ca FLAGS...: that of peers where `-peer-ca` is first; it has no chain
-    case "$* " in '-peer-ca '*)
-        ca=${into}certs/peer-ca chain=${into}certs/.none another=$renewable ;; # it is made here
-    *) ca=${into}certs/ca chain=${into}certs/chain.pem ;; esac
+choose_ca() { # choose_ca FLAGS...: that of peers where `-peer-ca` is first
+    peer='' && case "$* " in '-peer-ca '*) peer=peer- another=$renewable ;; esac # it is made here
+    ca=${into}certs/${peer}ca chain=${into}certs/${peer}chain.pem
 }
 # Ten of the sum of each file in a row, by builtins: every pair asks for them several times.
 digits() { $sha "$@" 2>/dev/null | while read -r sum _; do printf %.10s "$sum"; done; }
@@ -68,11 +67,10 @@ note() { # note CERTIFICATE NAME: into the record
 
 changed() { # the targets of which the pair is not what is recorded, or can't be told without make
     clients=$(digits config/ca-config.json certs/ca.pem certs/chain.pem) last=none
-    peers=$(digits config/ca-config.json certs/peer-ca.pem)
+    peers=$(digits config/ca-config.json certs/peer-ca.pem certs/peer-chain.pem)
     components | while read -r _ base request _; do
-        for each in "$request" "$base.pem" "$base-key.pem"; do
-            if [ -f "$each" ]; then echo "$each"; else echo /dev/null; fi
-        done
+        for each in "$request" "$base.pem" "$base-key.pem"; do [ -f "$each" ] || each=/dev/null
+            echo "$each"; done
     done | xargs $sha | cut -c 1-10 | paste -d ' ' - - - | while read -r request cert key; do
         read -r name base _ flags <&3
         [ "$flags" = "$last" ] || { last=$flags && sum=$(printf %s "${flags:+$flags }" | digits); }
@@ -214,7 +212,10 @@ sign_pair() { # sign_pair [FLAGS] REQUEST
     run_cfssl "$base" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
 }
 make_ca_pair() { run_cfssl "${ca#"$into"}" gencert -initca "$1"; } # make_ca_pair REQUEST
-make_trust() { cp -p "$ca.pem" "$work/" && mv "$work"/*.pem "$trust"; } # from the CA
+make_trust() { # from the CA, and from the one that it follows meanwhile
+    (umask 022 && cat "$ca.pem" $(ls "certs/old-${ca##*/}.pem" 2>/dev/null) >"$work/trust.pem")
+    mv "$work/trust.pem" "$trust"
+}
 
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
     ! exists certs/.new && ! exists archive/.half &&
@@ -287,9 +288,10 @@ check_path() { # check_path PATH: below the folder, through no link, and nothing
 
 check_output() { # check_output BASE: where a component's pair may be, in no other's place
     check_path "$1.pem"
-    # Where upper and lower case are one, as on macOS, CA.pem is the CA.
-    case $(printf %s "$1" | tr A-Z a-z) in ca | */ca | certs/trust | certs/chain | *-key | \
-        certs/peer-ca | certs/peer-trust | archive/* | config/* | data/* | dist/* | issued/*)
+    # Where upper and lower case are one, as on macOS, CA.pem is the CA. Peers have a set too.
+    case $(printf %s "$1" | tr A-Z a-z | sed 's|^certs/peer-|certs/|') in ca | */ca | *-key | \
+        certs/trust | certs/chain | certs/old-ca | certs/old-peer-ca | archive/* | config/* | \
+        data/* | dist/* | issued/*)
         fail "\`$1.pem\` is no component's" ;; esac
     for each in "$1.pem" "$1-key.pem" "$1.csr"; do
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
@@ -384,6 +386,7 @@ clean() { # the record goes first: a clean that is killed is done by the next
     echo "certs/ is now $shelf/certs/"
 }
 
+generation() { sed -n "s/.*\"$1_generation\": *\([0-9]\{1,\}\).*/\1/p" tls-scaffold.json; }
 next_generation() { # a CN of its own: two CAs of one name can't be told apart from outside
     requests=$(for each in $cas; do echo "config/$each-csr.json"; done)
     for file in tls-scaffold.json $requests; do # what is decided on has to go there
@@ -391,16 +394,17 @@ next_generation() { # a CN of its own: two CAs of one name can't be told apart f
         if [ -h config ] || [ -h "$file" ]; then fail "\`$file\` is, or is behind, a link"; fi
         [ -w "$(dirname "$file")" ] || fail "\`$file\` can't be replaced: its folder is read-only"
     done
-    old=$(sed -n 's/.*"ca_generation": *\([0-9]\{1,\}\).*/\1/p' tls-scaffold.json)
-    new=$((${old:-1} + 1))
-    [ "$new" -gt 2 ] || old='' # the first has no number
-    cp -p tls-scaffold.json "$into" # with its mode
-    cp -p $requests "${into}config"
-    sed "s/\(\"ca_generation\": *\)[0-9]*/\1$new/" tls-scaffold.json >"${into}tls-scaffold.json"
-    for file in $requests; do
-        sed "/\"CN\"/{${old:+s/ $old\"/\"/;}s/\"\(,\{0,1\}\)\$/ $new\"\1/;}" "$file" >"$into$file"
-    done
+    old=$(generation ca) peers=$(generation peer_ca)
+    new=$(($(printf '%s\n' "${old:-1}" "${peers:-1}" | sort -n | tail -n 1) + 1))
+    known=$(for each in issued/*ca-??????????.pem; do # one that was given up had a number too
+        openssl x509 -noout -subject -nameopt multiline -in "$each" 2>&1 || :; done)
+    while printf '%s\n' "$known" | grep -q "commonName.*= .* $new\$"; do new=$((new + 1)); done
     for file in tls-scaffold.json $requests; do
+        case $file in */peer-*) old=${peers:-$old} ;; esac # it comes last
+        [ "${old:-1}" != 1 ] || old='' # the first has no number
+        cp -p "$file" "$into$file" # with its mode
+        sed "s/\(ca_generation\": *\)[0-9]*/\1$new/
+            /\"CN\"/{${old:+s/ $old\"/\"/;}s/\"\(,\{0,1\}\)\$/ $new\"\1/;}" "$file" >"$into$file"
         ! cmp -s "$file" "$into$file" || fail "\`$file\` does not tell what the next CA is called" \
             "\`tls-scaffold sync\` writes \"ca_generation\"; \"CN\" needs a line of its own"
     done
@@ -453,7 +457,8 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
 regenerate() {
     [ -d issued ] || exists certs/ca-key.pem || signed | grep -q . || { make_again all; exit; }
     check_custody
-    say "members and clients of a running cluster have to trust a new CA before they meet it" >&2
+    say "members and clients of a running cluster have to trust a new CA before they meet it:
+  \`make rotate-start\` brings one so that nothing fails" >&2
     [ "${YES-}" = 1 ] || { [ -t 0 ] && printf 'make one? [y/N] ' >&2 && read -r answer &&
         [ "${answer#[yY]}" != "$answer" ]; } ||
         fail "nothing was changed" "\`make regenerate YES=1\` does not ask"
@@ -493,8 +498,7 @@ renew_cas() { # renew_cas NAME...: the CAs again; of what they signed nothing is
  \`tls-scaffold sync --ca FILE\` brings the new certificate"
     mkdir -p "$work/new/certs" "$work/new/issued"
     for made; do again_in_set "$made"; done
-    half=archive/.half
-    mkdir -p "$half/certs"
+    half=archive/.half && mkdir -p "$half/certs"
     for made; do cp -p "certs/$made.pem" "$half/certs"; done
     put_on_shelf
     key_sum >"$work/of"
@@ -605,10 +609,13 @@ for each in certs archive issued certs/.new certs/.new/new certs/.new/ca-key.pem
     [ ! -h "$each" ] || fail "\`$each\` is a link: no keys are written through it" "move it away"
 done
 for each in archive/.lock archive/.gitignore certs/.gitignore certs/ca.pem certs/chain.pem \
-    certs/trust.pem certs/peer-ca.pem certs/peer-trust.pem; do
+    certs/trust.pem certs/peer-ca.pem certs/peer-trust.pem certs/peer-chain.pem; do
     [ -f "$each" ] || [ ! -e "$each" ] || fail "\`$each\` should be a file"
 done
 [ ! -f custody.sh ] || . ./custody.sh
+case ${1-}:$(ls certs/old-ca-key.pem certs/old-peer-ca-key.pem 2>/dev/null) in
+regenerate:?* | renew-ca:?*) fail "one CA is taking the place of another: nothing was changed" \
+    "\`make rotate-status\` says what comes next, \`make rotate-abort\` takes it back" ;; esac
 case $into in '' | certs/.work.??????/new/) ;; *) fail "\`$into\` is no place for a new set" ;; esac
 case $SIGNER:${1-}:$# in
 *:need:2) need "$2" ;;

@@ -23,8 +23,9 @@ tls_certificates := $(foreach each,$(tls_lines),$(lastword $(subst :, ,$(each)))
 # What is to be signed is told by what files hold, not by their times: sign.sh compares sums,
 # tls-scaffold looks at the certificates, and signs all in one process.
 tls_goals := $(or $(MAKECMDGOALS),all)
+tls_rotate := $(addprefix rotate-,start status trust finish abort)
 tls_named := ca csr renew renew-ca regenerate encrypt-ca-key clean rbac rbac-enable prove status \
-  check cfssl help $(tls_requests)
+  check cfssl help $(tls_rotate) $(tls_requests)
 tls_again := $(filter req .tls-set,$(tls_goals))$(findstring B,$(tls_flags))
 tls_busy := $(filter-out $(tls_named) $(tls_certificates),$(tls_goals))
 tls_idle = $(if $(filter all,$(tls_goals)),$(info nothing to sign: all is as asked for))
@@ -58,6 +59,7 @@ renew: ## sign again what expires within RENEW_DAYS (30) days
 renew-ca: ## sign the CA again with the same key, long before it ends; nothing else changes
 encrypt-ca-key: ## encrypt the CA's key with a password
 regenerate: ## make a new CA and sign everything with it; the old set goes to archive/
+rotate-start: ## another CA while the cluster runs; then rotate-trust, -finish, -status, -abort
 clean: ## move certs/ and the record to archive/: a CA's key is never deleted
 ca: $(filter .tls-sign,$(tls_wanted))
 ca csr renew renew-ca regenerate encrypt-ca-key clean:
@@ -68,8 +70,8 @@ rbac-enable: ## switch authentication on, once root's certificate works at every
 	@sh rbac.sh --enable $(if $(ONLY_GIVEN),--only-given)
 prove: ## try every permission on a throw-away cluster (tls-scaffold)
 status check: ## show what expires when; look for mistakes (tls-scaffold)
-prove status check:
-	@sh sign.sh need tls-scaffold && tls-scaffold $@
+prove status check $(tls_rotate):
+	@sh sign.sh need tls-scaffold && tls-scaffold $(subst -, ,$@)
 cfssl: ## install cfssl and cfssljson with Go
 	@sh sign.sh need go
 	go install github.com/cloudflare/cfssl/cmd/cfssl@v$(CFSSL_VERSION)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+CA_NAMES = ("ca", "trust", "chain", "old-ca", "peer-ca", "peer-trust", "peer-chain", "old-peer-ca")
 NAME_LENGTH = 64
 CN_LENGTH = 64  # ub-common-name of RFC 5280, appendix A.1
 # With `_`, which RFC 1123 has not: names of Docker have it, and Go verifies them.
@@ -54,7 +55,7 @@ def name_problem(text: str) -> str:
     """Say why `text` can't name a component and its files; empty if it can."""
     if problem := label_problem(text):
         return problem
-    if text.lower() in ("ca", "trust", "chain", "peer-ca", "peer-trust"):
+    if text.lower() in CA_NAMES:
         return f"`{text}` is taken by the CA's own files"
     if text.lower() == "csr":
         return f"`{text}` is taken by the members' request, `config/req-csr.json`"

@@ -76,6 +76,7 @@ COMMANDS = {
         "--kubernetes",
         "--kubeadm",
     ),
+    "rotate start": (OURS, "-C", FOLDER, "rotate", "start"),
     "remove": (OURS, "-C", FOLDER, "remove", "calico"),
 }
 

@@ -9,6 +9,7 @@ from tls_scaffold.errors import Place, Problem
 from tls_scaffold.paths import CA, PEER_CA, PEER_CA_OUTPUT, PEER_TRUST, TRUST, TRUSTS
 from tls_scaffold.signing import caconstraints, matching, pemfiles
 from tls_scaffold.signing.custodies import BRING_CA, BRING_KEY
+from tls_scaffold.signing.rotation import rotation_of
 from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
 from tls_scaffold.spelling import escaped
 from tls_scaffold.state.entries import STALE
@@ -200,12 +201,15 @@ def peer_ca_shared(view: View) -> Iterator[Problem]:
     ),
 )
 def peer_trust_wide(view: View) -> Iterator[Problem]:
-    """Peers trust the CA of peers alone."""
+    """Peers trust the CA of peers alone, and the one that it takes the place of meanwhile."""
     peers = view.contents.authorities.get(PEER_CA)
     if not peers:
         return
+    rotation = rotation_of(view.folder)
+    followed = rotation.old if rotation and rotation.ca == PEER_CA else None
+    expected = [each.public_key for each in (peers, followed) if each]
     for each in view.trusts[PEER_CA].cas:
-        if each.parsed.public_key() != peers.parsed.public_key():
+        if each.public_key not in expected:
             name = escaped(each.cn)
             yield Problem(Place(PEER_TRUST), f"it holds another CA than `{PEER_CA}`: `{name}`")
 

@@ -71,7 +71,7 @@ def sign(
     from tls_scaffold.signing.execution import Means
 
     processes = jobs or command.processor_count()
-    means = Means(processes, _progress_bar, CAPassword(asking()))
+    means = Means(processes, progress_bar, CAPassword(asking()))
     if into:
         made = command.sign_set(folder, into, means)
         for line in made.commands.values():
@@ -133,7 +133,7 @@ def _what_is_right(kept: int) -> str:
 
 
 @contextmanager
-def _progress_bar(length: int) -> Iterator[Callable[[int], None]]:
+def progress_bar(length: int) -> Iterator[Callable[[int], None]]:
     """Show a bar for a long run on a terminal, and nothing elsewhere."""
     if length <= WITH_A_BAR or not (sys.stderr and sys.stderr.isatty()):
         yield lambda _: None

@@ -26,6 +26,8 @@ def notes_on(report: "Report") -> Iterator[str]:
     for name in report.stale_bundles:
         told = f"holds other certificates than `certs/`: `tls-scaffold bundle {name}` makes it anew"
         yield escaped(f"`dist/{name}` {told}")
+    if report.rotation:
+        yield escaped(report.rotation.sentence)
     if report.backup:
         yield report.backup
     yield from (escaped(each.sentence) for each in report.earlier)

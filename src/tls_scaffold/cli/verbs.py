@@ -27,6 +27,7 @@ VERBS = {
     "requests": "Carry requests to the CA's machine and back",
     "restore": "Bring a folder's state back from a backup",
     "roles": "List the presets of permissions",
+    "rotate": "Replace the CA while the cluster runs",
     "sign": "Sign what is missing or differs from its request",
     "signer-config": "Write what multirootca needs to sign for folders",
     "status": "Show the state of every certificate",

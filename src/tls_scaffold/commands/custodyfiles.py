@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tls_scaffold.commands import remoteca
+from tls_scaffold.commands.rotationrefusals import check_none_is_under_way
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import content, plain, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
@@ -55,6 +56,7 @@ def changed(
     """
     if not held.are_said and not brought:
         return old
+    check_none_is_under_way(folder)
     custody = held.changed(old.ca)
     if brought:
         _check_hosts(old, brought, held.certificate or ", ".join(custody.remotes))

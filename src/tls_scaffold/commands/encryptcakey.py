@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tls_scaffold.commands import sync
 from tls_scaffold.commands.results import Result
+from tls_scaffold.commands.rotationrefusals import check_none_is_under_way
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
@@ -38,6 +39,7 @@ def encrypt_ca_key(folder: Path, password: CAPassword) -> Encrypted:
             hint="encrypt it where it is",
         )
     with lock(folder, wait=LOCK_SECONDS):
+        check_none_is_under_way(folder)
         cas = keyencryption.clear_ca_keys(folder, password)
         for path, ca in cas.items():
             keyencryption.encrypt_ca_key(folder, path, ca, password.new())

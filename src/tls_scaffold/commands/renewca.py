@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.commands.results import Result
+from tls_scaffold.commands.rotationrefusals import check_none_is_under_way
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
@@ -40,6 +41,7 @@ def renew_ca(folder: Path, password: CAPassword, now: datetime) -> tuple[Renewed
             f"`{folder}` is no folder of ours", hint="`tls-scaffold adopt` makes it one"
         )
     with lock(folder, wait=LOCK_SECONDS):
+        check_none_is_under_way(folder)
         cas = _renewed_here(folder)
         signings = signings_of_lines(component_lines(text))
         return renewal.renew_cas(folder, cas, signings, password, now)

@@ -21,12 +21,14 @@ from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.paths import (
     ARCHIVE,
     AWAITING,
+    CA,
     CERTIFICATE_ENDING,
     CERTS,
     ISSUED,
     KEY_ENDING,
     MAKEFILE,
     OURS_IF_SAID,
+    PEER_CA,
     TRUSTS,
 )
 from tls_scaffold.signing import backedup, matching
@@ -125,7 +127,7 @@ def _plan_for_ours(
     folder: Path, backup: Mapping[str, Packed], elsewhere: Iterable[str]
 ) -> RestorePlan:
     record = {path: _content(folder, path) or b"" for path in state_paths(folder) if _is_on(path)}
-    files = _with_cas_of_record(backup, record)
+    files = _with_cas_of_record(backup, record, _cns_of_cas(folder))
     judgement = _judged(files, record)
     _check_ca_in_place(folder, files)
     outputs = set(elsewhere)
@@ -172,20 +174,29 @@ def _is_on(path: str) -> bool:
     return path.startswith(f"{ISSUED}/")
 
 
+def _cns_of_cas(folder: Path) -> Mapping[str, str]:
+    """Return what today's CAs of a folder are called, by their paths, as far as that is known."""
+    try:
+        inventory = intake.load(folder)
+    except ScaffoldError:
+        return {}
+    return {CA: inventory.ca_subject_cn, PEER_CA: inventory.peer_ca_subject_cn}
+
+
 def _with_cas_of_record(
-    files: Mapping[str, Packed], record: Mapping[str, bytes]
+    files: Mapping[str, Packed], record: Mapping[str, bytes], cns: Mapping[str, str]
 ) -> Mapping[str, Packed]:
     """Return the files with the CAs' certificates that the record had last, if the keys are theirs.
 
-    So does what others trust, where it held that CA alone. Raises ScaffoldError where a CA in the
-    backup is not the one that the folder had last.
+    `cns` are what they are called. So does what others trust, where it held that CA alone. Raises
+    ScaffoldError where a CA in the backup is not the one that the folder had last.
     """
     found = dict(files)
     for ca, trust in TRUSTS.items():
         if ca not in files:
             continue
         old = files[ca].content
-        newest = backedup.newest_ca(record, ca)
+        newest = backedup.newest_ca(record, ca, cns.get(ca, ""))
         theirs = certificate_in({ca: old}, ca.removesuffix(CERTIFICATE_ENDING))
         if not newest or not theirs:
             continue

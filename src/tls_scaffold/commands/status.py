@@ -20,6 +20,7 @@ from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.paths import CA, CERTIFICATE_ENDING
+from tls_scaffold.signing.rotation import Rotation, rotation_of
 from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state import advice, bundleages, cfsslscripts, contents, states
 from tls_scaffold.state.entries import CA_KIND, Contents
@@ -49,6 +50,7 @@ class Report:
     Makefile that sign in a way that is not understood: nothing is known here of what they ask for.
     `removed` are certificates of components that are gone, which are valid still.
     `earlier` are certificates that a CA had before it was signed again, and that hold still.
+    `rotation` tells that one CA is taking the place of another.
     Without a Makefile, `scripts` are those in the folder that call cfssl.
     `backup` says that no backup which was made here has the CA of today; empty if there is no need.
     `own_hosts` are those that the inventory gives the component whose certificate is at a path.
@@ -70,6 +72,7 @@ class Report:
     stale_bundles: tuple[str, ...] = ()
     backup: str = ""
     earlier: tuple[EarlierCertificate, ...] = ()
+    rotation: Rotation | None = None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -165,7 +168,8 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     known = Report(rows, commands, now, problem, unread, removed, own_hosts, within)
     backup = note_on_backups(folder, _pin_of_ca(found))
     earlier = still_held(folder, found, now)
-    return replace(known, backup=backup, stale_bundles=stale, earlier=earlier)
+    rotation = rotation_of(folder)
+    return replace(known, backup=backup, stale_bundles=stale, earlier=earlier, rotation=rotation)
 
 
 def _pin_of_ca(found: Contents) -> str:

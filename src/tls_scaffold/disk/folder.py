@@ -5,25 +5,29 @@ What is taken away goes to its `archive/`, to a shelf for each time.
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
 from tls_scaffold.disk import locking
 from tls_scaffold.disk.files import (
+    PUBLIC,
+    SECRET,
+    create,
     flush_path,
     make_private,
     telling,
     usual_mode,
     write_by_way_of,
 )
-from tls_scaffold.disk.healing import heal
+from tls_scaffold.disk.healing import HALF, clear_half, heal
 from tls_scaffold.disk.moving import is_in, make_directories, move
 from tls_scaffold.disk.obstacles import check_folder, inside
+from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import ARCHIVE, STATE
+from tls_scaffold.paths import ARCHIVE, KEY_ENDING, STATE
 
 
 @contextmanager
@@ -107,6 +111,28 @@ def make_shelf(folder: Path, shelf: str = "") -> Path:
         made.mkdir(0o700, exist_ok=bool(shelf))
         flush_path(made.parent)
     return made
+
+
+def copy_to_new_shelf(folder: Path, paths: Iterable[str]) -> Path:
+    """Copy plain files to the same paths below a new shelf, which is whole from its first moment.
+
+    Keys are for their owner alone; what is missing is passed over. The folder's lock is held.
+    """
+    with telling(folder / ARCHIVE, "written"):
+        make_private(folder / ARCHIVE)
+        clear_half(folder)
+        half = folder / HALF
+        half.mkdir(mode=0o700)
+        for path in dict.fromkeys(paths):
+            source, target = inside(folder, path), half / path
+            if os.path.lexists(source):
+                make_directories(target.parent)
+                mode = SECRET if path.endswith(KEY_ENDING) else PUBLIC
+                create(target, plain(source, path, follow=False), mode)
+        shelf = folder / new_shelf(folder)
+        half.rename(shelf)
+        flush_path(shelf.parent)
+    return shelf
 
 
 def move_to_shelf(folder: Path, path: str, shelf: Path) -> None:

@@ -20,6 +20,7 @@ from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import (
+    ARCHIVE,
     CA,
     CA_KEY,
     CA_KEYS,
@@ -43,6 +44,8 @@ BEHIND_LEAVES = PurePosixPath(CHAIN).name
 CA_FILES = (CSR, TRUSTED, BEHIND_LEAVES, KEY, CERTIFICATE)
 # What a set has where the CA's key stays as it is, in place of a key: the CA was signed again.
 SAME_KEY = "same-key"
+# A shelf that is being filled; sign.sh calls it so too.
+HALF = f"{ARCHIVE}/.half"
 # What a set says that it is made for where no CA's key was here.
 NO_KEY = "none"
 PEER_KEY = PurePosixPath(PEER_CA_KEY).name
@@ -61,10 +64,17 @@ def heal(folder: Path) -> None:
         make_private(certs)  # keys that were put back into a clone would get into git
     for directory in (folder, folder / CERTS, folder / STATE):
         clear_leftovers(directory)
+    clear_half(folder)
     record = folder / ISSUED
     if not record.is_symlink():
         for draft in (*record.glob(".draft.*"), *record.glob(".*.pem")):
             draft.unlink(missing_ok=True)  # git would take it along
+
+
+def clear_half(folder: Path) -> None:
+    """Remove the shelf of the archive that a killed run had begun; the folder's lock is held."""
+    if (folder / HALF).is_dir() and not (folder / HALF).is_symlink():
+        shutil.rmtree(folder / HALF)
 
 
 def finish_set(folder: Path) -> None:
@@ -134,18 +144,22 @@ def put_cas(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 @contextmanager
-def set_with_same_key(folder: Path) -> Iterator[Path]:
+def new_set(folder: Path, ca: str = "") -> Iterator[Path]:
     """Yield where files of a new set are to be put, at their paths below the folder.
 
-    Where the block ends well they are put in place, `certs/ca.pem` last, by one decision; the CA's
-    key stays. The folder's lock is held.
+    Where the block ends well they are put in place, `certs/ca.pem` last, by one decision. With the
+    path of a CA, `ca`, its key comes behind that, which the block leaves at its path too; without
+    one the keys stay. The folder's lock is held, and `certs/ca-key.pem` is there.
     """
     with work_folder(folder / CERTS) as work:
         made = work / "new"
         (made / CERTS).mkdir(mode=0o700, parents=True)
         yield made
+        if ca:
+            (made / CA_KEYS[ca]).rename(work / PurePosixPath(CA_KEYS[ca]).name)
         create(work / "of", _key_sum(folder, work))
-        create(work / SAME_KEY, "")
+        if not ca:
+            create(work / SAME_KEY, "")
         for directory in (*{path.parent for path in made.rglob("*")}, made, work):
             flush_path(directory)
         work.rename(folder / NEW_SET)

@@ -17,6 +17,7 @@ CA_FIELDS = (
     "ca_expiry",
     "ca_cn",
     "ca_generation",
+    "peer_ca_generation",
     "organization",
     "organizational_unit",
     "locality",

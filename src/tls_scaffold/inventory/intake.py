@@ -52,6 +52,7 @@ FIELDS = (
     "key_group",
     "ca",
     "peer_ca",
+    "peer_ca_generation",
     "removed",
     "ignore",
 )
@@ -185,6 +186,9 @@ def _read_inventory(table: Table, known: Inventory, *, needs_pin: bool) -> Inven
         key_group=table["key_group"].text(_group_problem) if "key_group" in table else "",
         ca=read_custody(table.field("ca", {}), needs_pin=needs_pin),
         peer_ca=table["peer_ca"].flag() if "peer_ca" in table else False,
+        peer_ca_generation=table["peer_ca_generation"].number(GENERATIONS)
+        if "peer_ca_generation" in table
+        else DEFAULTS.peer_ca_generation,
         removed=removed,
         ignore=_read_ignored_rules(table.field("ignore", {})),
     )

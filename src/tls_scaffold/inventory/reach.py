@@ -10,14 +10,17 @@ from tls_scaffold.inventory.fields import short_text
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.paths import (
     ARCHIVE,
+    CA,
     CA_REQUEST,
     CERTS,
     CHAIN,
     CONFIG,
     CUSTODY,
     KEY_ENDING,
+    OLD_CAS,
     PEER_CA,
     PEER_CA_REQUEST,
+    PEER_CHAIN,
     PEER_TRUST,
     RULES,
     TRUST,
@@ -39,6 +42,9 @@ NO_COMPONENTS = {
     CHAIN: "what stands behind each certificate",
     PEER_CA: "the CA of peers",
     PEER_TRUST: "what peers trust",
+    PEER_CHAIN: "what stands behind each certificate of peers",
+    OLD_CAS[CA]: "the CA that another follows",
+    OLD_CAS[PEER_CA]: "the CA of peers that another follows",
 }
 PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 PATH = re.compile(rf"(?:{PART}/)*{PART}", re.ASCII)

@@ -75,10 +75,11 @@ class Inventory:
     """Everything that a folder is rendered from; `expiry` and `ca_expiry` in hours.
 
     `ca` says who holds the CA; with `peer_ca` another one signs what members show their peers.
-    `ca_generation` counts the CAs that the folder has had, `record` tells whether git takes
-    `issued/`, `key_group` which group may read keys (empty: their owner alone). `removed` are names
-    of servers that were removed: a number is given once. `ignore` has the reasons by the rules of
-    `check` that are switched off.
+    `ca_generation` counts the CAs that the folder has had, `peer_ca_generation` those of peers
+    where that is another number (else 0). `record` tells whether git takes `issued/`, `key_group`
+    which group may read keys (empty: their owner alone). `removed` are names of servers that were
+    removed: a number is given once. `ignore` has the reasons by the rules of `check` that are
+    switched off.
     """
 
     members: tuple[Member, ...]
@@ -101,6 +102,7 @@ class Inventory:
     key_group: str = ""
     ca: Custody = PLAIN
     peer_ca: bool = False
+    peer_ca_generation: int = 0
     removed: tuple[str, ...] = ()
     ignore: dict[str, str] = field(default_factory=dict)
 
@@ -201,12 +203,17 @@ class Inventory:
     @property
     def ca_subject_cn(self) -> str:
         """The CN of today's CA: two CAs of one subject could not be told apart from outside."""
-        return self.ca_cn if self.ca_generation == 1 else f"{self.ca_cn} {self.ca_generation}"
+        return numbered(self.ca_cn, self.ca_generation)
+
+    @property
+    def peer_ca_number(self) -> int:
+        """The number of today's CA for peers."""
+        return self.peer_ca_generation or self.ca_generation
 
     @property
     def peer_ca_subject_cn(self) -> str:
         """The CN of today's CA for peers, which is no other's."""
-        return f"{PEER_CA_CN}{self.ca_subject_cn}"
+        return numbered(f"{PEER_CA_CN}{self.ca_cn}", self.peer_ca_number)
 
     @property
     def names(self) -> dict[str, str]:
@@ -225,6 +232,7 @@ class Inventory:
             "key_group": self.key_group,
             "ca": self.ca.document(),
             "peer_ca": self.peer_ca,
+            "peer_ca_generation": self.peer_ca_generation,
             "removed": list(self.removed),
             "ignore": dict(self.ignore),
         }
@@ -248,6 +256,11 @@ class Inventory:
     def to_json(self) -> str:
         """Return the text of the inventory file."""
         return text_of(self.document())
+
+
+def numbered(cn: str, number: int) -> str:
+    """Return the CN of a CA of this number; the first has none behind its CN."""
+    return cn if number == 1 else f"{cn} {number}"
 
 
 def text_of(document: Mapping[str, object]) -> str:

@@ -21,9 +21,11 @@ from tls_scaffold.paths import (
     CA_REQUESTS,
     CERTIFICATE_ENDING,
     CERTS,
-    CHAIN,
+    CHAINS,
     ENDINGS,
     KEY_ENDING,
+    OLD_CA_KEYS,
+    OLD_CAS,
     PEER_CA,
     PEER_TRUST,
     TRUST,
@@ -78,12 +80,12 @@ def load_ca(
 ) -> issuer.CA:
     """Return the CA of these paths; ScaffoldError if a half is missing, or fits not the other.
 
-    `password` opens a key that is encrypted. That of `certs/` has the chain that stands behind what
+    `password` opens a key that is encrypted. One of `certs/` has the chain that stands behind what
     it signs, if it has one.
     """
     halves = _read_half(folder, certificate, key), _read_half(folder, key, certificate)
     ca = issuer.load_ca(*halves, certificate, key, password)
-    return replace(ca, chain=chains.read_chain(folder)) if certificate == CA else ca
+    return replace(ca, chain=chains.read_chain(folder, certificate))
 
 
 def _read_half(folder: Path, path: str, other: str) -> bytes:
@@ -157,7 +159,8 @@ def trusted_besides(folder: Path) -> bytes:
     """
     with telling(folder / CERTS):
         found = {path.name for path in (folder / CERTS).glob("*.pem")}
-        names = {PurePosixPath(path).name for path in (*CA_KEYS, *CA_KEYS.values(), TRUST, CHAIN)}
+        halves = (*CA_KEYS, *CA_KEYS.values(), *OLD_CAS.values(), *OLD_CA_KEYS.values())
+        names = {PurePosixPath(path).name for path in (*halves, TRUST, *CHAINS.values())}
         return plain(folder / TRUST, TRUST) if found - names else b""
 
 

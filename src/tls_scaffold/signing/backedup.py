@@ -15,6 +15,7 @@ from tls_scaffold.paths import (
     ENDINGS,
     ISSUED,
     KEY_ENDING,
+    OLD_CAS,
     PEER_CA_OUTPUT,
 )
 from tls_scaffold.signing import certificates, matching
@@ -24,8 +25,12 @@ from tls_scaffold.signing.keys import is_encrypted
 from tls_scaffold.signing.pemfiles import begun
 from tls_scaffold.signing.record import PATHS_OF_CAS, age_of_ca
 
-CAS = (CA_OUTPUT, PEER_CA_OUTPUT)
-"""The outputs of a folder's own CAs."""
+CAS = (
+    CA_OUTPUT,
+    PEER_CA_OUTPUT,
+    *(path.removesuffix(CERTIFICATE_ENDING) for path in OLD_CAS.values()),
+)
+"""The outputs of a folder's own CAs, and of those whose place they are taking."""
 ORDER = (KEY_ENDING, CSR_ENDING, CERTIFICATE_ENDING)
 
 
@@ -51,8 +56,14 @@ def certificate_in(files: Mapping[str, bytes], output: str) -> Certificate | Non
         return None
 
 
-def newest_ca(files: Mapping[str, bytes], ca: str) -> tuple[bytes, Certificate] | None:
-    """Return the CA of a path that a record, its files, had last, as PEM and taken apart."""
+def newest_ca(
+    files: Mapping[str, bytes], ca: str, cn: str = ""
+) -> tuple[bytes, Certificate] | None:
+    """Return the CA of a path that a record, its files, had last, as PEM and taken apart.
+
+    That is the last that has the CN `cn`, by the inventory today's CA, where one has: a CA that was
+    to follow it may have been given up.
+    """
     found = []
     for path, pem in files.items():
         if PATHS_OF_CAS[ca].fullmatch(path):
@@ -61,7 +72,8 @@ def newest_ca(files: Mapping[str, bytes], ca: str) -> tuple[bytes, Certificate] 
                 # What else stands in the file came with a clone, and nobody is to trust it.
                 is_alone = begun(pem, CERTIFICATE) == 1
                 found.append((pem if is_alone else certificate.pem, certificate))
-    return max(found, key=lambda each: age_of_ca(each[1]), default=None)
+    called_so = [each for each in found if each[1].cn == cn]
+    return max(called_so or found, key=lambda each: age_of_ca(each[1]), default=None)
 
 
 def judge(files: Mapping[str, bytes], recorded: Collection[str]) -> Judgement:

@@ -1,4 +1,7 @@
-"""What stands behind each leaf of a folder whose CA is below another: `certs/chain.pem`."""
+"""What stands behind each leaf that a CA of a folder signs: `certs/chain.pem`, of peers another.
+
+That is the CAs above it, or, while it follows another CA, its certificate signed by that one.
+"""
 
 import os
 from collections.abc import Collection
@@ -7,35 +10,40 @@ from pathlib import Path
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import CHAIN
+from tls_scaffold.paths import CA, CHAINS
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.contentkinds import CERTIFICATE
 from tls_scaffold.signing.pemfiles import blocks
 
-NOT_BEHIND = f"`{CHAIN}`, the CAs up to the root, does not stand behind it"
-HINT = "`tls-scaffold sync --ca FILE` writes it anew"
+HINT = "put it back; of a CA that was brought `tls-scaffold sync --ca FILE` writes it anew"
 
 
-def read_chain(folder: Path) -> bytes:
-    """Return what stands behind each certificate that the CA of `certs/` signs, in PEM.
+def not_behind(ca: str) -> str:
+    """Say that the chain of a CA, by its path, does not stand behind a certificate."""
+    return f"`{CHAINS[ca]}`, the CAs up to the root, does not stand behind it"
+
+
+def read_chain(folder: Path, ca: str = CA) -> bytes:
+    """Return what stands behind each certificate that a CA of `certs/` signs, in PEM.
 
     Nothing where there is no such file. Raises ScaffoldError if it holds anything but certificates
     of CAs.
     """
-    if not os.path.lexists(folder / CHAIN):
+    path = CHAINS.get(ca, "")
+    if not path or not os.path.lexists(folder / path):
         return b""
-    with telling(folder / CHAIN):
-        pem = plain(folder / CHAIN, CHAIN)
-    if not all(each.may_sign for each in certificates.read_all(pem, CHAIN)):
-        raise ScaffoldError(f"`{CHAIN}` holds a certificate that is no CA's", hint=HINT)
+    with telling(folder / path):
+        pem = plain(folder / path, path)
+    if not all(each.may_sign for each in certificates.read_all(pem, path)):
+        raise ScaffoldError(f"`{path}` holds a certificate that is no CA's", hint=HINT)
     return pem
 
 
-def chain_of(folder: Path) -> tuple[Certificate, ...]:
-    """Return the certificates of `certs/chain.pem`, as far as it can be read."""
+def chain_of(folder: Path, ca: str = CA) -> tuple[Certificate, ...]:
+    """Return the certificates of the chain of a CA, by its path, as far as it can be read."""
     try:
-        return certificates.read_all(read_chain(folder), CHAIN)
+        return certificates.read_all(read_chain(folder, ca), CHAINS.get(ca, ""))
     except ScaffoldError:
         return ()
 

@@ -113,6 +113,7 @@ class _Planner:
         self._directories: dict[str, OutputDirectory] = {}
         self._profiles: dict[tuple[str, str], Profile] = {}
         self._ends: dict[str, tuple[datetime, ...]] = {}
+        self._chains: dict[str, tuple[Certificate, ...]] = {}
 
     def plan_one(self, signing: Signing) -> Wanted | None:
         """Return what is to be signed for a component, None for nothing; note what is wrong."""
@@ -154,9 +155,10 @@ class _Planner:
             else:
                 self.problems.append(f"{place}: {each}")
 
-    @cached_property
-    def _chain(self) -> tuple[Certificate, ...]:
-        return chains.chain_of(self._folder)
+    def _chain_of(self, ca: str) -> tuple[Certificate, ...]:
+        if ca not in self._chains:
+            self._chains[ca] = chains.chain_of(self._folder, ca)
+        return self._chains[ca]
 
     @cached_property
     def _ignored(self) -> frozenset[str]:
@@ -209,8 +211,8 @@ class _Planner:
             return ("signed by another CA",)
         if certificate.weak_hash:
             return (f"signed with {certificate.weak_hash}",)
-        if signing.ca == CA and not chains.has_behind(pem, self._chain):
-            return (chains.NOT_BEHIND,)
+        if not chains.has_behind(pem, self._chain_of(signing.ca)):
+            return (chains.not_behind(signing.ca),)
         ends = self._ends_of(signing.ca, ca)
         return tuple(map(str, differences(certificate, request, profile, ends)))
 

@@ -21,7 +21,7 @@ from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CA_KEYS, CHAIN, ISSUED, PEER_CA, TRUSTS
+from tls_scaffold.paths import CA, CA_KEYS, CHAINS, ISSUED, OLD_CAS, PEER_CA, TRUSTS
 from tls_scaffold.signing import certificates, custodies, pairs
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.spelling import MINUTE
@@ -71,7 +71,7 @@ class Record:
         """
         flags = "".join(f"{word} " for word in signing.flags or ())
         config, ca = signing.config, signing.ca
-        chain = CHAIN if ca == CA else ""
+        chain = CHAINS.get(ca, "")
         return (
             digits(flags.encode())
             + self._digits_of(self._folder, signing.request)
@@ -109,7 +109,10 @@ class Record:
         )
 
     def note_cas(self) -> None:
-        """Note the CAs that are there; make what others trust of each where there is none yet."""
+        """Note the CAs that are there; make what others trust of each where there is none yet.
+
+        That is the CA alone, and while it follows another one that one too.
+        """
         for ca, path in TRUSTS.items():
             pem = _content_or_none(self._target / ca)
             if not pem or KEY_MARK in pem:
@@ -118,13 +121,15 @@ class Record:
             trust = self._target / path
             if os.path.lexists(trust):
                 continue
-            if ca == CA and os.path.lexists(self._target / CHAIN):
+            old = _content_or_none(self._target / OLD_CAS[ca]) or b""
+            old = old if certificates.is_of_ca(old) else b""
+            if not old and os.path.lexists(self._target / CHAINS[ca]):
                 raise ScaffoldError(
                     f"`{path}`, the root that everybody trusts, is missing",
                     hint="put it back; `tls-scaffold sync --ca FILE` brings it again",
                 )
             with telling(trust, "written"):
-                write_by_way_of(trust.with_name(f".{trust.stem}"), trust, pem)
+                write_by_way_of(trust.with_name(f".{trust.stem}"), trust, pem + old)
 
     def note(self, pems: Mapping[str, bytes]) -> None:
         """Note certificates by their paths, on the disk before this ends."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tls_scaffold.disk.files import create, telling, write
 from tls_scaffold.disk.folder import make_shelf
-from tls_scaffold.disk.healing import set_with_same_key
+from tls_scaffold.disk.healing import new_set
 from tls_scaffold.disk.issued import ca_path
 from tls_scaffold.disk.obstacles import check_replaceable
 from tls_scaffold.disk.plainfiles import plain, plain_or_empty
@@ -112,7 +112,7 @@ def renew_cas(
     record_valid_pairs(folder)  # what is valid and not recorded would be signed again
     shelf = _put_on_shelf(folder, {each.path: each.old_pem for each in successors})
     record = Record(folder, folder)
-    with telling(folder), set_with_same_key(folder) as made:
+    with telling(folder), new_set(folder) as made:
         notes = {}
         for each in successors:
             create(made / each.path, each.new_pem)

@@ -27,6 +27,17 @@ class Stage(Enum):
     """The old CA is in its place again, and something of the rotation is left beside it."""
 
 
+NEXT = {
+    Stage.REPLACING: "when all show their new certificates, `tls-scaffold rotate trust`; "
+    "`tls-scaffold rotate abort` goes back",
+    Stage.TRUSTING: "when each member has been restarted with the new CA alone, "
+    "`tls-scaffold rotate finish`",
+    Stage.FINISHING: "`tls-scaffold rotate finish` goes on",
+    Stage.ABORTING: "`tls-scaffold rotate abort` goes on",
+}
+"""What comes next in each stage."""
+
+
 @dataclass(frozen=True)
 class Rotation:
     """One CA that follows another: `ca` is the path of the new one, in `paths.CA_KEYS`.
@@ -40,6 +51,12 @@ class Rotation:
     old: Certificate | None
     new: Certificate | None
     cross: Certificate | None
+
+    @property
+    def sentence(self) -> str:
+        """How far it is, and what comes next."""
+        place = f"`{self.ca}` takes the place of `{OLD_CAS[self.ca]}`"
+        return f"{place} ({self.stage.value}): {NEXT[self.stage]}"
 
 
 def rotation_of(folder: Path) -> Rotation | None:
@@ -61,7 +78,7 @@ def _rotation_of_ca(folder: Path, ca: str) -> Rotation | None:
     if old and not old.may_sign:
         return None
     chain = _read(folder, CHAINS[ca])
-    cross = next((each for each in chain if new and old and _is_cross(each, new, old)), None)
+    cross = next((each for each in chain if new and old and is_cross(each, new, old)), None)
     if old and new and old.public_key == new.public_key:
         stage = Stage.ABORTING
     elif not os.path.lexists(folder / CHAINS[ca]):
@@ -73,7 +90,8 @@ def _rotation_of_ca(folder: Path, ca: str) -> Rotation | None:
     return Rotation(ca, stage, old, new, cross)
 
 
-def _is_cross(certificate: Certificate, new: Certificate, old: Certificate) -> bool:
+def is_cross(certificate: Certificate, new: Certificate, old: Certificate) -> bool:
+    """Tell whether a certificate has the key of the CA `new`, and was signed by the CA `old`."""
     return certificate.public_key == new.public_key and matching.signed_by(certificate, old)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import CA, CHAIN, TRUSTS
+from tls_scaffold.paths import CA, CHAINS, TRUSTS
 from tls_scaffold.signing import certificates, chains
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.custodies import custody_of
@@ -53,12 +53,12 @@ def read_trust(folder: Path, of_ca: str = CA) -> Trust:
     certificate stands for it.
     """
     path = TRUSTS[of_ca]
-    has_chain = of_ca == CA and os.path.lexists(folder / CHAIN)
+    has_chain = os.path.lexists(folder / CHAINS[of_ca])
     if not os.path.lexists(folder / path) and not has_chain:
         return _read_file(folder, of_ca)
     trust, ca = _read_file(folder, path), _read_file(folder, of_ca)
     problems, now = trust.problems, datetime.now(timezone.utc)
-    chain = chains.chain_of(folder) if of_ca == CA else ()
+    chain = chains.chain_of(folder, of_ca)
     if trust.cas and ca.cas:
         same = _with_common_key(trust.cas, ca.cas)
         way = () if same else chains.way_up(ca.cas[0], chain, trust.cas)
@@ -66,11 +66,12 @@ def read_trust(folder: Path, of_ca: str = CA) -> Trust:
             trust = replace(trust, chain=way[:-1])
             problems = tuple(_broken_links(way[1:], now))
         elif not same:
-            above = f", nor the root above it by way of `{CHAIN}`" if has_chain else ""
+            above = f", nor the root above it by way of `{CHAINS[of_ca]}`" if has_chain else ""
             problems = (f"`{path}` does not hold the CA that signs, `{of_ca}`{above}",)
         elif not {each.der for each in same} & {each.der for each in ca.cas}:
             problems = tuple(_unusable(path, same, now))
-    hint = BRING_AGAIN if has_chain else PUT_BACK.format(trust=path, ca=of_ca)
+    is_brought = has_chain and of_ca == CA and custody_of(folder).own
+    hint = BRING_AGAIN if is_brought else PUT_BACK.format(trust=path, ca=of_ca)
     return replace(trust, problems=problems, hint=hint if problems else "")
 
 

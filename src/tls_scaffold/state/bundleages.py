@@ -7,13 +7,12 @@ from io import BytesIO
 from pathlib import Path
 
 from tls_scaffold.bundles.consumers import bundled_components
+from tls_scaffold.bundles.memberflags import trust_of
 from tls_scaffold.bundles.settings import DIST, TAR
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import CERTIFICATE_ENDING, MIB
 from tls_scaffold.signing.trust import read_trust
-
-CA_FILE = f"ca{CERTIFICATE_ENDING}"
 
 
 def stale_bundles(folder: Path, inventory: Inventory) -> tuple[str, ...]:
@@ -28,12 +27,17 @@ def stale_bundles(folder: Path, inventory: Inventory) -> tuple[str, ...]:
 
 
 def _stale(folder: Path, inventory: Inventory) -> Iterator[str]:
-    trust = read_trust(folder).text.encode(errors="surrogateescape")
+    trusts = {
+        ca: read_trust(folder, ca).text.encode(errors="surrogateescape")
+        for ca in {each.ca for each in inventory.components}
+    }
     for owner in inventory.components:
         bundle, archive = folder / DIST / owner.name, folder / DIST / f"{owner.name}{TAR}"
         if not bundle.is_dir() and not archive.is_file():
             continue
-        wanted = {**_certificates(folder, inventory, owner), CA_FILE: trust}
+        wanted = _certificates(folder, inventory, owner)
+        parts = bundled_components(inventory, owner)
+        wanted |= {trust_of(part): trusts[part.ca] for part in parts}
         laid_out = {name: plain_or_empty(bundle / name) for name in wanted}
         if _differ(laid_out, wanted):
             yield owner.name

@@ -21,13 +21,16 @@ from tls_scaffold.paths import (
     CA,
     CA_REQUESTS,
     CHAIN,
+    CHAINS,
     CONFIG,
     GENERATED,
     KEY_ENDING,
+    OLD_CAS,
     OWN_REQUEST,
     TRUSTS,
 )
 from tls_scaffold.signing import contentkinds, pemfiles
+from tls_scaffold.signing.rotation import rotation_of
 from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.state.cfsslscripts import scripts_with_cfssl, way_to_adopt
 from tls_scaffold.state.entries import MISMATCHED, Contents, Entry, Fault, is_server
@@ -149,6 +152,8 @@ def _entries_as_they_lie(
             yield reader.entry_unsigned(component)
     places = {str(PurePosixPath(path).parent) for path in asked}
     ours = {*TRUSTS.values(), *((CHAIN,) if inventory and inventory.ca.own else ())}
+    if rotation := rotation_of(folder):
+        ours |= {OLD_CAS[rotation.ca], CHAINS[rotation.ca]}
     there = (
         path
         for path in _certificates(folder, sorted(places))

@@ -53,6 +53,7 @@ class Reader:
         self._request = lru_cache(None)(self._read_request)
         self._config = lru_cache(None)(self._read_config)
         self._ends: dict[str, tuple[datetime, ...]] = {}
+        self._chains: dict[str, tuple[Certificate, ...]] = {}
 
     def _read_request(self, path: str) -> tuple[Request | None, tuple[str, ...]]:
         try:
@@ -211,16 +212,18 @@ class Reader:
 
     def _with_chain_fault(self, entry: Entry) -> Entry:
         """Return an entry with a fault where the CAs above its CA do not stand behind it."""
-        if not entry.certificate or entry.ca != CA or not self._chain:
+        chain = self._chain_of(entry.ca)
+        if not entry.certificate or not chain:
             return entry
-        if chains.has_behind(content(self.folder, entry.path), self._chain):
+        if chains.has_behind(content(self.folder, entry.path), chain):
             return entry
-        fault = Fault(STALE, chains.NOT_BEHIND, about=BEHIND)
+        fault = Fault(STALE, chains.not_behind(entry.ca), about=BEHIND)
         return replace(entry, faults=(*entry.faults, fault))
 
-    @cached_property
-    def _chain(self) -> tuple[Certificate, ...]:
-        return chains.chain_of(self.folder)
+    def _chain_of(self, ca: str) -> tuple[Certificate, ...]:
+        if ca not in self._chains:
+            self._chains[ca] = chains.chain_of(self.folder, ca)
+        return self._chains[ca]
 
     def _judged(self, entry: Entry) -> Entry:
         return with_faults(entry, self._cas.get(entry.ca), self._ends_of_ca(entry.ca))

@@ -1,0 +1,152 @@
+"""`tls-scaffold rotate`."""
+
+import sys
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tls_scaffold.cli.capassword import asking
+from tls_scaffold.cli.options import json_option, option
+from tls_scaffold.cli.sign import progress_bar
+from tls_scaffold.cli.terminal import give_json, say, talk, warn
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.spelling import escaped
+
+if TYPE_CHECKING:
+    from tls_scaffold.commands.rotate import Turned
+    from tls_scaffold.signing.execution import Means
+
+
+@click.group()
+def rotate() -> None:
+    """Put another CA in the place of the folder's, while the cluster runs.
+
+    `start` makes it and signs all with it, so that whoever trusts the old CA takes that too; when
+    all show their new certificates, `trust` lays out the new CA alone; when each member has been
+    restarted with that, `finish` takes the old CA out of the folder. `abort` takes it all back
+    before. Each can be run again; docs/ca-rotation.md has the whole order.
+    """
+
+
+@rotate.command()
+@option("--peer-ca", is_flag=True, help="The CA of peers, not the other one")
+@option("--compromised", is_flag=True, help="Its key was stolen: nobody is to trust it any more")
+@option("--yes", is_flag=True, help="Do not ask before what `--compromised` breaks")
+@json_option
+@click.pass_obj
+def start(folder: Path, /, *, peer_ca: bool, compromised: bool, yes: bool, as_json: bool) -> None:
+    """Make another CA, which the old one signs too, and sign everything with it.
+
+    Behind each certificate stands the new CA's as the old one signed it, and the trust file holds
+    both: old and new certificates are taken by old and new trust. A CA that was compromised goes to
+    the archive alone, which interrupts the cluster.
+    """
+    from tls_scaffold.commands import rotate as command
+    from tls_scaffold.commands import rotationsteps as steps
+    from tls_scaffold.paths import CA, PEER_CA
+
+    if compromised and not yes:
+        _ask_to_break()
+    done, turned = command.start(
+        folder, PEER_CA if peer_ca else CA, _means(), _now(), is_compromised=compromised
+    )
+    if as_json:
+        give_json(steps.result("start", folder, turned))
+        return
+    _tell(turned, steps.started(folder, done, turned), steps.after_start(done, turned))
+
+
+@rotate.command()
+@json_option
+@click.pass_obj
+def trust(folder: Path, /, *, as_json: bool) -> None:
+    """Lay out the new CA alone for others to trust: when all show their new certificates.
+
+    Refused while a member or a bundle still shows a certificate of the old CA. What clients show
+    can't be seen from outside: whoever shows an old one then is refused by each member that is
+    restarted.
+    """
+    from tls_scaffold.commands import rotate as command
+    from tls_scaffold.commands import rotationsteps as steps
+
+    turned = command.trust(folder, _now())
+    if as_json:
+        give_json(steps.result("trust", folder, turned))
+        return
+    _tell(turned, steps.trusting(turned), steps.after_trust(turned))
+
+
+@rotate.command()
+@option("--force", is_flag=True, help="Also while something hangs on the old CA")
+@json_option
+@click.pass_obj
+def finish(folder: Path, /, *, force: bool, as_json: bool) -> None:
+    """Take the old CA out of the folder, when every member has been restarted with the new alone.
+
+    The certificates stay the same, without the cross certificate behind them. Refused, each named,
+    while something still hangs on the old CA; `--force` is for what is gone or can't be reached.
+    Before `rotate trust` was run it is refused in any case.
+    """
+    from tls_scaffold.commands import rotate as command
+    from tls_scaffold.commands import rotationsteps as steps
+
+    turned = command.finish(folder, _now(), is_forced=force)
+    if as_json:
+        give_json(steps.result("finish", folder, turned))
+        return
+    _tell(turned, steps.finished(turned), steps.after_finish())
+
+
+@rotate.command()
+@json_option
+@click.pass_obj
+def abort(folder: Path, /, *, as_json: bool) -> None:
+    """Go back to the old CA, before a member has been restarted with the new one alone.
+
+    What it signed comes back from the archive where that is what is asked for today; the rest is
+    signed again. The new CA goes to the archive, and its number is not given again.
+    """
+    from tls_scaffold.commands import rotate as command
+    from tls_scaffold.commands import rotationsteps as steps
+
+    done, turned = command.abort(folder, _means(), _now())
+    if as_json:
+        give_json(steps.result("abort", folder, turned))
+        return
+    _tell(turned, steps.given_up(folder, done, turned), steps.after_abort(turned))
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def _means() -> "Means":
+    from tls_scaffold.commands.sign import processor_count
+    from tls_scaffold.signing.capassword import CAPassword
+    from tls_scaffold.signing.execution import Means
+
+    return Means(processor_count(), progress_bar, CAPassword(asking()))
+
+
+def _ask_to_break() -> None:
+    """Ask whether a running cluster may be interrupted; ScaffoldError where nobody is here."""
+    talk("a cluster that runs is interrupted: who has been restarted refuses who has not")
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise ScaffoldError(
+            "nothing was changed: there is no terminal to ask on", hint="`--yes` does not ask"
+        )
+    click.confirm("Give the old CA up at once?", abort=True, err=True)
+
+
+def _tell(turned: "Turned", done: Iterable[str], then: Iterable[str]) -> None:
+    from tls_scaffold.commands import rotationsteps as steps
+
+    for line in (*done, *steps.bundled(turned)):
+        say(escaped(line))
+    for warning in turned.warnings:
+        warn(escaped(warning))
+    for line in then:
+        talk(escaped(line))

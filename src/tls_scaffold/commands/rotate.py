@@ -1,0 +1,243 @@
+"""`tls-scaffold rotate`: another CA takes the place of a folder's, while the cluster runs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from tls_scaffold.bundles.settings import DIST
+from tls_scaffold.commands.rebundling import Rebundled, rebundle
+from tls_scaffold.commands.rotationrefusals import (
+    check_can_rotate,
+    check_components_alone,
+    check_none_is_under_way,
+    rotation_under_way,
+    signings_of,
+)
+from tls_scaffold.disk.folder import lock
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.live.rotatingmembers import LookAtMembers, RotatingMember, nobody
+from tls_scaffold.paths import CHAINS, OLD_CAS, TRUSTS
+from tls_scaffold.signing import rotationabort, rotationend, rotationstart
+from tls_scaffold.signing.execution import Means
+from tls_scaffold.signing.hangingfiles import hanging_files
+from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
+from tls_scaffold.signing.rotationabort import Aborted
+from tls_scaffold.signing.rotationstart import Started
+
+LOCK_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Turned:
+    """What a step did: to which CA, by its path, and which stage the rotation is in then.
+
+    `stage` is None where none is under way any more, `shelf` empty where nothing went to the
+    archive. `written` are the paths of what got another content beside what was `signed`;
+    `commands` and `reloads` are of that. `until` is when the cross certificate ends.
+    """
+
+    ca: str
+    stage: Stage | None
+    changed: bool = True
+    shelf: str = ""
+    signed: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
+    archived: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    until: datetime | None = None
+    bundles: Rebundled = field(default_factory=Rebundled)
+
+
+def start(
+    folder: Path, ca: str, means: Means, now: datetime, *, is_compromised: bool = False
+) -> tuple[Started, Turned]:
+    """Put another CA in the place of that of a path; see `rotationstart.start`.
+
+    Raises ScaffoldError, before anything is written, where a rotation is under way, or the CA is
+    one that is not made here.
+    """
+    with lock(folder, wait=LOCK_SECONDS):
+        check_none_is_under_way(folder)
+        check_can_rotate(folder, ca)
+        check_components_alone(folder, ca)
+        signings = signings_of(folder, ca)
+        started = rotationstart.start(
+            folder, ca, signings, means, now, is_compromised=is_compromised
+        )
+    bundles = rebundle(folder)
+    stage = None if is_compromised else Stage.REPLACING
+    others = () if is_compromised else (CHAINS[ca], OLD_CAS[ca])
+    return started, Turned(
+        ca,
+        stage,
+        shelf=started.shelf,
+        signed=tuple(started.done.signed),
+        written=(ca, TRUSTS[ca], *others),
+        archived=(ca,),
+        warnings=(*started.done.warnings, *started.done.unshared, *bundles.left),
+        until=started.cross.not_after if started.cross else None,
+        bundles=bundles,
+    )
+
+
+def trust(folder: Path, now: datetime, look: LookAtMembers = nobody) -> Turned:
+    """Let the trust file hold the new CA alone, and make the bundles anew.
+
+    Raises ScaffoldError where a member that runs, or a file that is laid out, still shows a
+    certificate of the old CA.
+    """
+    with lock(folder, wait=LOCK_SECONDS):
+        rotation = rotation_under_way(folder)
+        _check_stage(rotation, Stage.REPLACING, Stage.TRUSTING)
+        members = look(folder, rotation)
+        old = [
+            f"{each.place} shows a certificate of the old CA"
+            for each in _reached(members)
+            if each.shows_old
+        ]
+        old += hanging_files(folder, rotation, signings_of(folder, rotation.ca), DIST, now)
+        if old:
+            raise ScaffoldError(
+                "not all has the new certificates: members that trust the new CA alone refuse them",
+                old,
+                "lay out what `make` and `tls-scaffold bundle` make; then the same again",
+            )
+        changed = rotationend.trust_new_alone(folder, rotation)
+    bundles = rebundle(folder)
+    return Turned(
+        rotation.ca,
+        Stage.TRUSTING,
+        changed=changed or bool(bundles.made),
+        written=(TRUSTS[rotation.ca],) if changed else (),
+        warnings=(*_unreached(members), *bundles.left),
+        bundles=bundles,
+    )
+
+
+def finish(
+    folder: Path, now: datetime, look: LookAtMembers = nobody, *, is_forced: bool = False
+) -> Turned:
+    """Take the cross certificate from behind each certificate, and the old CA to the archive.
+
+    Raises ScaffoldError, before anything is written, where others are to trust the old CA still,
+    and, unless it `is_forced`, where something hangs on it, or a member can't be reached.
+    """
+    with lock(folder, wait=LOCK_SECONDS):
+        rotation = rotation_under_way(folder)
+        _check_stage(rotation, Stage.TRUSTING, Stage.FINISHING)
+        signings = signings_of(folder, rotation.ca)
+        members = look(folder, rotation)
+        reasons = [*_hanging_members(members), *_unreached(members)]
+        reasons += hanging_files(folder, rotation, signings, DIST, now)
+        if reasons and not is_forced:
+            raise ScaffoldError(
+                "the old CA is still needed: nothing was changed",
+                reasons,
+                "mend these; `--force` goes on for what is gone for good: it will be refused",
+            )
+        shelf = rotationend.take_out_cross(folder, rotation, signings)
+    bundles = rebundle(folder)
+    with lock(folder, wait=LOCK_SECONDS):  # last: until then the same again goes on
+        if rotation_of(folder) is not None:
+            shelf = rotationend.take_out_old(folder, rotation, shelf)
+    return Turned(
+        rotation.ca,
+        None,
+        shelf=shelf,
+        archived=(OLD_CAS[rotation.ca], CHAINS[rotation.ca]),
+        written=tuple(f"{each.output}.pem" for each in signings),
+        warnings=(*reasons, *bundles.left),
+        bundles=bundles,
+    )
+
+
+def abort(
+    folder: Path, means: Means, now: datetime, look: LookAtMembers = nobody
+) -> tuple[Aborted, Turned]:
+    """Give the new CA up again; see `rotationabort.abort`.
+
+    Raises ScaffoldError, before anything is written, where a member takes certificates of the new
+    CA alone, or may do so.
+    """
+    with lock(folder, wait=LOCK_SECONDS):
+        rotation = rotation_under_way(folder)
+        _check_stage(rotation, Stage.REPLACING, Stage.TRUSTING, Stage.ABORTING)
+        if rotation.stage is not Stage.ABORTING:
+            check_can_rotate(folder, rotation.ca)
+            _check_nobody_trusts_new_alone(rotation, look(folder, rotation))
+        signings = signings_of(folder, rotation.ca)
+        aborted = rotationabort.abort(folder, rotation, signings, means, now)
+    bundles = rebundle(folder)
+    return aborted, Turned(
+        aborted.ca,
+        None,
+        shelf=aborted.shelf,
+        signed=tuple(aborted.done.signed),
+        written=(aborted.ca, TRUSTS[aborted.ca], *aborted.restored),
+        archived=(aborted.ca,),
+        warnings=(*aborted.done.warnings, *aborted.done.unshared, *bundles.left),
+        bundles=bundles,
+    )
+
+
+def _check_stage(rotation: Rotation, *allowed: Stage) -> None:
+    if rotation.stage in allowed:
+        return
+    reasons = {
+        Stage.REPLACING: (
+            f"`{TRUSTS[rotation.ca]}` holds the old CA still, and so does who was given it",
+            "`tls-scaffold rotate trust` comes first, then one restart of each member with that",
+        ),
+        Stage.TRUSTING: ("", ""),
+        Stage.FINISHING: (
+            f"the cross certificate, `{CHAINS[rotation.ca]}`, is not there",
+            "`tls-scaffold rotate finish` goes on; was it moved away by hand, put it back",
+        ),
+        Stage.ABORTING: (
+            "the old CA is in its place again: an abort was killed",
+            "`tls-scaffold rotate abort` goes on",
+        ),
+    }
+    reason, hint = reasons[rotation.stage]
+    raise ScaffoldError(f"nothing was changed: {reason}", hint=hint)
+
+
+def _reached(members: Sequence[RotatingMember]) -> list[RotatingMember]:
+    return [each for each in members if each.is_reached]
+
+
+def _unreached(members: Sequence[RotatingMember]) -> list[str]:
+    return [f"{each.place} was not reached" for each in members if not each.is_reached]
+
+
+def _hanging_members(members: Sequence[RotatingMember]) -> Iterator[str]:
+    for each in _reached(members):
+        if each.shows_old:
+            yield f"{each.place} shows a certificate of the old CA"
+        if each.loads_old:
+            yield f"{each.place} has loaded the old CA: it was not restarted with the new one alone"
+        elif not each.loads_new:
+            yield f"{each.place} has not loaded the new CA"
+
+
+def _check_nobody_trusts_new_alone(rotation: Rotation, members: Sequence[RotatingMember]) -> None:
+    """Raise ScaffoldError where a member refuses what the old CA signs, or may do so."""
+    alone = [
+        f"{each.place} takes certificates of the new CA alone"
+        for each in _reached(members)
+        if each.loads_new and not each.loads_old
+    ]
+    unknown = []
+    if rotation.stage is Stage.TRUSTING:
+        unknown = _unreached(members)
+        if not members:
+            unknown = ["no member was looked at, and the trust file holds the new CA alone"]
+    if alone or unknown:
+        raise ScaffoldError(
+            "members may refuse what the old CA signs: nothing was changed",
+            [*alone, *unknown],
+            "a member that is restarted with both CAs in its trust file "
+            f"(`cat {rotation.ca} {OLD_CAS[rotation.ca]}`) takes both again; or go on with "
+            "`tls-scaffold rotate finish`",
+        )

@@ -1,0 +1,120 @@
+"""Folders in which no CA can be followed by another, and what is to be done there instead."""
+
+from pathlib import Path
+
+from tls_scaffold.disk.plainfiles import content
+from tls_scaffold.disk.safekeeping import ca_kept
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.custody import KeyPlace
+from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
+from tls_scaffold.makefiles.ourmakefile import includes_our_rules
+from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, CERTIFICATE_ENDING, PEER_CA
+from tls_scaffold.signing.rotation import NEXT, Rotation, rotation_of
+
+PAGE = "`docs/ca-rotation.md` has the steps, by hand"
+NAMES = {CA: "the CA", PEER_CA: "the CA of peers"}
+
+
+def check_none_is_under_way(folder: Path) -> None:
+    """Raise ScaffoldError, with what comes next, where one CA of a folder follows another."""
+    rotation = rotation_of(folder)
+    if rotation:
+        raise ScaffoldError(
+            f"{NAMES[rotation.ca]} is being replaced ({rotation.stage.value}): nothing was changed",
+            hint=NEXT[rotation.stage],
+        )
+
+
+def rotation_under_way(folder: Path) -> Rotation:
+    """Return the rotation that a folder is in; ScaffoldError where it is in none."""
+    rotation = rotation_of(folder)
+    if not rotation:
+        raise ScaffoldError(
+            "no CA of this folder is being replaced: nothing was changed",
+            hint="`tls-scaffold rotate start` begins; after a CA that was compromised nothing is "
+            "left to do here",
+        )
+    return rotation
+
+
+def check_can_rotate(folder: Path, ca: str) -> None:
+    """Raise ScaffoldError where the CA of a path, ours or that of peers, is not made here.
+
+    The folder is one of ours, and the CA is there.
+    """
+    text = content(folder, MAKEFILE).decode("utf-8", "replace")
+    if not includes_our_rules(text):
+        raise ScaffoldError(
+            f"`{folder}` is no folder of ours",
+            hint="`tls-scaffold adopt` and `tls-scaffold sync` make it one",
+        )
+    inventory = intake.load(folder)
+    held = inventory.ca
+    if ca == PEER_CA and not inventory.peer_ca:
+        raise ScaffoldError(
+            "peers have no CA of their own here: nothing was changed",
+            hint="`tls-scaffold rotate start` is for the one that all have",
+        )
+    if held.key is KeyPlace.REMOTE:
+        raise ScaffoldError(
+            f"the CA's key is not here: {', '.join(held.remotes)} sign for this folder",
+            hint=f"another CA is made where that key is, and so is its cross certificate: {PAGE}",
+        )
+    if held.key is KeyPlace.OFFLINE:
+        raise ScaffoldError(
+            "the key of this folder's CA is on another machine: no other CA is made here",
+            hint=f"another CA is made there, and so is its cross certificate: {PAGE}",
+        )
+    if ca == CA and held.own:
+        raise ScaffoldError(
+            "this folder has a CA of its own, which was brought: no other is made here",
+            hint=f"its owner makes the next one, and signs it with this one: {PAGE}",
+        )
+    if not any((folder / half).exists() for half in (ca, CA_KEYS[ca])):
+        raise ScaffoldError(
+            f"{NAMES[ca]} is not there: nothing was changed", hint="`make` makes the first one"
+        )
+    if ca != CA and not (folder / CA_KEY).is_file():
+        # What is put in place all at once is known by it.
+        raise ScaffoldError(f"`{CA_KEY}` is missing", hint="bring it back first")
+    links = [f"`{half}` is a link" for half in (ca, CA_KEYS[ca]) if (folder / half).is_symlink()]
+    if links:
+        raise ScaffoldError(
+            f"{NAMES[ca]} leads elsewhere: nothing was changed", links, "bring it here first"
+        )
+
+
+def signings_of(folder: Path, ca: str) -> tuple[Signing, ...]:
+    """Return what a folder asks a CA for, by lines of our form."""
+    return tuple(
+        each for each in _survey(folder).signings if each.flags is not None and each.ca == ca
+    )
+
+
+def check_components_alone(folder: Path, ca: str) -> None:
+    """Raise ScaffoldError where lines of the Makefile's own have a CA sign too, or may do so.
+
+    What these sign would have no cross certificate behind it, and be refused by whoever trusts the
+    old CA alone.
+    """
+    survey = _survey(folder)
+    others = [
+        f"`{each.output}{CERTIFICATE_ENDING}`: a line of the Makefile's own signs it"
+        for each in survey.signings
+        if each.flags is None and ca in (each.ca, f"{each.output}{CERTIFICATE_ENDING}")
+    ]
+    others += map(str, survey.unread)
+    if others:
+        raise ScaffoldError(
+            "not all that this CA signs is a component: nothing was changed",
+            others,
+            "`tls-scaffold add NAME` makes it one; take its own line out of the Makefile then",
+        )
+
+
+def _survey(folder: Path) -> Survey:
+    with ca_kept(folder):
+        return makefile.survey_makefile(folder)

@@ -1,0 +1,56 @@
+"""Files of a folder that hang on a CA which another follows: they would not work without it."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from tls_scaffold.disk.plainfiles import names, plain
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.paths import CERTIFICATE_ENDING, CERTS, KEY_ENDING
+from tls_scaffold.signing import certificates, matching
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.rotation import Rotation
+
+ENDINGS = (CERTIFICATE_ENDING, ".crt")
+
+
+def hanging_files(
+    folder: Path, rotation: Rotation, signings: Iterable[Signing], laid_out: str, now: datetime
+) -> Iterator[str]:
+    """Yield, in words, each file that hangs on the old CA of a rotation, with its path.
+
+    That is a certificate of the old CA that is valid, and, in the folder `laid_out`, also a file of
+    CAs to trust that has the old one and not the new one. What nobody can read is passed over.
+    """
+    old, new = rotation.old, rotation.new
+    if not (old and new):
+        return
+    outputs = [f"{each.output}{CERTIFICATE_ENDING}" for each in signings]
+    in_certs = names(folder, CERTS, CERTIFICATE_ENDING)
+    for path in dict.fromkeys((*in_certs, *outputs, *_laid_out(folder, laid_out))):
+        found = _certificates(folder, path)
+        if not found or path.endswith(KEY_ENDING):
+            continue
+        leaf, keys = found[0], [each.public_key for each in found]
+        has_old, has_new = (ca.public_key in keys for ca in (old, new))
+        if leaf.is_ca:
+            if path.startswith(f"{laid_out}/") and has_old and not has_new:
+                yield f"`{path}` trusts the old CA, and not the new one"
+        elif not leaf.has_ended(now) and matching.signed_by(leaf, old):
+            yield f"`{path}` is a certificate of the old CA"
+
+
+def _laid_out(folder: Path, directory: str) -> Iterator[str]:
+    """Yield the paths of the certificates below a directory; links are not followed."""
+    for at, _, files in os.walk(folder / directory):
+        below = PurePosixPath(Path(at).relative_to(folder).as_posix())
+        yield from (str(below / name) for name in sorted(files) if name.endswith(ENDINGS))
+
+
+def _certificates(folder: Path, path: str) -> tuple[Certificate, ...]:
+    with suppress(ScaffoldError, OSError):
+        return certificates.read_all(plain(folder / path, path, follow=False), path)
+    return ()

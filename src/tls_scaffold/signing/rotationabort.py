@@ -1,0 +1,197 @@
+"""A CA that follows another is given up again: the old one signs, as it did before."""
+
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from tls_scaffold.disk.files import PUBLIC, SECRET, create, telling
+from tls_scaffold.disk.folder import copy_to_new_shelf
+from tls_scaffold.disk.healing import new_set
+from tls_scaffold.disk.moving import make_directories
+from tls_scaffold.disk.obstacles import check_changeable
+from tls_scaffold.disk.plainfiles import plain, plain_or_empty
+from tls_scaffold.disk.sharing import group_of_keys, share_keys
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.generations import earlier_number, generation
+from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.paths import (
+    ARCHIVE,
+    CA_KEYS,
+    CERTIFICATE_ENDING,
+    CHAINS,
+    CSR_ENDING,
+    ENDINGS,
+    KEY_ENDING,
+    OLD_CA_KEYS,
+    OLD_CAS,
+    TRUSTS,
+)
+from tls_scaffold.signing import authority, certificates, matching
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.execution import Means
+from tls_scaffold.signing.record import Record
+from tls_scaffold.signing.rotation import Rotation, Stage
+from tls_scaffold.signing.rotationend import to_shelf
+from tls_scaffold.signing.rotationstart import kept_paths, numbered_texts, sign_into
+from tls_scaffold.signing.rounds import Done
+
+Pair = Mapping[str, bytes]
+"""The contents of a pair's files by their endings."""
+
+
+@dataclass(frozen=True)
+class Aborted:
+    """A CA, by its path, that is in its place again; the one that followed it is on the shelf.
+
+    `restored` are the pairs, by path, that came back from the archive; `done` says what was signed.
+    """
+
+    ca: str
+    shelf: str
+    restored: tuple[str, ...] = ()
+    done: Done = field(default_factory=lambda: Done({}, 0))
+
+
+def abort(
+    folder: Path, rotation: Rotation, signings: Sequence[Signing], means: Means, now: datetime
+) -> Aborted:
+    """Put the old CA of a rotation in its place again, with what it signed, all at once.
+
+    A pair that it signed for what is asked for today comes back from the archive; the others are
+    signed again. The folder's lock is held. Where that was done, and the run was killed, what is
+    left beside it is cleared. Raises ScaffoldError, before anything is written, where the old CA is
+    not whole, or something can't be signed.
+    """
+    if rotation.stage is Stage.ABORTING:
+        return Aborted(rotation.ca, _clear(folder, rotation.ca, ""))
+    ca = rotation.ca
+    old = authority.find_ca(folder, OLD_CAS[ca], OLD_CA_KEYS[ca])
+    if not (old and rotation.new):
+        raise ScaffoldError(
+            f"`{OLD_CAS[ca]}` or `{ca}` can't be read: nothing was changed", hint="put it back"
+        )
+    texts = _earlier_texts(folder, ca, rotation.new, old)
+    chain = plain_or_empty(folder / CHAINS[ca])
+    with telling(folder), new_set(folder, ca) as made:
+        for path, content in texts.items():
+            (made / path).parent.mkdir(exist_ok=True)
+            create(made / path, content, stat.S_IMODE((folder / path).stat().st_mode))
+        create(made / CA_KEYS[ca], plain(folder / OLD_CA_KEYS[ca], OLD_CA_KEYS[ca]), SECRET)
+        create(made / ca, plain(folder / OLD_CAS[ca], OLD_CAS[ca]))
+        if csr := _archived_csr(folder, ca, old):
+            create(made / f"{ca.removesuffix(CERTIFICATE_ENDING)}{CSR_ENDING}", csr)
+        create(made / TRUSTS[ca], _trust_before(folder, ca, rotation.new, old))
+        restored = dict(_archived_pairs(folder, made, signings, old, now))
+        for output, pair in restored.items():
+            _lay_out(made, output, pair)
+        _share(folder, made, restored)
+        rest = [each for each in signings if each.output not in restored]
+        done = sign_into(folder, made, rest, means)
+        _note_beside_chain(folder, made, signings, {CHAINS[ca]: chain} if chain else {})
+        if _earlier_texts(folder, ca, rotation.new, old) != texts:
+            raise ScaffoldError("what it is made from has changed: nothing was changed")
+        files = (each for each in made.rglob("*") if each.is_file())
+        check_changeable(folder / each.relative_to(made) for each in files)
+        shelf = copy_to_new_shelf(folder, kept_paths(folder, signings, texts))
+    place = _clear(folder, ca, shelf.relative_to(folder).as_posix())
+    paths = tuple(f"{output}{CERTIFICATE_ENDING}" for output in restored)
+    return Aborted(ca, place, paths, done)
+
+
+def _earlier_texts(folder: Path, ca: str, new: Certificate, old: Certificate) -> dict[str, str]:
+    """Return inventory and request, by path, as they were when the old CA was made."""
+    last = generation(intake.load(folder), ca)
+    return numbered_texts(folder, ca, last, earlier_number(new.cn, last, old.cn))
+
+
+def _trust_before(folder: Path, ca: str, new: Certificate, old: Certificate) -> bytes:
+    """Return what others are to trust: the old CA, and what stood beside the two."""
+    trusted = certificates.read_all(plain_or_empty(folder / TRUSTS[ca]), TRUSTS[ca])
+    kept = [each for each in trusted if each.public_key != new.public_key]
+    if old.public_key not in [each.public_key for each in kept]:
+        kept = [old, *kept]
+    return b"".join(each.pem for each in kept)
+
+
+def _archived_pairs(
+    folder: Path, made: Path, signings: Sequence[Signing], old: Certificate, now: datetime
+) -> Iterator[tuple[str, Pair]]:
+    """Yield of each output the pair in the archive, if one is what is asked for with the old CA."""
+    record, of_old_ca = Record(folder, folder), Record(folder, made)
+    shelves = _shelves(folder)
+    for signing in signings:
+        for shelf in shelves:
+            base = f"{shelf}/{signing.output}"
+            pair = {ending: _content(folder, f"{base}{ending}") for ending in ENDINGS}
+            certificate, key = pair[CERTIFICATE_ENDING], pair[KEY_ENDING]
+            is_recorded = record.has(of_old_ca.path(signing, certificate, key))
+            if is_recorded and _is_whole(certificate, key, old, now):
+                yield signing.output, {ending: pem for ending, pem in pair.items() if pem}
+                break
+
+
+def _archived_csr(folder: Path, ca: str, old: Certificate) -> bytes:
+    """Return the CSR that lies in the archive beside a CA's certificate; empty if there is none."""
+    base = ca.removesuffix(CERTIFICATE_ENDING)
+    for shelf in _shelves(folder):
+        if _content(folder, f"{shelf}/{ca}") == old.pem:
+            return _content(folder, f"{shelf}/{base}{CSR_ENDING}")
+    return b""
+
+
+def _shelves(folder: Path) -> list[str]:
+    """Return the paths of what the archive has, the newest first."""
+    found = (path.name for path in (folder / ARCHIVE).iterdir() if not path.is_symlink())
+    return [f"{ARCHIVE}/{name}" for name in sorted(found, reverse=True)]
+
+
+def _content(folder: Path, path: str) -> bytes:
+    try:
+        return plain(folder / path, path, follow=False)
+    except (OSError, ScaffoldError):
+        return b""
+
+
+def _is_whole(pem: bytes, key: bytes, ca: Certificate, now: datetime) -> bool:
+    try:
+        leaf = certificates.read(pem, "")
+    except ScaffoldError:
+        return False
+    is_signed = matching.signed_by(leaf, ca) and not leaf.has_ended(now)
+    return is_signed and not matching.key_trouble(leaf, key)
+
+
+def _lay_out(made: Path, output: str, pair: Pair) -> None:
+    make_directories((made / output).parent)
+    for ending, content in pair.items():
+        create(made / f"{output}{ending}", content, SECRET if ending == KEY_ENDING else PUBLIC)
+
+
+def _share(folder: Path, made: Path, outputs: Mapping[str, Pair]) -> None:
+    """Let the group that may read keys read those that come back, as they were."""
+    if group := group_of_keys(folder):
+        share_keys(folder, group, [made / f"{output}{KEY_ENDING}" for output in outputs])
+
+
+def _note_beside_chain(
+    folder: Path, made: Path, signings: Sequence[Signing], chain: Mapping[str, bytes]
+) -> None:
+    """Note each pair of a set as made beside the chain too: that is gone a moment later."""
+    record = Record(folder, made, chain)
+    notes = {}
+    for each in signings:
+        pem, key = (
+            plain(made / f"{each.output}{ending}", each.output)
+            for ending in (CERTIFICATE_ENDING, KEY_ENDING)
+        )
+        notes[record.path(each, pem, key)] = pem
+    record.note(notes)
+
+
+def _clear(folder: Path, ca: str, shelf: str) -> str:
+    """Move what is left beside the old CA, which is in its place, to a shelf; return that."""
+    halves = [OLD_CA_KEYS[ca], OLD_CAS[ca]]  # its certificate last: it tells that this is left
+    return to_shelf(folder, [CHAINS[ca], *halves], shelf)

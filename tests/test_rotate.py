@@ -1,0 +1,650 @@
+"""One CA takes the place of another: old and new are taken by whoever trusts either."""
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import certs
+from conftest import Factory
+from kept import same_pairs
+from rotating import (
+    OUR_WORDS,
+    ca_keys,
+    has_nothing_to_sign,
+    is_whole,
+    refused,
+    rotate,
+    takes,
+)
+from support import contents, make, names, openssl, read, run, tls_scaffold
+from test_custody_encrypted import ENCRYPTED, GIVEN, SIGNERS, check_key
+from tls_scaffold.commands import rotate as command
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.live.rotatingmembers import RotatingMember
+from tls_scaffold.paths import (
+    CA,
+    CA_KEYS,
+    CA_REQUESTS,
+    CHAINS,
+    OLD_CA_KEYS,
+    OLD_CAS,
+    PEER_CA,
+    TRUSTS,
+)
+from tls_scaffold.signing.rotation import Stage, rotation_of
+from tls_scaffold.signing.signer import utc_now
+
+pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A folder to rotate in, and what is given to each command."""
+
+    words: tuple[str, ...]
+    ca: str = CA
+    of_start: tuple[str, ...] = ()
+    leaf: str = "certs/alice.pem"
+    given: tuple[tuple[str, Any], ...] = ()
+
+
+CASES = {
+    "plain": Case(OUR_WORDS),
+    "encrypted": Case(ENCRYPTED, given=tuple(GIVEN.items())),
+    "beside peers": Case((*OUR_WORDS, "--peer-ca")),
+    "of peers": Case(
+        (*OUR_WORDS, "--peer-ca"), PEER_CA, ("--peer-ca",), leaf="certs/peer-etcd1.pem"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_whoever_is_to_be_taken_is_taken_at_each_stage(
+    folder: Factory, tmp_path: Path, case: Case
+) -> None:
+    path, given = folder(*case.words), dict(case.given)
+    make(path, SIGNER="cfssl", **given)
+    tls_scaffold("bundle", cwd=path)
+    before, keys = contents(path), ca_keys(path)
+    old_leaf, old = (path / case.leaf).read_bytes(), (path / case.ca).read_bytes()
+
+    def taken() -> list[bool]:
+        """Return who takes whom: old and new trust, each an old and a new leaf."""
+        new, leaf = (path / case.ca).read_bytes(), (path / case.leaf).read_bytes()
+        both = [(trust, each) for trust in (old, new) for each in (old_leaf, leaf)]
+        return [takes(trust, each, tmp_path) for trust, each in both]
+
+    if case.given:
+        assert "CFSSL_CA_PK_PASSWORD" in refused(path, "start")
+    said = rotate(path, "start", *case.of_start, **given)
+    assert f"signed {case.leaf}" in said.stdout
+    assert taken() == [True, True, False, True]
+    both = (path / TRUSTS[case.ca]).read_bytes()
+    replaced = (path / case.leaf).read_bytes()
+    assert takes(both, old_leaf, tmp_path)
+    assert takes(both, replaced, tmp_path)
+    assert read(path / case.ca).cn.endswith("CA 2")
+    assert bundled(path, case) == [replaced, both]
+    check_old_ca_is_kept(path, case, before)
+    is_well(path)
+
+    rotate(path, "trust")
+    new = (path / case.ca).read_bytes()
+    assert (path / TRUSTS[case.ca]).read_bytes() == new
+    assert bundled(path, case) == [replaced, new]
+    assert taken() == [True, True, False, True]
+    has_nothing_to_sign(path)
+
+    rotate(path, "finish")
+    assert taken() == [True, False, False, True]
+    leaf = (path / case.leaf).read_bytes()
+    assert replaced.startswith(leaf)
+    assert bundled(path, case) == [leaf, new]
+    for gone in (OLD_CAS[case.ca], OLD_CA_KEYS[case.ca], CHAINS[case.ca]):
+        assert not (path / gone).exists()
+        assert len(list(path.glob(f"archive/*/{gone}"))) == 1
+    assert rotation_of(path) is None
+    assert keys < ca_keys(path)
+    is_well(path)
+
+
+def bundled(path: Path, case: Case) -> list[bytes]:
+    """Return the leaf of a case and the trust file beside it, as they are laid out."""
+    place = path / "dist" / ("alice" if case.ca == CA else "etcd1")
+    trust = "ca.pem" if case.ca == CA else "peer-ca.pem"
+    return [(place / Path(case.leaf).name).read_bytes(), (place / trust).read_bytes()]
+
+
+def check_old_ca_is_kept(path: Path, case: Case, before: dict[str, bytes | str]) -> None:
+    """Check that the old CA stands beside the new one, and in the archive with all it signed."""
+    assert contents(path)[OLD_CAS[case.ca]] == before[case.ca]
+    assert contents(path)[OLD_CA_KEYS[case.ca]] == before[CA_KEYS[case.ca]]
+    if case.given:
+        check_key(path)
+        check_key(path, ca="old-ca")
+    (shelf,) = path.glob("archive/2*")
+    for name, content in before.items():
+        if name.startswith("certs/") or name in (CA_REQUESTS[case.ca], "tls-scaffold.json"):
+            assert (shelf / name).read_bytes() == content, name
+
+
+def is_well(path: Path) -> None:
+    """Check that a folder is whole, and that no command finds anything wrong with it."""
+    is_whole(path)
+    has_nothing_to_sign(path)
+    for words in (("status",), ("check",), ("sync", "--check")):
+        done = tls_scaffold(*words, cwd=path)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_added_meanwhile_has_the_cross_certificate_behind_it(
+    signed: Factory, tmp_path: Path
+) -> None:
+    path = signed(*OUR_WORDS)
+    old = (path / CA).read_bytes()
+    rotate(path, "start")
+    for name, signer in zip(("bob", "carol", "dave"), SIGNERS.values(), strict=True):
+        tls_scaffold("add", name, cwd=path)
+        make(path, **signer)
+        assert takes(old, (path / f"certs/{name}.pem").read_bytes(), tmp_path), name
+        assert takes((path / CA).read_bytes(), (path / f"certs/{name}.pem").read_bytes(), tmp_path)
+    make(path, "req-bob", SIGNER="cfssl")
+    assert takes(old, (path / "certs/bob.pem").read_bytes(), tmp_path)
+    rotate(path, "trust")
+    tls_scaffold("add", "erin", cwd=path)
+    make(path, SIGNER="cfssl")
+    rotate(path, "finish")
+    has_nothing_to_sign(path)
+    for name in names(path):
+        assert (path / f"certs/{name}.pem").read_text().count("BEGIN") == 1
+
+
+def test_the_steps_by_make_are_the_same(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    make(path, "rotate-start")
+    assert rotation_of(path)
+    assert "certs/trust.pem holds both" not in make(path, "rotate-trust").stdout
+    assert make(path, "rotate-finish").stdout
+    assert rotation_of(path) is None
+    make(path, "rotate-start")
+    make(path, "rotate-abort")
+    assert rotation_of(path) is None
+
+
+def test_each_step_is_said_again_where_it_was_done(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    for words in (["trust"], ["finish"], ["abort"]):
+        assert "no CA of this folder is being replaced" in refused(path, *words)
+    rotate(path, "start")
+    for words in (["start"], ["start", "--compromised", "--yes"]):
+        assert "the CA is being replaced (replacing)" in refused(path, *words)
+    assert "`tls-scaffold rotate trust` comes first" in refused(path, "finish")
+    assert "`tls-scaffold rotate trust` comes first" in refused(path, "finish", "--force")
+    assert "being replaced" in refused(path, "start", "--peer-ca")
+    rotate(path, "trust")
+    before = contents(path)
+    assert "held the new CA alone" in rotate(path, "trust").stdout
+    assert contents(path) == before
+    assert "no member was looked at" in refused(path, "abort")
+    assert "the CA is being replaced (trusting)" in refused(path, "start")
+    note = tls_scaffold("status", cwd=path).stderr
+    assert "note: `certs/ca.pem` takes the place of `certs/old-ca.pem` (trusting)" in note
+
+
+def test_what_a_step_did_is_said_to_programs_too(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    tls_scaffold("bundle", "alice", cwd=path)
+    document = json.loads(rotate(path, "start", "--json").stdout)
+    assert document["command"] == "rotate start"
+    assert document["signed"] == ["certs/etcd1.pem", "certs/alice.pem"]
+    assert (document["ca"], document["stage"]) == (CA, "replacing")
+    assert document["bundles"] == ["alice"]
+    assert document["until"].startswith(str(utc_now().year + 10))
+    assert (path / document["archive"] / CA).exists()
+    document = json.loads(rotate(path, "trust", "--json").stdout)
+    assert (document["stage"], document["written"]) == ("trusting", [TRUSTS[CA]])
+    assert json.loads(rotate(path, "trust", "--json").stdout)["changed"] is False
+    document = json.loads(rotate(path, "finish", "--json").stdout)
+    assert (document["stage"], document["archived"]) == (None, [OLD_CAS[CA], CHAINS[CA]])
+    error = json.loads(rotate(path, "finish", "--json", code=1).stdout)["error"]
+    assert error["exit_code"] == 1
+    rotate(path, "start")
+    document = json.loads(rotate(path, "abort", "--json").stdout)
+    assert (document["command"], document["stage"]) == ("rotate abort", None)
+
+
+def test_an_abort_brings_back_what_was(signed: Factory, tmp_path: Path) -> None:
+    path = signed(*OUR_WORDS)
+    before, old = contents(path), (path / CA).read_bytes()
+    rotate(path, "start")
+    new_key = (path / "certs/ca-key.pem").read_bytes()
+    handed_out = (path / "certs/alice.pem").read_bytes()
+    tls_scaffold("add", "bob", cwd=path)
+    make(path, SIGNER="cfssl")
+
+    said = rotate(path, "abort").stdout
+
+    assert "put certs/alice.pem back" in said
+    assert "signed certs/bob.pem" in said
+    after = contents(path)
+    assert {name: after[name] for name in before if name.startswith("certs/")} == {
+        name: text for name, text in before.items() if name.startswith("certs/")
+    }
+    assert after["config/ca-csr.json"] == before["config/ca-csr.json"]
+    assert json.loads(after["tls-scaffold.json"])["ca_generation"] == 1
+    assert {name for name in after if name.startswith("certs/")} - set(before) == {
+        *(f"certs/bob{ending}" for ending in (".pem", "-key.pem", ".csr"))
+    }
+    assert takes(old, (path / "certs/bob.pem").read_bytes(), tmp_path)
+    assert takes(old, handed_out, tmp_path)
+    assert new_key in ca_keys(path)
+    is_whole(path)
+    has_nothing_to_sign(path)
+    assert tls_scaffold("status", cwd=path).returncode == 0
+    assert tls_scaffold("sync", "--check", cwd=path).returncode == 0
+
+
+def test_an_edited_request_is_signed_again_by_the_old_ca(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    rotate(path, "start")
+    request = path / "config/req-alice.json"
+    request.write_text(request.read_text().replace('"alice"', '"Alice"'))
+    said = rotate(path, "abort").stdout
+    assert "put certs/etcd1.pem back" in said
+    assert "signed certs/alice.pem" in said
+    assert read(path / "certs/alice.pem").cn == "Alice"
+    has_nothing_to_sign(path)
+
+
+@pytest.mark.parametrize("way", ["rotate", "regenerate cfssl", "regenerate own"])
+def test_the_number_of_a_ca_that_was_given_up_is_not_given_again(signed: Factory, way: str) -> None:
+    path = signed(*OUR_WORDS)
+    rotate(path, "start")
+    rotate(path, "abort")
+    if way == "rotate":
+        rotate(path, "start")
+    else:
+        make(path, "regenerate", SIGNER="cfssl" if "cfssl" in way else "tls-scaffold")
+    assert read(path / CA).cn == "Autogenerated CA 3"
+    assert json.loads((path / "tls-scaffold.json").read_text())["ca_generation"] == 3
+    has_nothing_to_sign(path)
+
+
+@pytest.mark.parametrize("signer", ["cfssl 1.2", "own"])
+def test_the_two_cas_have_numbers_of_their_own(signed: Factory, signer: str) -> None:
+    path = signed(*OUR_WORDS, "--peer-ca")
+
+    def cns() -> list[str]:
+        return [read(path / ca).cn for ca in (CA, PEER_CA)]
+
+    def rotated(*words: str) -> None:
+        rotate(path, "start", *words)
+        rotate(path, "trust")
+        rotate(path, "finish")
+        assert tls_scaffold("check", cwd=path).returncode == 0
+        assert tls_scaffold("sync", "--check", cwd=path).returncode == 0
+
+    ours, peers = "Autogenerated CA", "peers of Autogenerated CA"
+    rotated()
+    assert cns() == [f"{ours} 2", peers]
+    rotated("--peer-ca")
+    assert cns() == [f"{ours} 2", f"{peers} 2"]
+    rotated("--peer-ca")
+    assert cns() == [f"{ours} 2", f"{peers} 3"]
+    rotate(path, "start")
+    rotate(path, "abort")
+    make(path, "regenerate", **SIGNERS[signer])
+    assert cns() == [f"{ours} 4", f"{peers} 4"]
+    has_nothing_to_sign(path)
+    assert tls_scaffold("check", cwd=path).returncode == 0
+    assert tls_scaffold("sync", "--check", cwd=path).returncode == 0
+
+
+def test_a_ca_that_was_compromised_is_trusted_by_nobody(signed: Factory, tmp_path: Path) -> None:
+    path = signed(*OUR_WORDS)
+    before, old = contents(path), (path / CA).read_bytes()
+    said = refused(path, "start", "--compromised")
+    assert "a cluster that runs is interrupted" in said
+    assert "there is no terminal to ask on" in said
+
+    done = rotate(path, "start", "--compromised", "--yes")
+
+    assert "1. members: " in done.stderr
+    assert "2. clients: " in done.stderr
+    new = (path / CA).read_bytes()
+    assert (path / TRUSTS[CA]).read_bytes() == new
+    for name in names(path):
+        leaf = (path / f"certs/{name}.pem").read_bytes()
+        assert leaf.count(b"BEGIN") == 1
+        assert takes(new, leaf, tmp_path)
+        assert not takes(old, leaf, tmp_path)
+    assert not list(path.glob("certs/old-*"))
+    assert not (path / CHAINS[CA]).exists()
+    (shelf,) = path.glob("archive/2*")
+    assert (shelf / "certs/ca-key.pem").read_bytes() == before["certs/ca-key.pem"]
+    assert rotation_of(path) is None
+    is_whole(path)
+    has_nothing_to_sign(path)
+
+
+def test_others_that_are_trusted_stay_trusted(signed: Factory, tmp_path: Path) -> None:
+    path, company = signed(*OUR_WORDS), tmp_path / "company"
+    certs.root(company)
+    theirs = (company / CA).read_bytes()
+    old = (path / CA).read_bytes()
+    (path / TRUSTS[CA]).write_bytes(old + theirs)
+    rotate(path, "start")
+    new = (path / CA).read_bytes()
+    assert (path / TRUSTS[CA]).read_bytes() == new + old + theirs
+    rotate(path, "trust")
+    assert (path / TRUSTS[CA]).read_bytes() == new + theirs
+    (path / TRUSTS[CA]).write_bytes(new + old + theirs)
+    rotate(path, "abort")
+    assert (path / TRUSTS[CA]).read_bytes() == old + theirs
+
+
+def test_a_trust_file_that_is_lost_comes_back_with_both(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    rotate(path, "start")
+    both = (path / TRUSTS[CA]).read_bytes()
+    for signer in ("cfssl 1.2", "own"):
+        (path / TRUSTS[CA]).unlink()
+        make(path, **SIGNERS[signer])
+        assert (path / TRUSTS[CA]).read_bytes() == both, signer
+
+
+def test_what_lies_elsewhere_and_a_group_s_keys_go_along(folder: Factory) -> None:
+    path = folder(*OUR_WORDS)
+    inventory = json.loads((path / "tls-scaffold.json").read_text())
+    inventory["users"][0]["output"] = "apps/alice/client"
+    inventory["key_group"] = "0"
+    (path / "tls-scaffold.json").write_text(json.dumps(inventory, indent=2))
+    tls_scaffold("sync", cwd=path)
+    make(path, SIGNER="cfssl")
+    before = contents(path)
+
+    def modes() -> list[int]:
+        keys = ("apps/alice/client-key.pem", "certs/etcd1-key.pem", "certs/ca-key.pem")
+        return [(path / key).stat().st_mode & 0o777 for key in keys]
+
+    assert modes() == [0o640, 0o640, 0o600]
+    rotate(path, "start")
+    assert modes() == [0o640, 0o640, 0o600]
+    assert (path / "certs/old-ca-key.pem").stat().st_mode & 0o777 == 0o600
+    (shelf,) = path.glob("archive/2*")
+    assert (shelf / "apps/alice/client.pem").read_bytes() == before["apps/alice/client.pem"]
+    assert (path / "apps/alice/client.pem").read_text().count("BEGIN") == 2
+    has_nothing_to_sign(path)
+    aborted = shutil.copytree(path, path.with_name("aborted"), symlinks=True)
+    rotate(aborted, "abort")
+    after = contents(aborted)
+    pairs = [name for name in before if name.startswith(("certs/", "apps/"))]
+    assert {name: after[name] for name in pairs} == {name: before[name] for name in pairs}
+    assert (aborted / "apps/alice/client-key.pem").stat().st_mode & 0o777 == 0o640
+    rotate(path, "trust")
+    rotate(path, "finish")
+    assert (path / "apps/alice/client.pem").read_text().count("BEGIN") == 1
+    assert modes() == [0o640, 0o640, 0o600]
+    has_nothing_to_sign(path)
+
+
+def test_bundles_with_options_of_their_own_are_named(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    tls_scaffold("bundle", "etcd1", "--at", "/srv/etcd", cwd=path)
+    tls_scaffold("bundle", "alice", "--tar", cwd=path)
+    before = contents(path)
+    said = rotate(path, "start")
+    assert "made dist/alice anew" in said.stdout
+    named = "`dist/etcd1` is to be made anew, and was not: it was made with options of its own"
+    assert f"warning: {named}" in said.stderr
+    after = contents(path)
+    assert after["dist/etcd1/etcd1.pem"] == before["dist/etcd1/etcd1.pem"]
+    assert after["dist/alice.tar.gz"] != before["dist/alice.tar.gz"]
+    told = refused(path, "trust")
+    assert "`dist/etcd1/etcd1.pem` is a certificate of the old CA" in told
+    assert "`dist/etcd1/ca.pem` trusts the old CA, and not the new one" in told
+    tls_scaffold("bundle", "etcd1", "--at", "/srv/etcd", cwd=path)
+    rotate(path, "trust")
+
+
+def test_what_hangs_on_the_old_ca_keeps_it(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    old = (path / "certs/alice.pem").read_bytes()
+    rotate(path, "start")
+    rotate(path, "trust")
+    (path / "certs/left.pem").write_bytes(old)
+    told = refused(path, "finish")
+    assert "the old CA is still needed" in told
+    assert "`certs/left.pem` is a certificate of the old CA" in told
+    forced = rotate(path, "finish", "--force").stderr
+    assert "warning: `certs/left.pem` is a certificate of the old CA" in forced
+    assert rotation_of(path) is None
+
+
+MEMBER = RotatingMember("etcd1", "10.0.0.1:2379", is_reached=True, loads_old=True, loads_new=True)
+
+
+def told_of(step: Any, path: Path, *members: RotatingMember, **more: Any) -> list[str]:
+    """Return why a step is refused where members show this, and nothing is changed."""
+    before = contents(path)
+    with pytest.raises(ScaffoldError) as raised:
+        step(path, utc_now(), lambda *_: members, **more)
+    assert contents(path) == before
+    return [each.message for each in raised.value.problems]
+
+
+def test_a_member_that_is_not_ready_holds_each_step_up(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    rotate(path, "start")
+    behind = replace(MEMBER, shows_old=True)
+    lost = replace(MEMBER, is_reached=False)
+    place = "`etcd1` at 10.0.0.1:2379"
+    assert told_of(command.trust, path, behind) == [f"{place} shows a certificate of the old CA"]
+    turned = command.trust(path, utc_now(), lambda *_: (lost, MEMBER))
+    assert turned.warnings == (f"{place} was not reached",)
+    assert told_of(command.finish, path, MEMBER) == [
+        f"{place} has loaded the old CA: it was not restarted with the new one alone"
+    ]
+    neither = replace(MEMBER, loads_old=False, loads_new=False)
+    assert told_of(command.finish, path, neither, lost) == [
+        f"{place} has not loaded the new CA",
+        f"{place} was not reached",
+    ]
+    alone = replace(MEMBER, loads_old=False)
+
+    def abort(path: Path, now: Any, look: Any) -> object:
+        return command.abort(path, None, now, look)  # type: ignore[arg-type]
+
+    assert told_of(abort, path, MEMBER, alone) == [
+        f"{place} takes certificates of the new CA alone"
+    ]
+    assert told_of(abort, path, lost) == [f"{place} was not reached"]
+    turned = command.finish(path, utc_now(), lambda *_: (alone, lost), is_forced=True)
+    assert turned.warnings == (f"{place} was not reached",)
+
+
+def test_going_back_is_right_while_each_member_takes_both(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    before = contents(path)
+    rotate(path, "start")
+    rotate(path, "trust")
+    _, turned = command.abort(path, None, utc_now(), lambda *_: (MEMBER,))  # type: ignore[arg-type]
+    assert turned.stage is None
+    assert same_pairs(before, path)
+    assert (path / TRUSTS[CA]).read_bytes() == before[TRUSTS[CA]]
+
+
+def test_what_can_t_be_used_in_its_place_is_refused(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    rotate(path, "start")
+    (path / CHAINS[CA]).unlink()
+    rotation = rotation_of(path)
+    assert rotation
+    assert rotation.stage is Stage.FINISHING
+    assert "put it back" in refused(path, "abort")
+    assert "put it back" in refused(path, "trust")
+
+
+REFUSED = {
+    "a linked request": ("`config/ca-csr.json` is a link", ""),
+    "a link": ("`certs/ca-key.pem` is a link", "bring it here first"),
+    "pathlen:0": ("it lets no CA follow below it (`pathlen:0`)", "`make regenerate` makes"),
+    "ended": ("it ended ", "`make renew-ca` signs again"),
+    "half": ("`certs/ca-key.pem` is missing", "put it back"),
+    "two": ("`certs/ca.pem` holds more than the CA's certificate", "leave the certificate"),
+    "chain": ("`certs/chain.pem` is there", "move it away"),
+    "trust": ("`certs/trust.pem` does not hold the CA that signs", "put back what it was"),
+    "no CN": ("`config/ca-csr.json` does not tell what the next CA is called", '"CN"'),
+    "a line of its own": ("`certs/bob.pem`: a line of the Makefile's own", "tls-scaffold add"),
+    "peers": ("peers have no CA of their own here", "`tls-scaffold rotate start`"),
+    "nothing": ("the CA is not there", "`make` makes the first one"),
+    "not ours": ("is no folder of ours", "`tls-scaffold adopt`"),
+    "a broken request": ("nothing is signed", ""),
+}
+
+
+def spoil(path: Path, how: str) -> None:  # noqa: C901, PLR0912 - one step for each
+    """Do what is refused then."""
+    request, makefile = path / "config/req-alice.json", path / "Makefile"
+    if how == "pathlen:0":
+        key = ("-key", str(path / "certs/ca-key.pem"), "-out", str(path / CA))
+        constraints = ("-addext", "basicConstraints=critical,CA:TRUE,pathlen:0")
+        openssl("req", "-x509", "-new", "-subj", "/CN=Autogenerated CA", *constraints, *key)
+    elif how == "ended":
+        certs.ca(path, begin=certs.NOW - timedelta(days=9), life=timedelta(days=2))
+    elif how == "two":
+        (path / CA).write_bytes((path / CA).read_bytes() * 2)
+    elif how == "trust":
+        certs.ca(path.with_name("other"))
+        shutil.copy(path.with_name("other") / CA, path / TRUSTS[CA])
+    elif how == "chain":
+        shutil.copy(path / CA, path / CHAINS[CA])
+    elif how == "half":
+        (path / "certs/ca-key.pem").unlink()
+    elif how == "a link":
+        (path / "certs/ca-key.pem").rename(path.with_name("token.pem"))
+        (path / "certs/ca-key.pem").symlink_to(path.with_name("token.pem"))
+    elif how == "a linked request":
+        (path / "config/ca-csr.json").rename(path / "config/other.json")
+        (path / "config/ca-csr.json").symlink_to("other.json")
+    elif how == "nothing":
+        shutil.rmtree(path / "certs")
+    elif how == "no CN":
+        text = (path / "config/ca-csr.json").read_text()
+        (path / "config/ca-csr.json").write_text(text.replace('"CN"', '"cn"'))
+    elif how == "a line of its own":
+        makefile.write_text(makefile.read_text().replace("req:\n", f"req:\n\t{OWN_LINE}\n"))
+    elif how == "not ours":
+        makefile.write_text("all:\n\ttrue\n")
+    elif how == "a broken request":
+        request.write_text("{")
+    if how in ("pathlen:0", "ended"):
+        shutil.copy(path / CA, path / TRUSTS[CA])
+
+
+OWN_LINE = (
+    "cfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json "
+    "config/req-alice.json | cfssljson -bare certs/bob"
+)
+
+
+@pytest.mark.parametrize("how", REFUSED)
+def test_what_can_t_be_followed_is_refused_before_anything_is_written(
+    signed: Factory, how: str
+) -> None:
+    path = signed(*OUR_WORDS)
+    spoil(path, how)
+    told = refused(path, "start", *(["--peer-ca"] if how == "peers" else []))
+    for words in REFUSED[how]:
+        assert words in told
+
+
+@pytest.mark.parametrize("held", ["own", "offline"])
+def test_a_ca_that_is_made_elsewhere_is_replaced_there(
+    folder: Factory, tmp_path: Path, held: str
+) -> None:
+    if held == "own":
+        certs.ca(tmp_path / "company", cn="A company")
+        brought = ("--ca", f"{tmp_path}/company/certs/ca.pem")
+        key = ("--ca-key", f"{tmp_path}/company/certs/ca-key.pem")
+        path = folder(*OUR_WORDS, *brought, *key, "--peer-ca")
+    else:
+        path = folder(*OUR_WORDS, "--ca-offline")
+    told = refused(path, "start")
+    assert "docs/ca-rotation.md" in told
+    if held == "own":  # the CA of peers is made here
+        make(path, SIGNER="cfssl")
+        before = contents(path)
+        rotate(path, "start", "--peer-ca")
+        assert (path / CA).read_bytes() == before[CA]
+        has_nothing_to_sign(path)
+        rotate(path, "trust")
+        rotate(path, "finish")
+        has_nothing_to_sign(path)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("make", "regenerate", "YES=1"),
+        ("make", "renew-ca"),
+        ("make", "renew-ca", "SIGNER=tls-scaffold"),
+        ("make", "regenerate", "YES=1", "SIGNER=tls-scaffold"),
+        ("tls-scaffold", "renew-ca"),
+        ("tls-scaffold", "encrypt-ca-key"),
+        ("tls-scaffold", "sync", "--encrypt-ca-key"),
+        ("tls-scaffold", "sync", "--ca-offline"),
+        ("tls-scaffold", "sync", "--peer-ca"),
+    ],
+    ids=" ".join,
+)
+def test_nothing_else_touches_the_cas_meanwhile(signed: Factory, words: tuple[str, ...]) -> None:
+    path = signed(*OUR_WORDS)
+    rotate(path, "start")
+    before = contents(path)
+    done = run(*words, cwd=path, **GIVEN)
+    assert done.returncode != 0
+    assert "rotate" in done.stderr.partition("hint: ")[2]
+    assert contents(path) == before
+
+
+def test_regenerate_says_that_there_is_another_way(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    assert "`make rotate-start` brings one" in make(path, "regenerate", YES="", code=2).stderr
+
+
+@pytest.mark.parametrize("name", ["old-ca", "Old-CA", "peer-chain", "old-peer-ca"])
+def test_no_component_is_called_as_an_old_ca(folder: Factory, name: str) -> None:
+    path = folder(*OUR_WORDS)
+    done = tls_scaffold("add", name, cwd=path)
+    assert done.returncode == 1
+    assert "is taken by the CA's own files" in done.stderr
+    makefile = path / "Makefile"
+    text = makefile.read_text().replace("certs/alice.pem", f"certs/{name}.pem")
+    makefile.write_text(text)
+    for signer in ("cfssl 1.2", "own"):
+        done = make(path, code=2, **SIGNERS[signer])
+        assert f"certs/{name}".lower() in done.stderr.lower()
+        assert not list(path.glob(f"certs/{name}*"))
+
+
+def test_the_secret_of_the_old_ca_is_kept(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    run("git", "init", "-q", cwd=path)
+    rotate(path, "start")
+    tls_scaffold("bundle", cwd=path)
+    secret = (path / OLD_CA_KEYS[CA]).read_bytes()
+    laid_out = [each for each in path.glob("dist/**/*") if each.is_file()]
+    assert laid_out
+    assert all(secret not in each.read_bytes() for each in laid_out)
+    listed = run("git", "ls-files", "--others", "--exclude-standard", cwd=path).stdout
+    assert "key" not in listed
+    (path / OLD_CA_KEYS[CA]).chmod(0o644)
+    told = tls_scaffold("check", cwd=path)
+    assert told.returncode == 1
+    assert f"{OLD_CA_KEYS[CA]}: its mode is 0644" in told.stdout

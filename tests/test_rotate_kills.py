@@ -1,0 +1,152 @@
+"""Kills at each write of a rotation: nothing is lost, and the same again, or make, ends it well."""
+
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from promises.tracing import calls
+from rotating import OUR_WORDS, ca_keys, has_nothing_to_sign, is_whole, rotate, takes
+from support import BIN, contents, make, names, run, tls_scaffold
+from test_custody_encrypted import ENCRYPTED, GIVEN, PASSWORD, SIGNERS, VARIABLE
+from tls_scaffold.paths import CA, PEER_CA, TRUSTS
+from tls_scaffold.signing.rotation import Stage, rotation_of
+
+pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl", "strace")
+SAMPLE = 2
+PEERS = (*OUR_WORDS, "--peer-ca")
+
+
+@dataclass(frozen=True)
+class Killed:
+    """A step of `rotate`, the steps before it, the folder, and the stage that it leads to."""
+
+    step: tuple[str, ...]
+    before: tuple[tuple[str, ...], ...] = ()
+    stage: Stage | None = None
+    words: tuple[str, ...] = OUR_WORDS
+    ca: str = CA
+    is_long: bool = False
+
+
+START, PEERS_START = ("start",), ("start", "--peer-ca")
+STEPS = (
+    Killed(START, stage=Stage.REPLACING),
+    Killed(("trust",), (START,), Stage.TRUSTING),
+    Killed(("finish",), (START, ("trust",))),
+    Killed(("abort",), (START,)),
+    Killed(("start", "--compromised", "--yes"), is_long=True),
+    Killed(START, stage=Stage.REPLACING, words=ENCRYPTED, is_long=True),
+    Killed(PEERS_START, (), Stage.REPLACING, PEERS, PEER_CA, is_long=True),
+    Killed(("finish",), (PEERS_START, ("trust",)), None, PEERS, PEER_CA, is_long=True),
+    Killed(("abort",), (PEERS_START,), None, PEERS, PEER_CA, is_long=True),
+)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Killed], Path]:
+    """Return a function that gives the folder in which a step is killed, made once."""
+    made: dict[tuple[object, ...], Path] = {}
+
+    def of(words: tuple[str, ...], before: tuple[tuple[str, ...], ...]) -> Path:
+        if (words, before) not in made:
+            path = tmp_path_factory.mktemp("template") / "tls-setup"
+            if before:
+                shutil.copytree(of(words, before[:-1]), path, symlinks=True)
+                rotate(path, *before[-1], **GIVEN)
+            else:
+                done = tls_scaffold("new", str(path), *words)
+                assert done.returncode == 0, done.stderr
+                make(path, SIGNER="cfssl", **GIVEN)
+                assert tls_scaffold("bundle", cwd=path).returncode == 0
+            made[words, before] = path
+        return made[words, before]
+
+    return lambda killed: of(killed.words, killed.before)
+
+
+def numbers(count: int, seed: str, *, every: bool) -> Iterator[int]:
+    """Yield the calls to kill at: each of `count`, or one of each part of them."""
+    chance = random.Random(seed)  # noqa: S311
+    part = 1 if every else -(-count // SAMPLE)
+    for first in range(1, count + 1, part):
+        yield chance.randrange(first, min(first + part, count + 1))
+
+
+@pytest.mark.parametrize("killed", STEPS, ids=lambda each: f"{' '.join(each.step)} {each.ca}")
+def test_a_kill_at_any_write_loses_nothing_and_is_mended(
+    template: Callable[[Killed], Path],
+    tmp_path: Path,
+    pytestconfig: pytest.Config,
+    monkeypatch: pytest.MonkeyPatch,
+    killed: Killed,
+) -> None:
+    is_long = pytestconfig.getoption("--long")
+    if killed.is_long and not is_long:
+        pytest.skip("takes long: run with --long")
+    monkeypatch.setenv(VARIABLE, PASSWORD)
+    before, path = template(killed), tmp_path / "tls-setup"
+    command = (str(BIN / "tls-scaffold"), "rotate", *killed.step)
+    shutil.copytree(before, path, symlinks=True)
+    count = calls(command, path)
+    assert count > 5
+    keys, was = ca_keys(before), contents(before)
+    started = rotation_of(before)
+    for number in numbers(count, f"{killed}", every=is_long):
+        shutil.rmtree(path)
+        shutil.copytree(before, path, symlinks=True)
+        calls(command, path, kill_at=number)
+
+        assert keys <= ca_keys(path) | decided_keys(path), number
+        if number % 2:  # either signer ends, or leaves, what was begun
+            make(path, **SIGNERS["own" if number % 4 == 1 else "cfssl 1.2"])
+            is_whole(path)
+            check_leaves(path, killed.ca, tmp_path)
+        ended = run(*command, cwd=path)
+        assert "Traceback" not in ended.stderr
+        assert ended.returncode == 0 or is_done(path, killed, ended.stderr), (number, ended.stderr)
+        after = rotation_of(path)
+        assert (after.stage if after else None) == killed.stage, number
+        is_whole(path)
+        assert keys <= ca_keys(path), number
+        check_leaves(path, killed.ca, tmp_path)
+        has_nothing_to_sign(path)
+        assert tls_scaffold("status", cwd=path).returncode == 0, number
+        if killed.step == ("abort",) and started:
+            same = [name for name in was if name.startswith(f"archive/{shelf_of(before)}/certs/")]
+            for name in same:
+                assert contents(path)[name.split("/", 2)[2]] == was[name], (number, name)
+
+
+def decided_keys(folder: Path) -> set[bytes]:
+    """Return what keys of CAs hold that lie in a set which was decided on."""
+    return {path.read_bytes() for path in folder.glob("certs/.new/**/*ca-key.pem")}
+
+
+def shelf_of(folder: Path) -> str:
+    """Return the name of the archive's one shelf."""
+    (shelf,) = folder.glob("archive/2*")
+    return shelf.name
+
+
+def is_done(folder: Path, killed: Killed, told: str) -> bool:
+    """Tell whether a step that is refused now was done by the run that was killed."""
+    if killed.stage is Stage.REPLACING:
+        return "is being replaced (replacing)" in told
+    return rotation_of(folder) is None and "no CA of this folder is being replaced" in told
+
+
+def check_leaves(folder: Path, ca: str, work: Path) -> None:
+    """Check that all takes the CA in its place, and who trusts the old one while it is here."""
+    trusts = [(folder / ca).read_bytes()]
+    rotation = rotation_of(folder)
+    if rotation and rotation.old and rotation.cross:
+        trusts.append(rotation.old.pem)
+    assert (folder / ca).read_bytes() in (folder / TRUSTS[ca]).read_bytes()
+    for name in names(folder):
+        if (ca == PEER_CA) == name.startswith("peer-"):
+            leaf = (folder / f"certs/{name}.pem").read_bytes()
+            assert all(takes(trust, leaf, work) for trust in trusts), name
