@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from tls_scaffold.commands import add, sign, sync
+from tls_scaffold.commands import add, rotate, sign, sync
 from tls_scaffold.commands.results import Outcome
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
@@ -31,6 +31,8 @@ from tls_scaffold.rehearsal.states import (
 from tls_scaffold.signing import custodies
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.execution import Means
+from tls_scaffold.signing.rotation import Stage, rotation_of
+from tls_scaffold.signing.signer import utc_now
 
 MAKE, RENEW, ROTATE, REGENERATE = "make", "renew", "rotate", "regenerate"
 ADD_MEMBER, CN, TO = "add-member", "cn", "to"
@@ -113,6 +115,9 @@ def next_states(
         return
     if change.kind == REGENERATE:
         _check_makes_ca(folder)
+    if change.kind == ROTATE:
+        yield from _rotation(change, copy)
+        return
     with _as_next(change):
         DOERS[change.kind](copy, change.argument)
     yield Next(read_certs(copy, intake.load(copy), f"`{change}`"))
@@ -126,6 +131,25 @@ def _as_next(change: Change) -> Iterator[None]:
         raise ScaffoldError(
             f"`{change}` can't be done: {error.summary}", error.problems, error.hint
         ) from error
+
+
+def _rotation(change: Change, copy: Path) -> Iterator[Next]:
+    """Yield what each step of `rotate` leads to; members load another trust file after the second.
+
+    A rotation that is under way goes on from where it is.
+    """
+    begun = rotation_of(copy)
+    with _as_next(change):
+        if begun is None:
+            rotate.start(copy, CA, _means(), utc_now())
+    if begun is None or begun.stage is Stage.REPLACING:
+        yield Next(read_certs(copy, intake.load(copy), "`rotate start`"), restarts=False)
+        with _as_next(change):
+            rotate.trust(copy, utc_now())
+    yield Next(read_certs(copy, intake.load(copy), "`rotate trust`"))
+    with _as_next(change):
+        rotate.finish(copy, utc_now())
+    yield Next(read_certs(copy, intake.load(copy), "`rotate finish`"), restarts=False)
 
 
 def _make(copy: Path, _argument: str) -> None:
@@ -209,12 +233,15 @@ def _checked(outcome: Outcome) -> None:
 
 
 def _sign(copy: Path, names: Sequence[str] = (), *, force: bool = False) -> None:
-    means = Means(sign.processor_count(), lambda _count: nullcontext(_nothing), CAPassword())
-    done = sign.sign(copy, names, means, force=force)
+    done = sign.sign(copy, names, _means(), force=force)
     if isinstance(done.problem, ScaffoldError):
         raise done.problem
     if done.left:
         raise ScaffoldError("lines of the Makefile can't be followed", done.left)
+
+
+def _means() -> Means:
+    return Means(sign.processor_count(), lambda _count: nullcontext(_nothing), CAPassword())
 
 
 def _nothing(_count: int) -> None:
