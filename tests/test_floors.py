@@ -33,8 +33,8 @@ SHELVES = {
         "capassword columns completion passphrases / terminal verbs"
     ),
     "commands": (
-        "encryptcakey rehearse renewed revoketold rotationsteps / rotate / rebundling / "
-        "bundlesagain rehearsalchanges rehearsalcopy restore revoke / restoreplan "
+        "rehearse / encryptcakey rehearsalchanges renewed revoketold rotationsteps / "
+        "rotate / rebundling / bundlesagain rehearsalcopy restore revoke / restoreplan "
         "severalchecks severalstates / adopt adoptpki adoptscript / add adopting backup "
         "bundle cfssljson check explain new prove remove renewca requestexport "
         "requestimport requestmaking requestsigning rotatestatus sign signerbundle "
