@@ -61,7 +61,7 @@ SHELVES = {
         "rpc_pb2"
     ),
     "signing": (
-        "rotationabort / rotationend rotationstart / "
+        "rotationabort / rotationend rotationstart / rotationsets / "
         "renewal / backedup execution placement recordcompletion / keyencryption naming "
         "packanswers rounds waitingplan / authority awaiting batch broughtca "
         "handsigning pins plan / remotesigner / answers signer / authkeys certinfo "

@@ -207,6 +207,7 @@ def test_what_a_step_did_is_said_to_programs_too(signed: Factory) -> None:
     assert document["command"] == "rotate start"
     assert document["signed"] == ["certs/etcd1.pem", "certs/alice.pem"]
     assert (document["ca"], document["stage"]) == (CA, "replacing")
+    assert document["next"] == ["tls-scaffold rotate trust"]
     assert document["bundles"] == ["alice"]
     assert document["until"].startswith(str(utc_now().year + 10))
     assert (path / document["archive"] / CA).exists()
@@ -525,6 +526,7 @@ def test_what_can_t_be_used_in_its_place_is_refused(signed: Factory) -> None:
     rotation = rotation_of(path)
     assert rotation
     assert rotation.stage is Stage.FINISHING
+    assert "put it back" in refused(path, "finish")
     assert "put it back" in refused(path, "abort")
     assert "put it back" in refused(path, "trust")
 

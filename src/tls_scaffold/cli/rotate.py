@@ -54,7 +54,7 @@ def start(folder: Path, /, *, peer_ca: bool, compromised: bool, yes: bool, as_js
         folder, PEER_CA if peer_ca else CA, _means(), _now(), is_compromised=compromised
     )
     if as_json:
-        give_json(steps.result("start", folder, turned))
+        give_json(steps.result("start", folder, turned, *(["trust"] if done.cross else [])))
         return
     _tell(turned, steps.started(folder, done, turned), steps.after_start(done, turned))
 
@@ -74,7 +74,7 @@ def trust(folder: Path, /, *, as_json: bool) -> None:
 
     turned = command.trust(folder, _now())
     if as_json:
-        give_json(steps.result("trust", folder, turned))
+        give_json(steps.result("trust", folder, turned, "finish"))
         return
     _tell(turned, steps.trusting(turned), steps.after_trust(turned))
 
