@@ -135,8 +135,8 @@ def finish(
             raise ScaffoldError(
                 "the old CA is still needed: nothing was changed",
                 reasons,
-                "lay out new ones; what nobody uses, move away; `--force` goes on for what is gone for "
-                "good or can't be reached: it will be refused",
+                "lay out new ones, and what nobody uses, move away; `--force` goes on for what is "
+                "gone for good or can't be reached: it will be refused",
             )
         shelf = rotationend.take_out_cross(folder, rotation, signings)
     bundles = rebundle(folder)
