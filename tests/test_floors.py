@@ -66,8 +66,8 @@ SHELVES = {
         "methods tls versions / rpc_pb2"
     ),
     "signing": (
-        "rotationabort / rotationend rotationstart / renewal / backedup execution "
-        "placement recordcompletion / keyencryption naming packanswers rounds "
+        "rotationabort / rotationend rotationstart / rotationsets / renewal / backedup "
+        "execution placement recordcompletion / keyencryption naming packanswers rounds "
         "waitingplan / authority awaiting batch broughtca followedcas handsigning pins "
         "plan / remotesigner / answers crlfile signer / authkeys certinfo "
         "crosscertificates packs revocationlists / foldercas manifests mirrors / caends "
@@ -116,7 +116,9 @@ SHELVES = {
         "usedtargets / filers shell"
     ),
     "multiroot": "notes policies rootsfile",
-    "rehearsal": ("performing / steps / stage / causes layout revisions / loopback states"),
+    "rehearsal": (
+        "performing / steps / stage / causes layout revisions / loopback states"
+    ),
 }
 """The modules of each room, the highest shelf first.
 

@@ -208,6 +208,7 @@ def test_what_a_step_did_is_said_to_programs_too(signed: Factory) -> None:
     assert document["command"] == "rotate start"
     assert document["signed"] == ["certs/etcd1.pem", "certs/alice.pem"]
     assert (document["ca"], document["stage"]) == (CA, "replacing")
+    assert document["next"] == ["tls-scaffold rotate trust"]
     assert document["bundles"] == ["alice"]
     assert document["until"].startswith(str(utc_now().year + 10))
     assert (path / document["archive"] / CA).exists()
@@ -518,11 +519,13 @@ def test_what_can_t_be_used_in_its_place_is_refused(signed: Factory) -> None:
     rotation = rotation_of(path)
     assert rotation
     assert rotation.stage is Stage.FINISHING
+    assert "put it back" in refused(path, "finish")
     assert "put it back" in refused(path, "abort")
     assert "put it back" in refused(path, "trust")
 
 
 REFUSED = {
+    "remote": ("http://127.0.0.1:9 sign for this folder", "docs/ca-rotation.md"),
     "a linked request": ("`config/ca-csr.json` is a link", ""),
     "a link": ("`certs/ca-key.pem` is a link", "bring it here first"),
     "pathlen:0": ("it lets no CA follow below it (`pathlen:0`)", "`make regenerate` makes"),
@@ -561,6 +564,10 @@ def spoil(path: Path, how: str) -> None:  # noqa: C901, PLR0912 - one step for e
     elif how == "a link":
         (path / "certs/ca-key.pem").rename(path.with_name("token.pem"))
         (path / "certs/ca-key.pem").symlink_to(path.with_name("token.pem"))
+    elif how == "remote":
+        inventory = json.loads((path / "tls-scaffold.json").read_text())
+        held = {"key": "remote", "remotes": ["http://127.0.0.1:9"], "sha256": "0" * 64}
+        (path / "tls-scaffold.json").write_text(json.dumps({**inventory, "ca": held}))
     elif how == "a linked request":
         (path / "config/ca-csr.json").rename(path / "config/other.json")
         (path / "config/ca-csr.json").symlink_to("other.json")
@@ -596,28 +603,28 @@ def test_what_can_t_be_followed_is_refused_before_anything_is_written(
         assert words in told
 
 
-@pytest.mark.parametrize("held", ["own", "offline"])
-def test_a_ca_that_is_made_elsewhere_is_replaced_there(
-    folder: Factory, tmp_path: Path, held: str
-) -> None:
-    if held == "own":
-        certs.ca(tmp_path / "company", cn="A company")
-        brought = ("--ca", f"{tmp_path}/company/certs/ca.pem")
-        key = ("--ca-key", f"{tmp_path}/company/certs/ca-key.pem")
-        path = folder(*OUR_WORDS, *brought, *key, "--peer-ca")
-    else:
-        path = folder(*OUR_WORDS, "--ca-offline")
-    told = refused(path, "start")
-    assert "docs/ca-rotation.md" in told
-    if held == "own":  # the CA of peers is made here
-        make(path, SIGNER="cfssl")
-        before = contents(path)
-        rotate(path, "start", "--peer-ca")
-        assert (path / CA).read_bytes() == before[CA]
-        has_nothing_to_sign(path)
-        rotate(path, "trust")
-        rotate(path, "finish")
-        has_nothing_to_sign(path)
+def test_a_ca_that_is_made_elsewhere_is_replaced_there(folder: Factory, tmp_path: Path) -> None:
+    certs.ca(tmp_path / "company", cn="A company")
+    brought = ("--ca", f"{tmp_path}/company/certs/ca.pem")
+    key = ("--ca-key", f"{tmp_path}/company/certs/ca-key.pem")
+    path = folder(*OUR_WORDS, *brought, *key, "--peer-ca")
+    for place in (path, folder(*OUR_WORDS, "--ca-offline", name="offline")):
+        assert "docs/ca-rotation.md" in refused(place, "start")
+    make(path, SIGNER="cfssl")
+    before = contents(path)
+
+    rotate(path, "start", "--peer-ca")  # that one is made here
+
+    assert (path / CA).read_bytes() == before[CA]
+    both = (path / TRUSTS[PEER_CA]).read_bytes()
+    for signer in ("cfssl 1.2", "own"):
+        (path / TRUSTS[PEER_CA]).unlink()
+        make(path, **SIGNERS[signer])
+        assert (path / TRUSTS[PEER_CA]).read_bytes() == both, signer
+    has_nothing_to_sign(path)
+    rotate(path, "trust")
+    rotate(path, "finish")
+    has_nothing_to_sign(path)
 
 
 @pytest.mark.parametrize(

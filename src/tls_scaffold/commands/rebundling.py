@@ -35,8 +35,10 @@ def rebundle(folder: Path) -> Rebundled:
 
     Others are named. Nothing is made where there is no `dist/`.
     """
-    inventory = intake.load(folder)
-    stale = {each.removesuffix(TAR) for each in stale_bundles(folder, inventory)}
+    try:
+        stale = {each.removesuffix(TAR) for each in stale_bundles(folder, intake.load(folder))}
+    except ScaffoldError as error:
+        return Rebundled(left=(f"`{DIST}/` was not looked at: {error.summary}",))
     if not stale:
         return Rebundled()
     made, left = [], []

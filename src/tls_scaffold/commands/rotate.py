@@ -40,8 +40,8 @@ class Turned:
     """What a step did: to which CA, by its path, and which stage the rotation is in then.
 
     `stage` is None where none is under way any more, `shelf` empty where nothing went to the
-    archive. `written` are the paths of what got another content beside what was `signed`;
-    `commands` and `reloads` are of that. `until` is when the cross certificate ends.
+    archive. `written` are the paths of what got another content beside what was `signed`, `until`
+    is when the cross certificate ends.
     """
 
     ca: str
@@ -103,7 +103,7 @@ def trust(folder: Path, now: datetime, ask: AskMembers = nobody) -> Turned:
             raise ScaffoldError(
                 "not all has the new certificates: members that trust the new CA alone refuse them",
                 old,
-                "lay out what `make` and `tls-scaffold bundle` make; then the same again",
+                "lay out what `make` and `tls-scaffold bundle` make; what nobody uses, move away",
             )
         changed = rotationend.trust_new_alone(folder, rotation)
     bundles = rebundle(folder)
@@ -128,6 +128,7 @@ def finish(
     with lock(folder, wait=LOCK_SECONDS):
         rotation = rotation_under_way(folder)
         _check_stage(rotation, Stage.TRUSTING, Stage.FINISHING)
+        rotationend.check_nobody_trusts_old(folder, rotation)
         signings = signings_of(folder, rotation.ca)
         reasons = tuple(hanging_files(folder, rotation, signings, DIST, now))
         warnings = _asked(ask, rotation, Step.FINISH, () if is_forced else reasons)
@@ -135,7 +136,8 @@ def finish(
             raise ScaffoldError(
                 "the old CA is still needed: nothing was changed",
                 reasons,
-                "mend these; `--force` goes on for what is gone for good: it will be refused",
+                "lay out new ones, and what nobody uses, move away; `--force` goes on for what is "
+                "gone for good or can't be reached: it will be refused",
             )
         shelf = rotationend.take_out_cross(folder, rotation, signings)
     bundles = rebundle(folder)
@@ -191,7 +193,6 @@ def _check_stage(rotation: Rotation, *allowed: Stage) -> None:
             f"`{TRUSTS[rotation.ca]}` holds the old CA still, and so does who was given it",
             "`tls-scaffold rotate trust` comes first, then one restart of each member with that",
         ),
-        Stage.TRUSTING: ("", ""),
         Stage.FINISHING: (
             f"the cross certificate, `{CHAINS[rotation.ca]}`, is not there",
             "`tls-scaffold rotate finish` goes on; was it moved away by hand, put it back",
