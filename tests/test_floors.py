@@ -33,13 +33,13 @@ SHELVES = {
     ),
     "commands": (
         "encryptcakey / restore / restoreplan severalchecks severalstates / adopt "
-        "adoptpki adoptscript / add adopting backup bundle cfssljson check explain new "
-        "prove remove renewca requestexport requestimport requestmaking requestsigning "
-        "sign signerconfig standin status sync / certinfo custodyfiles gencert gencrl "
-        "printdefaults signcsr / cfsslcalls cfsslusage remoteca / adopted dist forms "
-        "handfolders live packfiles rbac reloads signerchanges usablepairs / "
-        "severalfolders / results servedfolders signerfolder / bundleoptions "
-        "signeroptions / signerkeys"
+        "adoptpki adoptscript restorechecks / add adopting backup bundle cfssljson check "
+        "explain new prove remove renewca requestexport requestimport requestmaking "
+        "requestsigning sign signerconfig standin status sync / certinfo custodyfiles "
+        "explainlooks gencert gencrl printdefaults signcsr / cfsslcalls cfsslusage "
+        "remoteca / adopted dist forms handfolders live packfiles rbac reloads "
+        "signerchanges usablepairs / severalfolders / results servedfolders "
+        "signerfolder / bundleoptions signeroptions / signerkeys"
     ),
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines profiles "
