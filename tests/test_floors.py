@@ -35,15 +35,16 @@ SHELVES = {
     "commands": (
         "rehearse / encryptcakey rehearsalchanges renewed revoketold rotationsteps / "
         "rotate / rebundling / bundlesagain rehearsalcopy restore revoke / restoreplan "
-        "severalchecks severalstates / adopt adoptpki adoptscript / add adopting backup "
-        "bundle cfssljson check explain new prove remove renewca requestexport "
-        "requestimport requestmaking requestsigning rotatestatus sign signerbundle "
-        "signerconfig standin status sync / certinfo custodyfiles gencert gencrl hooks "
-        "printdefaults signcsr / cfsslcalls cfsslusage remoteca rotationlook "
-        "rotationreport / adopted alerts dist forms handfolders live owedhooks "
-        "packfiles rbac reloads revoking signerchanges usablepairs / revokedlists "
-        "revokedwords severalfolders / results rotationrefusals servedfolders "
-        "signerfolder / bundleoptions signeroptions / signerkeys"
+        "severalchecks severalstates / adopt adoptpki adoptscript restorechecks / add "
+        "adopting backup bundle cfssljson check explain new prove remove renewca "
+        "requestexport requestimport requestmaking requestsigning rotatestatus sign "
+        "signerbundle signerconfig standin status sync / certinfo custodyfiles "
+        "explainlooks gencert gencrl hooks printdefaults signcsr / cfsslcalls "
+        "cfsslusage remoteca rotationlook rotationreport / adopted alerts dist forms "
+        "handfolders live owedhooks packfiles rbac reloads revoking signerchanges "
+        "usablepairs / revokedlists revokedwords severalfolders / results "
+        "rotationrefusals servedfolders signerfolder / bundleoptions signeroptions / "
+        "signerkeys"
     ),
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines profiles "
@@ -116,9 +117,7 @@ SHELVES = {
         "usedtargets / filers shell"
     ),
     "multiroot": "notes policies rootsfile",
-    "rehearsal": (
-        "performing / steps / stage / causes layout revisions / loopback states"
-    ),
+    "rehearsal": ("performing / steps / stage / causes layout revisions / loopback states"),
 }
 """The modules of each room, the highest shelf first.
 
