@@ -148,6 +148,41 @@ def is_well(path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("years", [1, 20])
+def test_the_cross_certificate_has_the_new_ca_s_name_and_key_and_the_first_end(
+    folder: Factory, years: int
+) -> None:
+    path = folder(*OUR_WORDS, "--organization", "Größe & Söhne, GmbH")
+    certs.ca(path, life=years * certs.YEAR)
+    make(path, SIGNER="tls-scaffold")
+    rotate(path, "start")
+
+    def shown(name: str, *words: str) -> str:
+        return openssl("x509", "-noout", "-in", str(path / name), *words).partition("=")[2]
+
+    # Go compares names byte by byte.
+    exactly = ("-nameopt", "dump_der,dump_all")
+    cross, new, old = CHAINS[CA], CA, OLD_CAS[CA]
+    assert shown(cross, "-subject", *exactly) == shown(new, "-subject", *exactly)
+    assert shown(cross, "-issuer", *exactly) == shown(old, "-subject", *exactly)
+    for name in names(path):
+        leaf = f"certs/{name}.pem"
+        assert shown(leaf, "-issuer", *exactly) == shown(new, "-subject", *exactly)
+    assert openssl("x509", "-noout", "-in", str(path / cross), "-pubkey") == openssl(
+        "x509", "-noout", "-in", str(path / new), "-pubkey"
+    )
+    assert shown(cross, "-enddate") == shown(old if years == 1 else new, "-enddate")
+    text = openssl("x509", "-noout", "-in", str(path / cross), "-text")
+    assert "X509v3 Basic Constraints: critical\n                CA:TRUE\n" in text
+    assert "X509v3 Key Usage: critical\n                Certificate Sign, CRL Sign\n" in text
+    identifiers = [
+        openssl("x509", "-noout", "-in", str(path / name), "-ext", f"{whose}KeyIdentifier")
+        for name, whose in ((cross, "authority"), (old, "subject"))
+    ]
+    key_of_cross, key_of_old = (each.split()[-1].removeprefix("keyid:") for each in identifiers)
+    assert key_of_cross == key_of_old != ""
+
+
 def test_what_is_added_meanwhile_has_the_cross_certificate_behind_it(
     signed: Factory, tmp_path: Path
 ) -> None:
