@@ -1,5 +1,6 @@
 """A CA that follows another is given up again: the old one signs, as it did before."""
 
+import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,12 +62,12 @@ def abort(
     """Put the old CA of a rotation in its place again, with what it signed, all at once.
 
     A pair that it signed for what is asked for today comes back from the archive; the others are
-    signed again. The folder's lock is held. Where that was done, and the run was killed, what is
-    left beside it is cleared. Raises ScaffoldError, before anything is written, where the old CA is
-    not whole, or something can't be signed.
+    signed again. The folder's lock is held. A copy of the old CA is left beside it, which `clear`
+    takes out; where a run was killed before that, all else is done. Raises ScaffoldError, before
+    anything is written, where the old CA is not whole, or something can't be signed.
     """
     if rotation.stage is Stage.ABORTING:
-        return Aborted(rotation.ca, _clear(folder, rotation.ca, ""))
+        return Aborted(rotation.ca, _take_out_chain(folder, rotation.ca, ""))
     ca = rotation.ca
     old = authority.find_ca(folder, OLD_CAS[ca], OLD_CA_KEYS[ca])
     if not (old and rotation.new):
@@ -96,7 +97,7 @@ def abort(
         files = (each for each in made.rglob("*") if each.is_file())
         check_changeable(folder / each.relative_to(made) for each in files)
         shelf = copy_to_new_shelf(folder, kept_paths(folder, signings, texts))
-    place = _clear(folder, ca, shelf.relative_to(folder).as_posix())
+    place = _take_out_chain(folder, ca, shelf.relative_to(folder).as_posix())
     paths = tuple(f"{output}{CERTIFICATE_ENDING}" for output in restored)
     return Aborted(ca, place, paths, done)
 
@@ -191,7 +192,20 @@ def _note_beside_chain(
     record.note(notes)
 
 
-def _clear(folder: Path, ca: str, shelf: str) -> str:
-    """Move what is left beside the old CA, which is in its place, to a shelf; return that."""
-    halves = [OLD_CA_KEYS[ca], OLD_CAS[ca]]  # its certificate last: it tells that this is left
-    return to_shelf(folder, [CHAINS[ca], *halves], shelf)
+def _take_out_chain(folder: Path, ca: str, shelf: str) -> str:
+    """Move the cross certificate to a shelf, if it is there; return that.
+
+    Behind what the old CA signed it does not stand.
+    """
+    has_chain = os.path.lexists(folder / CHAINS[ca])
+    return to_shelf(folder, [CHAINS[ca]], shelf) if has_chain else shelf
+
+
+def clear(folder: Path, ca: str, shelf: str) -> str:
+    """Move the copy of the old CA, which is in its place, to a shelf; return that.
+
+    As long as it is there an abort goes on. The shelf is a new one unless it is given. The folder's
+    lock is held.
+    """
+    # Its certificate last: it tells that this is left.
+    return to_shelf(folder, [OLD_CA_KEYS[ca], OLD_CAS[ca]], shelf)
