@@ -14,6 +14,7 @@ import pytest
 import certs
 from conftest import Factory
 from kept import same_pairs
+from revoking import listed, revoke, serial
 from rotating import (
     ALONE,
     OUR_WORDS,
@@ -457,6 +458,22 @@ def test_bundles_are_made_anew_in_the_forms_that_they_have(signed: Factory) -> N
     assert contents(path)["dist/alice.tar.gz"] != before["dist/alice.tar.gz"]
     assert "is being replaced (replacing)" in refused(path, "start")
     rotate(path, "trust")
+
+
+def test_no_pair_comes_back_that_was_revoked_meanwhile(signed: Factory) -> None:
+    path = signed(*OUR_WORDS, "--crl")
+    before = contents(path)
+    old = serial(path / "certs/etcd1.pem")
+    rotate(path, "start")
+    revoke(path, old)
+    said = rotate(path, "abort")
+    assert "signed certs/etcd1.pem" in said.stdout
+    assert "put certs/alice.pem back" in said.stdout
+    assert contents(path)["certs/alice.pem"] == before["certs/alice.pem"]
+    assert serial(path / "certs/etcd1.pem") not in listed(path)
+    openssl("verify", "-CAfile", str(path / "certs/ca.pem"), str(path / "certs/etcd1.pem"))
+    has_nothing_to_sign(path)
+    assert tls_scaffold("check", cwd=path).returncode == 0
 
 
 def test_what_hangs_on_the_old_ca_keeps_it(signed: Factory) -> None:

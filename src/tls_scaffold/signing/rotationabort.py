@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +34,7 @@ from tls_scaffold.signing import authority, certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.execution import Means
 from tls_scaffold.signing.record import Record
+from tls_scaffold.signing.revocations import load_revoked
 from tls_scaffold.signing.rotation import Rotation, Stage
 from tls_scaffold.signing.rotationend import to_shelf
 from tls_scaffold.signing.rotationstart import kept_paths, numbered_texts, sign_into
@@ -120,7 +121,11 @@ def _trust_before(folder: Path, ca: str, new: Certificate, old: Certificate) -> 
 def _archived_pairs(
     folder: Path, made: Path, signings: Sequence[Signing], old: Certificate, now: datetime
 ) -> Iterator[tuple[str, Pair]]:
-    """Yield of each output the pair in the archive, if one is what is asked for with the old CA."""
+    """Yield of each output the pair in the archive, if one is what is asked for with the old CA.
+
+    One that was revoked meanwhile is none: with that a member would be shut out.
+    """
+    revoked = load_revoked(folder).by_serial
     record, of_old_ca = Record(folder, folder), Record(folder, made)
     shelves = _shelves(folder)
     for signing in signings:
@@ -129,7 +134,7 @@ def _archived_pairs(
             pair = {ending: _content(folder, f"{base}{ending}") for ending in ENDINGS}
             certificate, key = pair[CERTIFICATE_ENDING], pair[KEY_ENDING]
             is_recorded = record.has(of_old_ca.path(signing, certificate, key))
-            if is_recorded and _is_whole(certificate, key, old, now):
+            if is_recorded and _is_whole(certificate, key, old, now, revoked):
                 yield signing.output, {ending: pem for ending, pem in pair.items() if pem}
                 break
 
@@ -156,13 +161,15 @@ def _content(folder: Path, path: str) -> bytes:
         return b""
 
 
-def _is_whole(pem: bytes, key: bytes, ca: Certificate, now: datetime) -> bool:
+def _is_whole(
+    pem: bytes, key: bytes, ca: Certificate, now: datetime, revoked: Container[int]
+) -> bool:
     try:
         leaf = certificates.read(pem, "")
     except ScaffoldError:
         return False
-    is_signed = matching.signed_by(leaf, ca) and not leaf.has_ended(now)
-    return is_signed and not matching.key_trouble(leaf, key)
+    is_taken = not leaf.has_ended(now) and leaf.parsed.serial_number not in revoked
+    return matching.signed_by(leaf, ca) and is_taken and not matching.key_trouble(leaf, key)
 
 
 def _lay_out(made: Path, output: str, pair: Pair) -> None:
