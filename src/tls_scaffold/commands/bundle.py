@@ -88,17 +88,6 @@ def make(
         return tuple(bundles)
 
 
-def plain_contents(folder: Path, name: str) -> dict[str, str | bytes]:
-    """Return the files of a component's bundle, path to content, as it is made without options.
-
-    Nothing is written. Raises ScaffoldError as `make`.
-    """
-    inventory = intake.load(folder)
-    owners = owners_of(inventory, intake.components_named(inventory, [name]))
-    pems = read_pems(folder, inventory, owners, NO_OPTIONS)
-    return contents_of(inventory, owners, pems, NO_OPTIONS, b"")[name]
-
-
 def warnings(folder: Path, made: Sequence[Bundle]) -> list[str]:
     """Return what is allowed of bundles but seldom meant, a line each."""
     lines = []

@@ -12,6 +12,8 @@ from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import KEY_ENDING
+from tls_scaffold.signing.crlfile import sound_list
+from tls_scaffold.signing.signer import utc_now
 
 PKCS8_HEAD = b"-----BEGIN PRIVATE KEY-----"
 
@@ -86,14 +88,37 @@ def _put_again(
     known = forms.every_path(inventory, owner)
     password = read_password(options)
     contents = bundle.contents_of(inventory, [owner], pems, options, password)[owner.name]
-    if laid_out := _known_files(at, known):
+    laid_out = _known_files(at, known)
+    lists = _lists(folder, inventory, owner, options, is_new=not laid_out)
+    if laid_out:
         contents = {path: text for path, text in contents.items() if holds_certificates(path)}
-        settings = (path for path in laid_out if not holds_certificates(path))
-        contents |= {path: plain_or_empty(at / path) for path in settings}
+        of_lists = forms.list_files(options, b"")
+        kept = (path for path in laid_out if path in of_lists or not holds_certificates(path))
+        contents |= {path: plain_or_empty(at / path) for path in kept}
+        lists = {path: content for path, content in lists.items() if path in laid_out}
+    contents |= lists
     place = dist.make_ready(folder, {owner.name: contents}, lambda _: known, tar=options.tar)
     dist.put_bundle(place, owner.name, contents)
     if options.tar:
         dist.put_archive(place, owner.name, contents)
+
+
+def _lists(
+    folder: Path, inventory: Inventory, owner: Component, options: BundleOptions, *, is_new: bool
+) -> dict[str, str | bytes]:
+    """Return the list of what a member refuses, in each form that its bundle has.
+
+    Members refuse everybody without theirs, so a new bundle is none without; one that is there
+    keeps what it has where the folder's would do harm.
+    """
+    if not (inventory.crl and owner.kind == "member"):
+        return {}
+    try:
+        return forms.list_files(options, sound_list(folder, inventory, utc_now(), "it is not made"))
+    except ScaffoldError:
+        if is_new:
+            raise
+        return {}
 
 
 def _known_files(bundle_folder: Path, known: Collection[str]) -> list[str]:

@@ -1,25 +1,16 @@
-"""Bundles in `dist/` made anew where that changes nothing but what was signed, and who is trusted.
+"""Bundles in `dist/` laid out again where they hold other certificates than `certs/`."""
 
-With what options a bundle was made nobody notes: one that has other files, or says other things
-than a plain one would, is left to whoever made it.
-"""
-
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST, TAR
-from tls_scaffold.commands import bundle
-from tls_scaffold.commands.bundleoptions import BundleOptions
-from tls_scaffold.disk.plainfiles import plain_or_empty
+from tls_scaffold.commands.bundlesagain import lay_out_again
+from tls_scaffold.disk.folder import lock
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.state.bundleages import stale_bundles
 
-# The body of a PEM block, and base64 on one line as in Secrets: of blocks the labels count.
-SIGNED = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END [A-Z0-9 ]+-----\s*")
-ENCODED = re.compile(rb"[A-Za-z0-9+/]{64,}={0,2}")
-REPEATED = re.compile(rb"(<[A-Z0-9 ]+>)\1+")
+LOCK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -31,50 +22,26 @@ class Rebundled:
 
 
 def rebundle(folder: Path) -> Rebundled:
-    """Make the bundles anew that hold other certificates than `certs/`, as far as that is known.
+    """Put the pairs and CAs of `certs/` into the bundles that hold others, in the forms they have.
 
-    Others are named. Nothing is made where there is no `dist/`.
+    Settings stay as they were laid out. A bundle that can't be made is named. Nothing is made where
+    there is no `dist/`.
     """
     try:
-        stale = {each.removesuffix(TAR) for each in stale_bundles(folder, intake.load(folder))}
+        inventory = intake.load(folder)
+        with lock(folder, wait=LOCK_SECONDS):
+            stale = {each.removesuffix(TAR) for each in stale_bundles(folder, inventory)}
+            owners = sorted(
+                (each for each in inventory.components if each.name in stale),
+                key=lambda each: each.name,
+            )
+            failed = lay_out_again(folder, inventory, owners) if owners else {}
     except ScaffoldError as error:
         return Rebundled(left=(f"`{DIST}/` was not looked at: {error.summary}",))
-    if not stale:
-        return Rebundled()
-    made, left = [], []
-    for name in sorted(stale):
-        options = BundleOptions(tar=(folder / DIST / f"{name}{TAR}").is_file())
-        try:
-            if _is_plain(folder, name):
-                bundle.make(folder, [name], options)
-                made.append(name)
-                continue
-            reason = "it was made with options of its own"
-        except ScaffoldError as error:
-            reason = str(error.summary)
-        left.append(f"`{DIST}/{name}` is to be made anew, and was not: {reason}")
-    return Rebundled(tuple(made), tuple(left))
-
-
-def _is_plain(folder: Path, name: str) -> bool:
-    """Tell whether a bundle is what one without options would be, but for what was signed."""
-    place = folder / DIST / name
-    wanted = bundle.plain_contents(folder, name)
-    there = {
-        path.relative_to(place).as_posix()
-        for path in place.rglob("*")
-        if path.is_symlink() or not path.is_dir()
-    }
-    return there == wanted.keys() and all(
-        _shape(plain_or_empty(place / path)) == _shape(_raw(content))
-        for path, content in wanted.items()
+    return Rebundled(
+        tuple(each.name for each in owners if each.name not in failed),
+        tuple(
+            f"`{DIST}/{name}` is to be made anew, and was not: {error.without('')}"
+            for name, error in failed.items()
+        ),
     )
-
-
-def _raw(content: str | bytes) -> bytes:
-    return content.encode() if isinstance(content, str) else content
-
-
-def _shape(content: bytes) -> bytes:
-    """Return what a file says, without what was signed."""
-    return REPEATED.sub(rb"\1", ENCODED.sub(b"", SIGNED.sub(rb"<\1>", content)))

@@ -1,7 +1,7 @@
 """`tls-scaffold rotate`: another CA takes the place of a folder's, while the cluster runs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -58,12 +58,15 @@ class Turned:
 
 def start(
     folder: Path, ca: str, means: Means, now: datetime, *, is_compromised: bool = False
-) -> tuple[Started, Turned]:
+) -> tuple[Started | None, Turned]:
     """Put another CA in the place of that of a path; see `rotationstart.start`.
 
-    Raises ScaffoldError, before anything is written, where a rotation is under way, or the CA is
-    one that is not made here.
+    Where an earlier run did that, and was killed before all bundles were made, they are made now,
+    and nothing is started. Raises ScaffoldError, before anything is written, where a rotation is
+    under way, or the CA is one that is not made here.
     """
+    if not is_compromised and (resumed := _rest_of_start(folder, ca)):
+        return None, resumed
     with lock(folder, wait=LOCK_SECONDS):
         check_none_is_under_way(folder)
         check_can_rotate(folder, ca)
@@ -86,6 +89,19 @@ def start(
         until=started.cross.not_after if started.cross else None,
         bundles=bundles,
     )
+
+
+def _rest_of_start(folder: Path, ca: str) -> Turned | None:
+    """Make the bundles that a start which was killed has left; None where it left none."""
+    with lock(folder, wait=LOCK_SECONDS):
+        rotation = rotation_of(folder)
+    if not (rotation and rotation.ca == ca and rotation.stage is Stage.REPLACING):
+        return None
+    bundles = rebundle(folder)
+    if not bundles.made:
+        return None
+    until = rotation.cross.not_after if rotation.cross else None
+    return Turned(ca, rotation.stage, warnings=bundles.left, until=until, bundles=bundles)
 
 
 def trust(folder: Path, now: datetime, ask: AskMembers = nobody) -> Turned:
@@ -173,6 +189,10 @@ def abort(
         signings = signings_of(folder, rotation.ca)
         aborted = rotationabort.abort(folder, rotation, signings, means, now)
     bundles = rebundle(folder)
+    with lock(folder, wait=LOCK_SECONDS):  # last: until then the same again goes on
+        if rotation_of(folder) is not None:
+            shelf = rotationabort.clear(folder, aborted.ca, aborted.shelf)
+            aborted = replace(aborted, shelf=shelf)
     return aborted, Turned(
         aborted.ca,
         None,

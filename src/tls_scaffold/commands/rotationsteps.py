@@ -18,8 +18,14 @@ SHOWERS = {
 """What is laid out of a new CA, in which order."""
 
 
-def started(folder: Path, done: Started, turned: Turned) -> Iterator[str]:
-    """Yield what was done, a line each, when another CA was put in place."""
+def started(folder: Path, done: Started | None, turned: Turned) -> Iterator[str]:
+    """Yield what was done, a line each, when another CA was put in place.
+
+    `done` is None where an earlier run put it there.
+    """
+    if not done:
+        yield f"{turned.ca} was put in place before; the bundles are made that are left to do"
+        return
     yield from _signed(folder, turned)
     yield f"{done.ca} is `{done.new.cn}` now, which ends {done.new.not_after:{MINUTE}}"
     if done.cross:
@@ -30,10 +36,10 @@ def started(folder: Path, done: Started, turned: Turned) -> Iterator[str]:
     yield f"  what was there is in {done.shelf}/"
 
 
-def after_start(done: Started, turned: Turned) -> Iterator[str]:
+def after_start(done: Started | None, turned: Turned) -> Iterator[str]:
     """Yield what a person has to do when another CA was put in place, in order."""
     ca = turned.ca
-    if not done.cross:
+    if done and not done.cross:
         yield "1. members: lay out the new pair and trust file of each, and restart all of them;"
         yield "   those that were restarted and those that were not refuse each other, so it is one"
         yield "   interruption, until most of them have been: make it short"
@@ -44,7 +50,8 @@ def after_start(done: Started, turned: Turned) -> Iterator[str]:
     yield "   moment. Who trusts the old CA takes them, and no member has to be restarted"
     yield f"2. lay out {TRUSTS[ca]}, which holds both CAs: a restart at any moment is no harm then"
     yield "3. when all show their new certificates: `tls-scaffold rotate trust`"
-    yield f"all of it until {turned.until:{MINUTE}}, when the cross certificate ends"
+    if turned.until:
+        yield f"all of it until {turned.until:{MINUTE}}, when the cross certificate ends"
 
 
 def trusting(turned: Turned) -> Iterator[str]:

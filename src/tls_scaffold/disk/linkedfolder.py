@@ -102,6 +102,11 @@ def files_of(folder: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
+def without_data_folder(path: str) -> str:
+    """Return a path to a file behind a link as consumers see it, without the data folder."""
+    return "/".join(part for part in path.split("/") if not DATA.fullmatch(part))
+
+
 def own_paths(folder: Path, paths: Iterable[str]) -> set[str]:
     """Return every path that a folder of ours may have where its files have these `paths`.
 
