@@ -11,6 +11,7 @@ from pathlib import Path
 from tls_scaffold.bundles.settings import DIST, TAR
 from tls_scaffold.commands import bundle
 from tls_scaffold.commands.bundleoptions import BundleOptions
+from tls_scaffold.disk.linkedfolder import files_of
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
@@ -60,12 +61,7 @@ def _is_plain(folder: Path, name: str) -> bool:
     """Tell whether a bundle is what one without options would be, but for what was signed."""
     place = folder / DIST / name
     wanted = bundle.plain_contents(folder, name)
-    there = {
-        path.relative_to(place).as_posix()
-        for path in place.rglob("*")
-        if path.is_symlink() or not path.is_dir()
-    }
-    return there == wanted.keys() and all(
+    return set(files_of(place)) == wanted.keys() and all(
         _shape(plain_or_empty(place / path)) == _shape(_raw(content))
         for path, content in wanted.items()
     )
