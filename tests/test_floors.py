@@ -34,7 +34,7 @@ SHELVES = {
     ),
     "commands": (
         "rehearse / encryptcakey rehearsalchanges renewed revoketold rotationsteps / "
-        "rotate / rebundling / bundlesagain rehearsalcopy restore revoke / restoreplan "
+        "rotate / bundlesagain rehearsalcopy restore revoke / restoreplan "
         "severalchecks severalstates / adopt adoptpki adoptscript / add adopting backup "
         "bundle cfssljson check explain new prove remove renewca requestexport "
         "requestimport requestmaking requestsigning rotatestatus sign signerbundle "

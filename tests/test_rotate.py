@@ -433,22 +433,38 @@ def test_a_folder_that_was_adopted_is_as_any_other(folder: Factory, tmp_path: Pa
     assert tls_scaffold("status", cwd=path).returncode == 0
 
 
-def test_bundles_with_options_of_their_own_are_named(signed: Factory) -> None:
+def test_bundles_are_laid_out_again_in_the_forms_that_they_have(signed: Factory) -> None:
     path = signed(*OUR_WORDS)
     tls_scaffold("bundle", "etcd1", "--at", "/srv/etcd", cwd=path)
     tls_scaffold("bundle", "alice", "--tar", cwd=path)
-    before = contents(path)
+    names = ("etcd1.pem", "ca.pem", "etcd.env")
+    laid_out = {name: (path / "dist/etcd1" / name).read_bytes() for name in names}
+    archive = (path / "dist/alice.tar.gz").read_bytes()
     said = rotate(path, "start")
     assert "made dist/alice anew" in said.stdout
-    named = "`dist/etcd1` is to be made anew, and was not: it was made with options of its own"
-    assert f"warning: {named}" in said.stderr
-    after = contents(path)
-    assert after["dist/etcd1/etcd1.pem"] == before["dist/etcd1/etcd1.pem"]
-    assert after["dist/alice.tar.gz"] != before["dist/alice.tar.gz"]
+    assert "made dist/etcd1 anew" in said.stdout
+    for name in ("etcd1.pem", "ca.pem"):
+        assert (path / "dist/etcd1" / name).read_bytes() != laid_out[name]
+    assert (path / "dist/etcd1/etcd.env").read_bytes() == laid_out["etcd.env"]
+    assert b"/srv/etcd/etcd1.pem" in laid_out["etcd.env"]
+    assert (path / "dist/alice.tar.gz").read_bytes() != archive
+    rotate(path, "trust")
+
+
+def test_a_bundle_that_can_t_be_laid_out_is_named(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    tls_scaffold("bundle", cwd=path)
+    (path / "dist/etcd1/notes.txt").write_text("ours\n")
+    before = (path / "dist/etcd1/etcd1.pem").read_bytes()
+    said = rotate(path, "start")
+    assert "made dist/alice anew" in said.stdout
+    assert "`dist/etcd1` holds what no bundle brings: `notes.txt`" in said.stderr
+    assert (path / "dist/etcd1/etcd1.pem").read_bytes() == before
     told = refused(path, "trust")
     assert "`dist/etcd1/etcd1.pem` is a certificate of the old CA" in told
     assert "`dist/etcd1/ca.pem` trusts the old CA, and not the new one" in told
-    tls_scaffold("bundle", "etcd1", "--at", "/srv/etcd", cwd=path)
+    (path / "dist/etcd1/notes.txt").unlink()
+    tls_scaffold("bundle", "etcd1", cwd=path)
     rotate(path, "trust")
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST
-from tls_scaffold.commands.rebundling import Rebundled, rebundle
+from tls_scaffold.commands.bundlesagain import LaidOut, lay_out_stale
 from tls_scaffold.commands.rotationrefusals import (
     check_can_rotate,
     check_components_alone,
@@ -53,7 +53,7 @@ class Turned:
     archived: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     until: datetime | None = None
-    bundles: Rebundled = field(default_factory=Rebundled)
+    bundles: LaidOut = field(default_factory=LaidOut)
 
 
 def start(
@@ -72,7 +72,7 @@ def start(
         started = rotationstart.start(
             folder, ca, signings, means, now, is_compromised=is_compromised
         )
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     stage = None if is_compromised else Stage.REPLACING
     others = () if is_compromised else (CHAINS[ca], OLD_CAS[ca])
     return started, Turned(
@@ -106,7 +106,7 @@ def trust(folder: Path, now: datetime, ask: AskMembers = nobody) -> Turned:
                 "lay out what `make` and `tls-scaffold bundle` make; then the same again",
             )
         changed = rotationend.trust_new_alone(folder, rotation)
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     return Turned(
         rotation.ca,
         Stage.TRUSTING,
@@ -138,7 +138,7 @@ def finish(
                 "mend these; `--force` goes on for what is gone for good: it will be refused",
             )
         shelf = rotationend.take_out_cross(folder, rotation, signings)
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     with lock(folder, wait=LOCK_SECONDS):  # last: until then the same again goes on
         if rotation_of(folder) is not None:
             shelf = rotationend.take_out_old(folder, rotation, shelf)
@@ -170,7 +170,7 @@ def abort(
             warnings = ask(rotation, Step.ABORT)
         signings = signings_of(folder, rotation.ca)
         aborted = rotationabort.abort(folder, rotation, signings, means, now)
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     return aborted, Turned(
         aborted.ca,
         None,

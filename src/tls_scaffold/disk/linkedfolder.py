@@ -102,6 +102,12 @@ def files_of(folder: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
+def seen_path(path: str) -> str:
+    """Return where consumers see a file by its path in such a folder; as it is for most."""
+    first, _, rest = path.partition("/")
+    return rest if rest and _is_data(first) else path
+
+
 def own_paths(folder: Path, paths: Iterable[str]) -> set[str]:
     """Return every path that a folder of ours may have where its files have these `paths`.
 
