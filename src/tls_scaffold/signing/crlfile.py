@@ -67,7 +67,7 @@ def form_problem(found: RevocationList | None, raw: bytes) -> str:
     if not found:
         kind = contentkinds.kind_of_file(raw)
         told = f"it holds {kind}" if kind else "it is no list in DER"
-        return f"{told if raw else 'it is missing or empty'}: etcd refuses everybody"
+        return f"{told if raw else 'it is empty'}: etcd refuses everybody"
     if not found.has_version_2:
         return "it is of version 1: etcd refuses everybody from 3.6 on"
     return ""
@@ -86,7 +86,9 @@ def sound_list(folder: Path, inventory: Inventory, now: datetime, summary: str) 
     """
     raw = plain_or_empty(folder / CRL)
     found = read_list(raw)
-    wrong = list(problems_of(folder, found, raw, load_revoked(folder), now))
+    wrong = ["it is missing or empty: etcd refuses everybody"]
+    if raw:
+        wrong = list(problems_of(folder, found, raw, load_revoked(folder), now))
     if found:
         wrong += lockouts(found.by_serial, in_use(folder, inventory))
     if wrong:
