@@ -614,3 +614,17 @@ def test_a_member_whose_files_are_in_dist_serves_the_new_certificate_without_a_r
         finally:
             process.kill()
     log.close()
+
+
+@pytest.mark.parametrize("has_bundle", [True, False])
+def test_the_list_of_what_members_refuse_is_laid_out_too(aged: Aged, has_bundle: bool) -> None:
+    folder = aged("etcd1")
+    for words in (("sync", "--crl"), ("revoke",), *([("bundle", "etcd1")] if has_bundle else [])):
+        assert tls_scaffold("-C", str(folder), *words).returncode == 0, words
+    assert tls_scaffold("-C", str(folder), "revoke", "alice").returncode == 0
+
+    make(folder, "renew", "RENEW_HOOK=true", SIGNER="tls-scaffold")
+
+    crl = (folder / "certs/crl.der").read_bytes()
+    assert (folder / "dist/etcd1/crl.der").read_bytes() == crl
+    assert is_current(folder, "etcd1")

@@ -166,7 +166,10 @@ def test_a_list_that_is_brought_is_looked_at_before_it_takes_its_place(
         ((folder / "certs/alice.pem").read_bytes(), "it holds a certificate"),
         (first, "it is of version 1: etcd refuses everybody from 3.6 on"),
         (foreign.public_bytes(Encoding.DER), "no CA of this folder signed it"),
-        (lacking.public_bytes(Encoding.DER), f"it lacks {numbers['alice']}"),
+        (
+            lacking.public_bytes(Encoding.DER),
+            f"it lacks what `revoked.tsv` has: {numbers['alice']}",
+        ),
         (shut_out.public_bytes(Encoding.DER), "`certs/root.pem` is in use"),
     ):
         file.write_bytes(raw)

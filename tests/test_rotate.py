@@ -480,7 +480,7 @@ def test_bundles_are_made_anew_in_the_forms_that_they_have(signed: Factory) -> N
     before = contents(path)
     said = rotate(path, "start")
     assert "made dist/etcd1 anew" in said.stdout
-    assert "warning: `dist/alice` is to be made anew, and was not: --p12 needs" in said.stderr
+    assert "warning: `dist/alice`: --p12 needs" in said.stderr
     after = contents(path)
     assert after["dist/etcd1/etcd.env"] == before["dist/etcd1/etcd.env"]
     assert (path / "dist/etcd1/ca.pem").read_bytes() == after["certs/trust.pem"]
@@ -493,6 +493,23 @@ def test_bundles_are_made_anew_in_the_forms_that_they_have(signed: Factory) -> N
     assert "made dist/alice anew" in rotate(path, "start", **given).stdout
     assert contents(path)["dist/alice.tar.gz"] != before["dist/alice.tar.gz"]
     assert "is being replaced (replacing)" in refused(path, "start")
+    rotate(path, "trust")
+
+
+def test_a_bundle_that_can_t_be_laid_out_is_named(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    tls_scaffold("bundle", cwd=path)
+    (path / "dist/etcd1/notes.txt").write_text("ours\n")
+    before = (path / "dist/etcd1/etcd1.pem").read_bytes()
+    said = rotate(path, "start")
+    assert "made dist/alice anew" in said.stdout
+    assert "`dist/etcd1` holds what no bundle brings: `notes.txt`" in said.stderr
+    assert (path / "dist/etcd1/etcd1.pem").read_bytes() == before
+    told = refused(path, "trust")
+    assert "`dist/etcd1/etcd1.pem` is a certificate of the old CA" in told
+    assert "`dist/etcd1/ca.pem` trusts the old CA, and not the new one" in told
+    (path / "dist/etcd1/notes.txt").unlink()
+    tls_scaffold("bundle", "etcd1", cwd=path)
     rotate(path, "trust")
 
 

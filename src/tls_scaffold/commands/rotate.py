@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST
-from tls_scaffold.commands.rebundling import Rebundled, rebundle
+from tls_scaffold.commands.bundlesagain import LaidOut, lay_out_stale
 from tls_scaffold.commands.rotationrefusals import (
     check_can_rotate,
     check_components_alone,
@@ -53,7 +53,7 @@ class Turned:
     archived: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     until: datetime | None = None
-    bundles: Rebundled = field(default_factory=Rebundled)
+    bundles: LaidOut = field(default_factory=LaidOut)
 
 
 def start(
@@ -75,7 +75,7 @@ def start(
         started = rotationstart.start(
             folder, ca, signings, means, now, is_compromised=is_compromised
         )
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     stage = None if is_compromised else Stage.REPLACING
     others = () if is_compromised else (CHAINS[ca], OLD_CAS[ca])
     return started, Turned(
@@ -97,7 +97,7 @@ def _rest_of_start(folder: Path, ca: str) -> Turned | None:
         rotation = rotation_of(folder)
     if not (rotation and rotation.ca == ca and rotation.stage is Stage.REPLACING):
         return None
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     if not bundles.made:
         return None
     until = rotation.cross.not_after if rotation.cross else None
@@ -122,7 +122,7 @@ def trust(folder: Path, now: datetime, ask: AskMembers = nobody) -> Turned:
                 "lay out what `make` and `tls-scaffold bundle` make; what nobody uses, move away",
             )
         changed = rotationend.trust_new_alone(folder, rotation)
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     return Turned(
         rotation.ca,
         Stage.TRUSTING,
@@ -156,7 +156,7 @@ def finish(
                 "gone for good or can't be reached: it will be refused",
             )
         shelf = rotationend.take_out_cross(folder, rotation, signings)
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     with lock(folder, wait=LOCK_SECONDS):  # last: until then the same again goes on
         if rotation_of(folder) is not None:
             shelf = rotationend.take_out_old(folder, rotation, shelf)
@@ -188,7 +188,7 @@ def abort(
             warnings = ask(rotation, Step.ABORT)
         signings = signings_of(folder, rotation.ca)
         aborted = rotationabort.abort(folder, rotation, signings, means, now)
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     with lock(folder, wait=LOCK_SECONDS):  # last: until then the same again goes on
         if rotation_of(folder) is not None:
             shelf = rotationabort.clear(folder, aborted.ca, aborted.shelf)

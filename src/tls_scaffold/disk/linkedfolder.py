@@ -85,15 +85,6 @@ def exchange(folder: Path, behind: Contents, beside: Contents) -> None:
     _clear(folder, {CURRENT, data, *_tops(behind)}, beside)
 
 
-def seen_path(folder: Path, path: str) -> str:
-    """Return the path by which consumers see a file below a folder: without its data folder."""
-    at = PurePosixPath(path)
-    for above in at.parents:
-        if _is_data(above.name) and (folder / above.parent / CURRENT).is_symlink():
-            return str(above.parent / at.relative_to(above))
-    return path
-
-
 def files_of(folder: Path) -> tuple[str, ...]:
     """Return the paths of a folder's files as consumers see them; none where there is no folder.
 
