@@ -25,27 +25,26 @@ ROOMS = """
 """
 SHELVES = {
     "cli": (
-        "rotate / add adopt backup bundle ca cfssl check explain new prove rbac remove requests "
-        "restore roles sign signerconfig status sync / severalstates / adoptiontable "
-        "causes custody folderstable livetable prooftable questions waitingtable / "
-        "keeping / lists options plansummary statusnotes statustable / capassword "
-        "columns completion passphrases / terminal verbs"
+        "rotate / add adopt backup bundle ca cfssl check explain new prove rbac remove "
+        "requests restore roles sign signerconfig status sync / severalstates / "
+        "adoptiontable causes custody folderstable livetable prooftable questions "
+        "waitingtable / keeping / lists options plansummary statusnotes statustable / "
+        "capassword columns completion passphrases / terminal verbs"
     ),
     "commands": (
-        "encryptcakey rotationsteps / rotate / rebundling / "
-        "restore / restoreplan severalchecks severalstates / adopt "
-        "adoptpki adoptscript / add adopting backup bundle cfssljson check explain new "
-        "prove remove renewca requestexport requestimport requestmaking requestsigning "
-        "sign signerconfig standin status sync / certinfo custodyfiles gencert gencrl "
-        "printdefaults signcsr / cfsslcalls cfsslusage remoteca / adopted dist forms "
-        "handfolders live packfiles rbac reloads signerchanges usablepairs / "
-        "severalfolders / results rotationrefusals servedfolders signerfolder / bundleoptions "
-        "signeroptions / signerkeys"
+        "encryptcakey rotationsteps / rotate / rebundling / restore / restoreplan "
+        "severalchecks severalstates / adopt adoptpki adoptscript / add adopting backup "
+        "bundle cfssljson check explain new prove remove renewca requestexport "
+        "requestimport requestmaking requestsigning sign signerconfig standin status "
+        "sync / certinfo custodyfiles gencert gencrl printdefaults signcsr / cfsslcalls "
+        "cfsslusage remoteca / adopted dist forms handfolders live packfiles rbac "
+        "reloads signerchanges usablepairs / severalfolders / results rotationrefusals "
+        "servedfolders signerfolder / bundleoptions signeroptions / signerkeys"
     ),
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines profiles "
-        "report running secrecy signable subjects targets / looking mending rule / view / "
-        "crlfiles gitfiles / readablefiles"
+        "report running secrecy signable subjects targets / looking mending rule / view "
+        "/ crlfiles gitfiles / readablefiles"
     ),
     "live": (
         "explanation / evidence symptoms / metrics / served / diagnosis / known looks / "
@@ -56,21 +55,20 @@ SHELVES = {
         "states / expectations lives waiting / entries timeline / timescale"
     ),
     "etcd": (
-        "bundled cluster doors matrix proofs / rights / keys / attempts throwaway writers / "
-        "bench calls / access etcdctl extra logs / guarded methods tls versions / "
-        "rpc_pb2"
+        "bundled cluster doors matrix proofs / rights / keys / attempts throwaway "
+        "writers / bench calls tallies / access etcdctl extra logs / guarded methods "
+        "tls versions / rpc_pb2"
     ),
     "signing": (
-        "rotationabort / rotationend rotationstart / rotationsets / "
-        "renewal / backedup execution placement recordcompletion / keyencryption naming "
-        "packanswers rounds waitingplan / authority awaiting batch broughtca "
-        "handsigning pins plan / remotesigner / answers signer / authkeys certinfo "
-        "crosscertificates "
-        "packs revocationlists / manifests / caends commandlines csrs differences "
-        "hangingfiles "
-        "documentcache ignoredrules issuer linemistakes mistakes record trust / chains "
-        "custodies keystores rotation / caconstraints extensions matching pairing / certificates "
-        "/ keys / capassword contentkinds / agefiles pairs pemfiles x509names"
+        "rotationabort / rotationend rotationstart / rotationsets / renewal / backedup "
+        "execution placement recordcompletion / keyencryption naming packanswers rounds "
+        "waitingplan / authority awaiting batch broughtca handsigning pins plan / "
+        "remotesigner / answers signer / authkeys certinfo crosscertificates packs "
+        "revocationlists / manifests / caends commandlines csrs differences "
+        "documentcache hangingfiles ignoredrules issuer linemistakes mistakes record "
+        "trust / chains custodies keystores rotation / caconstraints extensions "
+        "matching pairing / certificates / keys / capassword contentkinds / agefiles "
+        "pairs pemfiles x509names"
     ),
     "keeping": (
         "trialsync / consequences samesignings update / change journal refusals / "
@@ -85,7 +83,8 @@ SHELVES = {
     ),
     "rendering": "template / documents",
     "bundles": (
-        "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / settings"
+        "kubeadm overview procfile / consumers / calico kubernetes members / "
+        "memberflags / settings"
     ),
     "remote": "servers / wire / protocol",
     "scripts": (
@@ -98,9 +97,10 @@ SHELVES = {
     ),
     "inventory": (
         "desired / intake userwarnings / present / conflicts options rbac setwords / "
-        "custodywords hostconflicts / asked components grants urls / generations reach / values / "
-        "presets / calicopresets clientpresets kubernetespresets / presetparts / "
-        "clusterparts / custody membersettings / terms / conflictmarkers fields formats"
+        "custodywords hostconflicts / asked components grants urls / generations reach "
+        "/ values / presets / calicopresets clientpresets kubernetespresets / "
+        "presetparts / clusterparts / custody membersettings / terms / conflictmarkers "
+        "fields formats"
     ),
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile recipes "
