@@ -116,7 +116,9 @@ SHELVES = {
         "usedtargets / filers shell"
     ),
     "multiroot": "notes policies rootsfile",
-    "rehearsal": ("performing / steps / stage / causes layout revisions / loopback states"),
+    "rehearsal": (
+        "performing / steps / stage / causes layout revisions / loopback states"
+    ),
 }
 """The modules of each room, the highest shelf first.
 
