@@ -26,26 +26,25 @@ ROOMS = """
 SHELVES = {
     "cli": (
         "add adopt backup bundle ca cfssl check explain new prove rbac remove renewed "
-        "requests restore roles sign signerconfig status sync / severalstates / adoptiontable "
-        "causes custody folderstable livetable prooftable questions waitingtable / "
-        "keeping / lists options plansummary statusnotes statustable / capassword "
-        "columns completion passphrases / terminal verbs"
+        "requests restore roles sign signerconfig status sync / severalstates / "
+        "adoptiontable causes custody folderstable livetable prooftable questions "
+        "waitingtable / keeping / lists options plansummary statusnotes statustable / "
+        "capassword columns completion passphrases / terminal verbs"
     ),
     "commands": (
         "encryptcakey renewed / bundlesagain restore / restoreplan severalchecks "
-        "severalstates / adopt "
-        "adoptpki adoptscript / add adopting backup bundle cfssljson check explain new "
-        "prove remove renewca requestexport requestimport requestmaking requestsigning "
-        "sign signerbundle signerconfig standin status sync / certinfo custodyfiles "
-        "gencert gencrl hooks printdefaults signcsr / cfsslcalls cfsslusage remoteca / "
-        "adopted alerts dist forms handfolders live owedhooks packfiles rbac reloads "
-        "signerchanges usablepairs / severalfolders / results servedfolders "
-        "signerfolder / bundleoptions signeroptions / signerkeys"
+        "severalstates / adopt adoptpki adoptscript / add adopting backup bundle "
+        "cfssljson check explain new prove remove renewca requestexport requestimport "
+        "requestmaking requestsigning sign signerbundle signerconfig standin status "
+        "sync / certinfo custodyfiles gencert gencrl hooks printdefaults signcsr / "
+        "cfsslcalls cfsslusage remoteca / adopted alerts dist forms handfolders live "
+        "owedhooks packfiles rbac reloads signerchanges usablepairs / severalfolders / "
+        "results servedfolders signerfolder / bundleoptions signeroptions / signerkeys"
     ),
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines profiles "
-        "report running secrecy signable subjects targets / looking mending rule / view / "
-        "crlfiles gitfiles / readablefiles"
+        "report running secrecy signable subjects targets / looking mending rule / view "
+        "/ crlfiles gitfiles / readablefiles"
     ),
     "live": (
         "explanation / evidence symptoms / metrics / served / diagnosis / known looks / "
@@ -56,9 +55,9 @@ SHELVES = {
         "states / expectations lives waiting / entries timeline / timescale"
     ),
     "etcd": (
-        "bundled cluster doors matrix proofs / rights / keys / attempts throwaway writers / "
-        "bench calls / access etcdctl extra logs / guarded methods tls versions / "
-        "rpc_pb2"
+        "bundled cluster doors matrix proofs / rights / keys / attempts throwaway "
+        "writers / bench calls tallies / access etcdctl extra logs / guarded methods "
+        "tls versions / rpc_pb2"
     ),
     "signing": (
         "renewal / backedup execution placement recordcompletion / keyencryption naming "
@@ -66,8 +65,9 @@ SHELVES = {
         "handsigning pins plan / remotesigner / answers signer / authkeys certinfo "
         "packs revocationlists / manifests / caends commandlines csrs differences "
         "documentcache ignoredrules issuer linemistakes mistakes record trust / chains "
-        "custodies keystores rotation / caconstraints extensions matching pairing / certificates "
-        "/ keys / capassword contentkinds / agefiles pairs pemfiles x509names"
+        "custodies keystores rotation / caconstraints extensions matching pairing / "
+        "certificates / keys / capassword contentkinds / agefiles pairs pemfiles "
+        "x509names"
     ),
     "keeping": (
         "trialsync / consequences samesignings update / change journal refusals / "
