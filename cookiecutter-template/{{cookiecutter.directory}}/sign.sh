@@ -54,6 +54,7 @@ digits() { $sha "$@" 2>/dev/null | while read -r sum _; do printf %.10s "$sum"; 
 inputs() { # inputs [FLAGS] REQUEST: what a certificate is made from
     all=$*
     for request; do :; done
+    [ -f "$request" ] || [ ! -e "$request" ] || fail "\`$request\` should be a file"
     printf %s "${all%"$request"}" | digits - "$request" config/ca-config.json "$ca.pem" "$chain"
 }
 
@@ -474,7 +475,6 @@ renew_ca_pair() { # renew_ca_pair BASE: its certificate alone is left in $work
     check_custody
     run_cfssl "$1" gencert -renewca -ca "$1.pem" -ca-key "$1-key.pem"
 }
-
 renew_ca() { renew_cas $cas; }
 renew_cas() { # renew_cas NAME...: the CAs again; of what they signed nothing is signed again
     command -v openssl >/dev/null || fail "openssl is not installed: it compares certificates"
@@ -550,7 +550,6 @@ tell_renewal() { # tell_renewal BASE: of a CA that was signed again
 ends() { # ends BASE SECONDS [not]: whether it is known to end, or not to, within that time
     openssl x509 -noout -checkend "$2" -in "$1.pem" 2>/dev/null | grep -q "will ${3:+$3 }expire"
 }
-
 number_of_end() { # number_of_end BASE: such as 2036134126124242, a later end a larger number
     end_of "$1" | awk '{ gsub(":", ""); month = index("JanFebMarAprMayJunJulAugSepOctNovDec", $1)
         print $4 month + 100 $2 + 100 $3 } END { if (!NR) print 0 }'
@@ -605,7 +604,7 @@ for each in certs archive issued certs/.new certs/.new/new certs/.new/ca-key.pem
     [ ! -h "$each" ] || fail "\`$each\` is a link: no keys are written through it" "move it away"
 done
 for each in archive/.lock archive/.gitignore certs/.gitignore certs/ca.pem certs/chain.pem \
-    certs/trust.pem certs/peer-ca.pem certs/peer-trust.pem; do
+    certs/trust.pem certs/peer-ca.pem certs/peer-trust.pem tls-scaffold.json config/*.json; do
     [ -f "$each" ] || [ ! -e "$each" ] || fail "\`$each\` should be a file"
 done
 [ ! -f custody.sh ] || . ./custody.sh
