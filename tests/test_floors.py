@@ -34,17 +34,16 @@ SHELVES = {
     ),
     "commands": (
         "rehearse / encryptcakey rehearsalchanges renewed revoketold rotationsteps / "
-        "rotate / rebundling / bundlesagain rehearsalcopy restore revoke / restoreplan "
-        "severalchecks severalstates / adopt adoptpki adoptscript restorechecks / add "
-        "adopting backup bundle cfssljson check explain new prove remove renewca "
-        "requestexport requestimport requestmaking requestsigning rotatestatus sign "
-        "signerbundle signerconfig standin status sync / certinfo custodyfiles "
-        "explainlooks gencert gencrl hooks printdefaults signcsr / cfsslcalls "
-        "cfsslusage remoteca rotationlook rotationreport / adopted alerts dist forms "
-        "handfolders live owedhooks packfiles rbac reloads revoking signerchanges "
-        "usablepairs / revokedlists revokedwords severalfolders / results "
-        "rotationrefusals servedfolders signerfolder / bundleoptions signeroptions / "
-        "signerkeys"
+        "rotate / bundlesagain rehearsalcopy restore revoke / restoreplan severalchecks "
+        "severalstates / adopt adoptpki adoptscript restorechecks / add adopting backup "
+        "bundle cfssljson check explain new prove remove renewca requestexport "
+        "requestimport requestmaking requestsigning rotatestatus sign signerbundle "
+        "signerconfig standin status sync / certinfo custodyfiles explainlooks gencert "
+        "gencrl hooks printdefaults signcsr / cfsslcalls cfsslusage remoteca "
+        "rotationlook rotationreport / adopted alerts dist forms handfolders live "
+        "owedhooks packfiles rbac reloads revoking signerchanges usablepairs / "
+        "revokedlists revokedwords severalfolders / results rotationrefusals "
+        "servedfolders signerfolder / bundleoptions signeroptions / signerkeys"
     ),
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines profiles "

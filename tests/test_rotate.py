@@ -1,5 +1,6 @@
 """One CA takes the place of another: old and new are taken by whoever trusts either."""
 
+import base64
 import json
 import shutil
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 import certs
 from conftest import Factory
 from kept import same_pairs
+from revoking import listed, revoke, serial
 from rotating import (
     ALONE,
     OUR_WORDS,
@@ -146,6 +148,41 @@ def is_well(path: Path) -> None:
     for words in (("status",), ("check",), ("sync", "--check")):
         done = tls_scaffold(*words, cwd=path)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("years", [1, 20])
+def test_the_cross_certificate_has_the_new_ca_s_name_and_key_and_the_first_end(
+    folder: Factory, years: int
+) -> None:
+    path = folder(*OUR_WORDS, "--organization", "Größe & Söhne, GmbH")
+    certs.ca(path, life=years * certs.YEAR)
+    make(path, SIGNER="tls-scaffold")
+    rotate(path, "start")
+
+    def shown(name: str, *words: str) -> str:
+        return openssl("x509", "-noout", "-in", str(path / name), *words).partition("=")[2]
+
+    # Go compares names byte by byte.
+    exactly = ("-nameopt", "dump_der,dump_all")
+    cross, new, old = CHAINS[CA], CA, OLD_CAS[CA]
+    assert shown(cross, "-subject", *exactly) == shown(new, "-subject", *exactly)
+    assert shown(cross, "-issuer", *exactly) == shown(old, "-subject", *exactly)
+    for name in names(path):
+        leaf = f"certs/{name}.pem"
+        assert shown(leaf, "-issuer", *exactly) == shown(new, "-subject", *exactly)
+    assert openssl("x509", "-noout", "-in", str(path / cross), "-pubkey") == openssl(
+        "x509", "-noout", "-in", str(path / new), "-pubkey"
+    )
+    assert shown(cross, "-enddate") == shown(old if years == 1 else new, "-enddate")
+    text = openssl("x509", "-noout", "-in", str(path / cross), "-text")
+    assert "X509v3 Basic Constraints: critical\n                CA:TRUE\n" in text
+    assert "X509v3 Key Usage: critical\n                Certificate Sign, CRL Sign\n" in text
+    identifiers = [
+        openssl("x509", "-noout", "-in", str(path / name), "-ext", f"{whose}KeyIdentifier")
+        for name, whose in ((cross, "authority"), (old, "subject"))
+    ]
+    key_of_cross, key_of_old = (each.split()[-1].removeprefix("keyid:") for each in identifiers)
+    assert key_of_cross == key_of_old != ""
 
 
 def test_what_is_added_meanwhile_has_the_cross_certificate_behind_it(
@@ -434,23 +471,62 @@ def test_a_folder_that_was_adopted_is_as_any_other(folder: Factory, tmp_path: Pa
     assert tls_scaffold("status", cwd=path).returncode == 0
 
 
-def test_bundles_with_options_of_their_own_are_named(signed: Factory) -> None:
+def test_bundles_are_made_anew_in_the_forms_that_they_have(signed: Factory) -> None:
     path = signed(*OUR_WORDS)
-    tls_scaffold("bundle", "etcd1", "--at", "/srv/etcd", cwd=path)
-    tls_scaffold("bundle", "alice", "--tar", cwd=path)
+    tls_scaffold("bundle", "etcd1", "--at", "/srv/etcd", "--kubernetes", cwd=path)
+    given: dict[str, Any] = {"TLS_SCAFFOLD_P12_PASSWORD": "correct-horse"}
+    done = run(OURS, "bundle", "alice", "--tar", "--p12", cwd=path, **given)
+    assert done.returncode == 0, done.stderr
     before = contents(path)
     said = rotate(path, "start")
-    assert "made dist/alice anew" in said.stdout
-    named = "`dist/etcd1` is to be made anew, and was not: it was made with options of its own"
-    assert f"warning: {named}" in said.stderr
+    assert "made dist/etcd1 anew" in said.stdout
+    assert "warning: `dist/alice`: --p12 needs" in said.stderr
     after = contents(path)
-    assert after["dist/etcd1/etcd1.pem"] == before["dist/etcd1/etcd1.pem"]
-    assert after["dist/alice.tar.gz"] != before["dist/alice.tar.gz"]
+    assert after["dist/etcd1/etcd.env"] == before["dist/etcd1/etcd.env"]
+    assert (path / "dist/etcd1/ca.pem").read_bytes() == after["certs/trust.pem"]
+    (secret,) = (path / "dist/etcd1").glob("*.secret.yaml")
+    leaf = base64.b64encode((path / "certs/etcd1.pem").read_bytes()).decode()
+    assert leaf[:200] in secret.read_text().replace("\n", "").replace(" ", "")
+    told = refused(path, "trust")
+    assert "`dist/alice/alice.pem` is a certificate of the old CA" in told
+    assert "`dist/alice/ca.pem` trusts the old CA, and not the new one" in told
+    assert "made dist/alice anew" in rotate(path, "start", **given).stdout
+    assert contents(path)["dist/alice.tar.gz"] != before["dist/alice.tar.gz"]
+    assert "is being replaced (replacing)" in refused(path, "start")
+    rotate(path, "trust")
+
+
+def test_a_bundle_that_can_t_be_laid_out_is_named(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    tls_scaffold("bundle", cwd=path)
+    (path / "dist/etcd1/notes.txt").write_text("ours\n")
+    before = (path / "dist/etcd1/etcd1.pem").read_bytes()
+    said = rotate(path, "start")
+    assert "made dist/alice anew" in said.stdout
+    assert "`dist/etcd1` holds what no bundle brings: `notes.txt`" in said.stderr
+    assert (path / "dist/etcd1/etcd1.pem").read_bytes() == before
     told = refused(path, "trust")
     assert "`dist/etcd1/etcd1.pem` is a certificate of the old CA" in told
     assert "`dist/etcd1/ca.pem` trusts the old CA, and not the new one" in told
-    tls_scaffold("bundle", "etcd1", "--at", "/srv/etcd", cwd=path)
+    (path / "dist/etcd1/notes.txt").unlink()
+    tls_scaffold("bundle", "etcd1", cwd=path)
     rotate(path, "trust")
+
+
+def test_no_pair_comes_back_that_was_revoked_meanwhile(signed: Factory) -> None:
+    path = signed(*OUR_WORDS, "--crl")
+    before = contents(path)
+    old = serial(path / "certs/etcd1.pem")
+    rotate(path, "start")
+    revoke(path, old)
+    said = rotate(path, "abort")
+    assert "signed certs/etcd1.pem" in said.stdout
+    assert "put certs/alice.pem back" in said.stdout
+    assert contents(path)["certs/alice.pem"] == before["certs/alice.pem"]
+    assert serial(path / "certs/etcd1.pem") not in listed(path)
+    openssl("verify", "-CAfile", str(path / "certs/ca.pem"), str(path / "certs/etcd1.pem"))
+    has_nothing_to_sign(path)
+    assert tls_scaffold("check", cwd=path).returncode == 0
 
 
 def test_what_hangs_on_the_old_ca_keeps_it(signed: Factory) -> None:

@@ -60,7 +60,9 @@ def start(folder: Path, /, *, peer_ca: bool, compromised: bool, yes: bool, as_js
         folder, PEER_CA if peer_ca else CA, _means(), _now(), is_compromised=compromised
     )
     if as_json:
-        give_json(steps.result("start", folder, turned, *(["trust"] if done.cross else [])))
+        give_json(
+            steps.result("start", folder, turned, *([] if done and not done.cross else ["trust"]))
+        )
         return
     _tell(turned, steps.started(folder, done, turned), steps.after_start(done, turned))
 

@@ -1,19 +1,56 @@
-"""Bundles that are there, laid out again with the pairs of today, in the forms that they have."""
+"""Bundles that are there, laid out again with what `certs/` has today, in the forms they have."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST, TAR, Pems, holds_certificates
 from tls_scaffold.commands import bundle, dist, forms
 from tls_scaffold.commands.bundleoptions import AS_SIGNED, PKCS8, BundleOptions, read_password
+from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.linkedfolder import files_of
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import KEY_ENDING
+from tls_scaffold.state.bundleages import stale_bundles
 
+LOCK_SECONDS = 60.0
 PKCS8_HEAD = b"-----BEGIN PRIVATE KEY-----"
+
+
+@dataclass(frozen=True)
+class LaidOut:
+    """The bundles that were laid out again, by name, and those that were not, each with why."""
+
+    made: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+def lay_out_stale(folder: Path) -> LaidOut:
+    """Lay the bundles out again that hold other certificates or another list than `certs/`.
+
+    Nothing is made where there is no `dist/`.
+    """
+    try:
+        inventory = intake.load(folder)
+        stale = {each.removesuffix(TAR) for each in stale_bundles(folder, inventory)}
+        owners = [each for each in inventory.components if each.name in stale]
+        if not owners:
+            return LaidOut()
+        with lock(folder, wait=LOCK_SECONDS):
+            failed = lay_out_again(folder, inventory, owners)
+    except ScaffoldError as error:
+        return LaidOut(left=(f"`{DIST}/` was not looked at: {error.summary}",))
+    made = (each.name for each in owners if each.name not in failed)
+    return LaidOut(tuple(made), problems_of(failed))
+
+
+def problems_of(failed: Mapping[str, ScaffoldError]) -> tuple[str, ...]:
+    """Return why bundles could not be laid out, a line each."""
+    return tuple(f"`{DIST}/{name}`: {error.without('')}" for name, error in failed.items())
 
 
 def has_bundle(folder: Path, owner: Component) -> bool:
@@ -26,10 +63,10 @@ def lay_out_again(
 ) -> dict[str, ScaffoldError]:
     """Put the pairs of `certs/` into the bundles of these owners; the folder's lock is held.
 
-    What holds keys or certificates changes, in one step; settings stay as they were laid out, since
-    nobody knows with which options. A bundle that is not there is made as without options. For key
-    stores the password is asked for as by `bundle`. Returns why a bundle could not be laid out, by
-    its owner's name; the others are.
+    What holds keys, certificates or the list changes, in one step; settings stay as they were laid
+    out, since nobody knows with which options. A bundle that is not there is made as without
+    options. For key stores the password is asked for as by `bundle`. Returns why a bundle could not
+    be laid out, by its owner's name; the others are.
     """
     everything = None
     with suppress(ScaffoldError):  # which is told of each that it is about
@@ -85,7 +122,7 @@ def _put_again(
     at = folder / DIST / owner.name
     known = forms.every_path(inventory, owner)
     password = read_password(options)
-    contents = bundle.contents_of(inventory, [owner], pems, options, password)[owner.name]
+    contents = bundle.contents_of(folder, inventory, [owner], pems, options, password)[owner.name]
     if laid_out := _known_files(at, known):
         contents = {path: text for path, text in contents.items() if holds_certificates(path)}
         settings = (path for path in laid_out if not holds_certificates(path))

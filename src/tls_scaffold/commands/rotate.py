@@ -1,12 +1,12 @@
 """`tls-scaffold rotate`: another CA takes the place of a folder's, while the cluster runs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST
-from tls_scaffold.commands.rebundling import Rebundled, rebundle
+from tls_scaffold.commands.bundlesagain import LaidOut, lay_out_stale
 from tls_scaffold.commands.rotationrefusals import (
     check_can_rotate,
     check_components_alone,
@@ -53,17 +53,20 @@ class Turned:
     archived: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     until: datetime | None = None
-    bundles: Rebundled = field(default_factory=Rebundled)
+    bundles: LaidOut = field(default_factory=LaidOut)
 
 
 def start(
     folder: Path, ca: str, means: Means, now: datetime, *, is_compromised: bool = False
-) -> tuple[Started, Turned]:
+) -> tuple[Started | None, Turned]:
     """Put another CA in the place of that of a path; see `rotationstart.start`.
 
-    Raises ScaffoldError, before anything is written, where a rotation is under way, or the CA is
-    one that is not made here.
+    Where an earlier run did that, and was killed before all bundles were made, they are made now,
+    and nothing is started. Raises ScaffoldError, before anything is written, where a rotation is
+    under way, or the CA is one that is not made here.
     """
+    if not is_compromised and (resumed := _rest_of_start(folder, ca)):
+        return None, resumed
     with lock(folder, wait=LOCK_SECONDS):
         check_none_is_under_way(folder)
         check_can_rotate(folder, ca)
@@ -72,7 +75,7 @@ def start(
         started = rotationstart.start(
             folder, ca, signings, means, now, is_compromised=is_compromised
         )
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     stage = None if is_compromised else Stage.REPLACING
     others = () if is_compromised else (CHAINS[ca], OLD_CAS[ca])
     return started, Turned(
@@ -86,6 +89,19 @@ def start(
         until=started.cross.not_after if started.cross else None,
         bundles=bundles,
     )
+
+
+def _rest_of_start(folder: Path, ca: str) -> Turned | None:
+    """Make the bundles that a start which was killed has left; None where it left none."""
+    with lock(folder, wait=LOCK_SECONDS):
+        rotation = rotation_of(folder)
+    if not (rotation and rotation.ca == ca and rotation.stage is Stage.REPLACING):
+        return None
+    bundles = lay_out_stale(folder)
+    if not bundles.made:
+        return None
+    until = rotation.cross.not_after if rotation.cross else None
+    return Turned(ca, rotation.stage, warnings=bundles.left, until=until, bundles=bundles)
 
 
 def trust(folder: Path, now: datetime, ask: AskMembers = nobody) -> Turned:
@@ -106,7 +122,7 @@ def trust(folder: Path, now: datetime, ask: AskMembers = nobody) -> Turned:
                 "lay out what `make` and `tls-scaffold bundle` make; what nobody uses, move away",
             )
         changed = rotationend.trust_new_alone(folder, rotation)
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     return Turned(
         rotation.ca,
         Stage.TRUSTING,
@@ -140,7 +156,7 @@ def finish(
                 "gone for good or can't be reached: it will be refused",
             )
         shelf = rotationend.take_out_cross(folder, rotation, signings)
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     with lock(folder, wait=LOCK_SECONDS):  # last: until then the same again goes on
         if rotation_of(folder) is not None:
             shelf = rotationend.take_out_old(folder, rotation, shelf)
@@ -172,7 +188,11 @@ def abort(
             warnings = ask(rotation, Step.ABORT)
         signings = signings_of(folder, rotation.ca)
         aborted = rotationabort.abort(folder, rotation, signings, means, now)
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
+    with lock(folder, wait=LOCK_SECONDS):  # last: until then the same again goes on
+        if rotation_of(folder) is not None:
+            shelf = rotationabort.clear(folder, aborted.ca, aborted.shelf)
+            aborted = replace(aborted, shelf=shelf)
     return aborted, Turned(
         aborted.ca,
         None,

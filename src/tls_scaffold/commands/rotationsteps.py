@@ -12,8 +12,14 @@ from tls_scaffold.signing.rotationstart import Started
 from tls_scaffold.spelling import MINUTE
 
 
-def started(folder: Path, done: Started, turned: Turned) -> Iterator[str]:
-    """Yield what was done, a line each, when another CA was put in place."""
+def started(folder: Path, done: Started | None, turned: Turned) -> Iterator[str]:
+    """Yield what was done, a line each, when another CA was put in place.
+
+    `done` is None where an earlier run put it there.
+    """
+    if not done:
+        yield f"{turned.ca} was put in place before; the bundles are made that are left to do"
+        return
     yield from _signed(folder, turned)
     yield f"{done.ca} is `{done.new.cn}` now, which ends {done.new.not_after:{MINUTE}}"
     if done.cross:
@@ -24,10 +30,10 @@ def started(folder: Path, done: Started, turned: Turned) -> Iterator[str]:
     yield f"  what was there is in {done.shelf}/"
 
 
-def after_start(done: Started, turned: Turned) -> Iterator[str]:
+def after_start(done: Started | None, turned: Turned) -> Iterator[str]:
     """Yield what a person has to do when another CA was put in place, in order."""
     ca = turned.ca
-    if not done.cross:
+    if done and not done.cross:
         yield "1. members: lay out the new pair and trust file of each, and restart all of them;"
         yield "   those that were restarted and those that were not refuse each other, so it is one"
         yield "   interruption, until most of them have been: make it short"
@@ -43,7 +49,8 @@ def after_start(done: Started, turned: Turned) -> Iterator[str]:
     yield "   restarted, and a restart at any moment is no harm"
     yield f"{number + 1}. when all show their new certificates: `tls-scaffold rotate trust`"
     yield "`tls-scaffold rotate status --live` has all steps, and says how far members are"
-    yield f"all of it before {turned.until:{MINUTE}}, when the cross certificate ends"
+    if turned.until:
+        yield f"all of it before {turned.until:{MINUTE}}, when the cross certificate ends"
 
 
 def trusting(turned: Turned) -> Iterator[str]:

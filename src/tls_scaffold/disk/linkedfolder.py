@@ -85,15 +85,6 @@ def exchange(folder: Path, behind: Contents, beside: Contents) -> None:
     _clear(folder, {CURRENT, data, *_tops(behind)}, beside)
 
 
-def seen_path(folder: Path, path: str) -> str:
-    """Return the path by which consumers see a file below a folder: without its data folder."""
-    at = PurePosixPath(path)
-    for above in at.parents:
-        if _is_data(above.name) and (folder / above.parent / CURRENT).is_symlink():
-            return str(above.parent / at.relative_to(above))
-    return path
-
-
 def files_of(folder: Path) -> tuple[str, ...]:
     """Return the paths of a folder's files as consumers see them; none where there is no folder.
 
@@ -109,6 +100,11 @@ def files_of(folder: Path) -> tuple[str, ...]:
             below = (path.relative_to(real) for path in real.rglob("*") if path.is_file())
             found += sorted(f"{entry.name}/{path.as_posix()}" for path in below)
     return tuple(found)
+
+
+def without_data_folder(path: str) -> str:
+    """Return a path to a file behind a link as consumers see it, without the data folder."""
+    return "/".join(part for part in path.split("/") if not DATA.fullmatch(part))
 
 
 def own_paths(folder: Path, paths: Iterable[str]) -> set[str]:
