@@ -33,7 +33,7 @@ SHELVES = {
         "capassword columns completion passphrases / terminal verbs"
     ),
     "commands": (
-        "rehearse / encryptcakey rehearsalchanges renewed revoketold rotationsteps / "
+        "rehearse / encryptcakey rehearsalchanges renewed revoketold rotatetold / "
         "rotate / bundlesagain rehearsalcopy restore revoke / restoreplan "
         "severalchecks severalstates / adopt adoptpki adoptscript / add adopting backup "
         "bundle cfssljson check explain new prove remove renewca requestexport "
