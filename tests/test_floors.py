@@ -33,7 +33,7 @@ SHELVES = {
         "capassword columns completion passphrases / terminal verbs"
     ),
     "commands": (
-        "rehearse / encryptcakey rehearsalchanges renewed revoketold rotationsteps / "
+        "rehearse / encryptcakey rehearsalchanges renewed revoketold rotatetold / "
         "rotate / bundlesagain rehearsalcopy restore revoke / restoreplan severalchecks "
         "severalstates / adopt adoptpki adoptscript restorechecks / add adopting backup "
         "bundle cfssljson check explain new prove remove renewca requestexport "
@@ -116,9 +116,7 @@ SHELVES = {
         "usedtargets / filers shell"
     ),
     "multiroot": "notes policies rootsfile",
-    "rehearsal": (
-        "performing / steps / stage / causes layout revisions / loopback states"
-    ),
+    "rehearsal": ("performing / steps / stage / causes layout revisions / loopback states"),
 }
 """The modules of each room, the highest shelf first.
 

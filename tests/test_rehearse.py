@@ -18,6 +18,11 @@ from conftest import Factory
 from support import BIN, Done, contents, make, run, tls_scaffold
 from test_etcd import mentioning
 from test_prove import ended
+from tls_scaffold.inventory import intake
+from tls_scaffold.rehearsal.layout import Layout
+from tls_scaffold.rehearsal.loopback import Loopback
+from tls_scaffold.rehearsal.states import read_certs
+from tls_scaffold.signing.mirrors import Mirror
 
 NEWEST = BUILT["newest 3.5"]
 THREE = ("--members", "10.0.0.1,10.0.0.2,10.0.0.3", *P256)
@@ -392,3 +397,22 @@ def test_a_cross_certificate_that_was_left_out_is_caught(signed: Factory) -> Non
 
     assert any(("server-other-ca", ["etcd2"]) in found for found in caught(document).values())
     assert set(caught(document)) >= {"members' pairs"}
+
+
+def test_members_look_into_the_list_as_the_inventory_says(folder: Factory, tmp_path: Path) -> None:
+    path = folder(*THREE, "--crl")
+    make(path, SIGNER="tls-scaffold")
+    inventory = intake.load(path)
+    state, loopback = read_certs(path, inventory), Loopback([inventory])
+    (tmp_path / "into").mkdir()
+    layout = Layout(tmp_path / "into", Mirror(loopback.addresses), loopback)
+    layout.know([state])
+    member = inventory.members[0]
+    layout.put_trust(state, member)
+
+    flags = layout.flags(
+        state, member, tmp_path / "data", inventory.members, no_fsync=False, is_first=True
+    )
+
+    for flag in ("client-crl-file", "peer-crl-file"):
+        assert Path(flags[flag]).read_bytes() == (path / "certs/crl.der").read_bytes()

@@ -115,6 +115,7 @@ workshop() { # work = an empty folder in certs/, which is held while this proces
     exec 9>&-
 }
 
+decide() { sync; mv "$1" certs/.new; finish; } # decide SET: by one rename
 finish() { # put a set in place that was decided on: the CA's certificate and then its key go last
     key=$(cd certs/.new && ls ca-key.pem peer-ca-key.pem same-key 2>/dev/null | head -n 1)
     if [ -n "$key" ]; then
@@ -227,7 +228,7 @@ due() { echo "req-$1"; } # due NAME BASE [FLAGS]: what to make of one that is to
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
     ! exists certs/.new && ! exists archive/.half &&
         [ "$(echo certs/.work.*)" = 'certs/.work.*' ] && [ -s certs/.gitignore ] &&
-        cas_are_noted && return
+        is_noted ca && { [ "$cas" = ca ] || is_noted peer-ca; } && return
     workshop
     lock
     for made in $cas; do
@@ -236,13 +237,8 @@ make_ca() { # unless there is one, or was one; where all is done it needs no rig
         else make_peer_ca; fi
     done
 }
-cas_are_noted() {
-    for each in $cas; do
-        exists "certs/${each%ca}trust.pem" &&
-            exists "issued/$each-$(digits "certs/$each.pem").pem" || return 1
-    done
-}
 
+is_noted() { exists "certs/${1%ca}trust.pem" && exists "issued/$1-$(digits "certs/$1.pem").pem"; }
 note_ca() { # note_ca NAME: into the record
     ca=certs/$1 trust=certs/${1%ca}trust.pem
     [ -e "$ca.pem" ] || ca_is_whole # its key may be kept elsewhere while nothing is signed
@@ -334,8 +330,7 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     [ -n "$into" ] || lock
     [ "$from" = "$(inputs "$@")" ] || # edited meanwhile
         { rm -rf "$work" && exec sh sign.sh "$when" "$base.pem" "$@"; }
-    case $base in */*) place=${base%/*} ;; *) place=. ;; esac
-    [ -d "$into$place" ] || mkdir -p "$into$place"
+    place=$(dirname "$base") && mkdir -p "$into$place"
     note "$work/$name.pem" "$name-$from-$(digits "$work/$name.pem" "$work/$name-key.pem")"
     share "$work/$name"
     # The certificate goes first and comes last: after a kill it is missing, and make signs again.
@@ -385,18 +380,15 @@ clean() { # the record goes first: a clean that is killed is done by the next
 
 generation() { sed -n "s/.*\"$1_generation\": *\([0-9]\{1,\}\).*/\1/p" tls-scaffold.json; }
 next_generation() { # a CN of its own: two CAs of one name can't be told apart from outside
-    requests=$(for each in $cas; do echo "config/$each-csr.json"; done)
-    for file in tls-scaffold.json $requests; do # what is decided on has to go there
-        check_mounts "$file"
-        if [ -h config ] || [ -h "$file" ]; then fail "\`$file\` is, or is behind, a link"; fi
-        [ -w "$(dirname "$file")" ] || fail "\`$file\` can't be replaced: its folder is read-only"
-    done
     old=$(generation ca) peers=$(generation peer_ca)
     new=$(($(printf '%s\n' "${old:-1}" "${peers:-1}" | sort -n | tail -n 1) + 1))
     known=$(for each in issued/*ca-??????????.pem; do # one that was given up had a number too
         openssl x509 -noout -subject -nameopt multiline -in "$each" 2>&1 || :; done)
     while printf '%s\n' "$known" | grep -q "commonName.*= .* $new\$"; do new=$((new + 1)); done
-    for file in tls-scaffold.json $requests; do
+    for file in tls-scaffold.json $(printf 'config/%s-csr.json\n' $cas); do
+        check_mounts "$file" # what is decided on has to go there
+        if [ -h config ] || [ -h "$file" ]; then fail "\`$file\` is, or is behind, a link"; fi
+        [ -w "$(dirname "$file")" ] || fail "\`$file\` can't be replaced: its folder is read-only"
         case $file in */peer-*) old=${peers:-$old} ;; esac # it comes last
         [ "${old:-1}" != 1 ] || old='' # the first has no number
         cp -p "$file" "$into$file" # with its mode
@@ -430,9 +422,8 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
     set=$work into=$work/new/ reads=$(all_inputs "$1") of=$(key_sum)
     mkdir -p "${into}config"
     [ "$1" != .tls-set ] || next_generation
-    jobs=$(getconf _NPROCESSORS_ONLN || echo 1)
-    (export TLS_SCAFFOLD_INTO="$into" &&
-        case $1 in peer-ca) sh sign.sh "$1" ;; *) make_again "$1" -j "$jobs" ;; esac) || exit 1
+    (export TLS_SCAFFOLD_INTO="$into" && case $1 in peer-ca) sh sign.sh "$1" ;;
+        *) make_again "$1" -j "$(getconf _NPROCESSORS_ONLN || echo 1)" ;; esac) || exit 1
     lock
     if [ "$1" != .tls-set ] && exists "certs/$1.pem"; then exit; fi # another make was first
     [ "$reads $of" = "$(all_inputs "$1") $(key_sum)" ] ||
@@ -445,9 +436,7 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
     echo "$of" >"$set/of"
     key=${1#.tls-set} && key=${key:-ca}-key.pem
     mv "${into}certs/$key" "$set/$key"
-    sync
-    mv "$set" certs/.new
-    finish
+    decide "$set"
     exec 9>&-
 }
 
@@ -497,9 +486,7 @@ renew_cas() { # renew_cas NAME...: the CAs again; of what they signed nothing is
     put_on_shelf
     key_sum >"$work/of"
     : >"$work/same-key"
-    sync
-    mv "$work" certs/.new
-    finish
+    decide "$work"
     for made; do tell_renewal "certs/$made"; done
 }
 
@@ -559,13 +546,11 @@ number_of_end() { # number_of_end BASE: such as 2036134126124242, a later end a 
         print $4 month + 100 $2 + 100 $3 } END { if (!NR) print 0 }'
 }
 end_of() { openssl x509 -noout -enddate -in "$1.pem" 2>/dev/null | cut -d = -f 2; }
-check_days() {
-    case ${RENEW_DAYS-} in '' | *[!0-9]* | 0?* | ??????*)
-        fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac
-}
+check_days() { case ${RENEW_DAYS-} in '' | *[!0-9]* | 0?* | ??????*)
+    fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac; }
 
 renew() { # renew [--make MAKE --hook HOOK]: what ends soon, but not what ends with the CA
-    [ -z "${RENEW_HOOK-}" ] || [ $# != 0 ] || say "warning: RENEW_HOOK is for make's command line" >&2
+    [ "${RENEW_HOOK:+set}$#" != set0 ] || say "warning: RENEW_HOOK is for make's command line" >&2
     check_days
     seconds=$((RENEW_DAYS * 86400))
     command -v openssl >/dev/null || fail "openssl is not installed: it tells what expires"
@@ -589,12 +574,11 @@ renew() { # renew [--make MAKE --hook HOOK]: what ends soon, but not what ends w
     due=$(echo "$all" | grep req-) || echo "nothing expires within $RENEW_DAYS days"
     names=$(echo "$due" | sed 's/^req-//') code=0
     [ $# = 0 ] || { need tls-scaffold && tls-scaffold renewed --before "$@" $names; } || exit
-    if [ -z "$due" ]; then :
-    elif [ "$SIGNER" = cfssl ]; then open_key # so that one run tells, and not each
-        make_again -k $due || code=$?
-    else # all in one process, which asks for a password once
-        (own --force $names) && export TLS_SCAFFOLD_SIGNED=1 && make_again $due || code=$?
-    fi
+    case $SIGNER:$due in *:) ;;
+    cfssl:*) open_key # so that one run tells, and not each
+        make_again -k $due || code=$? ;;
+    *) # all in one process, which asks for a password once
+        (own --force $names) && export TLS_SCAFFOLD_SIGNED=1 && make_again $due || code=$? ;; esac
     [ -z "$due$*" ] && [ ! -e certs/.renewed ] || ! command -v tls-scaffold >/dev/null ||
         tls-scaffold renewed "$@" $names || code=$?
     return "$code"
@@ -625,8 +609,7 @@ regenerate:?* | renew-ca:?*) fail "one CA is taking the place of another: nothin
     "\`make rotate-status\` says what comes next, \`make rotate-abort\` takes it back" ;; esac
 case $into in '' | certs/.work.??????/new/) ;; *) fail "\`$into\` is no place for a new set" ;; esac
 case $SIGNER:${1-}:$# in
-*:need:2) need "$2" ;;
-*:clean:1 | *:renew:[15] | *:regenerate:1 | *:csr:1) "$@" ;;
+*:need:2 | *:clean:1 | *:renew:[15] | *:regenerate:1 | *:csr:1) "$@" ;;
 *:changed:1) wanted ;;
 *:encrypt-ca-key:1) encrypt_ca_key ;;
 cfssl:renew-ca:1) renew_ca ;;

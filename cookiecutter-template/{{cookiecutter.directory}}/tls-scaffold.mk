@@ -55,7 +55,7 @@ $(tls_certificates): .tls-always
 all: ## sign what is missing, or is not as asked for
 req: ## sign all again
 ca: ## make the CA if there is none
-# Members that look into a list refuse everybody without it. Where the CA's key is not, none is made.
+# Members that look into a list refuse all without it. None is made where the CA's key is not.
 all: $(if $(shell grep -s '"crl": *true' tls-scaffold.json),certs/crl.der)
 certs/crl.der: | ca
 	@[ ! -e certs/ca-key.pem ] || { sh sign.sh need tls-scaffold && tls-scaffold revoke; }
@@ -79,8 +79,7 @@ prove status check $(tls_rotate):
 	@sh sign.sh need tls-scaffold && tls-scaffold $(subst -, ,$@)
 cfssl: ## install cfssl and cfssljson with Go
 	@sh sign.sh need go
-	go install github.com/cloudflare/cfssl/cmd/cfssl@v$(CFSSL_VERSION)
-	go install github.com/cloudflare/cfssl/cmd/cfssljson@v$(CFSSL_VERSION)
+	go install $(patsubst %,github.com/cloudflare/cfssl/cmd/%@v$(CFSSL_VERSION),cfssl cfssljson)
 	@command -v cfssl >/dev/null && command -v cfssljson >/dev/null || \
 	  { bin=$$(go env GOBIN) && echo "put $${bin:-$$(go env GOPATH)/bin} on the PATH" >&2; }
 help: ## list the targets

@@ -51,7 +51,7 @@ def start(folder: Path, /, *, peer_ca: bool, compromised: bool, yes: bool, as_js
     cluster.
     """
     from tls_scaffold.commands import rotate as command
-    from tls_scaffold.commands import rotationsteps as steps
+    from tls_scaffold.commands import rotatetold as told
     from tls_scaffold.paths import CA, PEER_CA
 
     if compromised and not yes:
@@ -60,11 +60,10 @@ def start(folder: Path, /, *, peer_ca: bool, compromised: bool, yes: bool, as_js
         folder, PEER_CA if peer_ca else CA, _means(), _now(), is_compromised=compromised
     )
     if as_json:
-        give_json(
-            steps.result("start", folder, turned, *([] if done and not done.cross else ["trust"]))
-        )
+        then = [] if done and not done.cross else ["trust"]
+        give_json(told.result("start", folder, turned, *then))
         return
-    _tell(turned, steps.started(folder, done, turned), steps.after_start(done, turned))
+    _tell(turned, told.started(folder, done, turned), told.after_start(done, turned))
 
 
 @rotate.command()
@@ -80,14 +79,14 @@ def trust(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -
     one then is refused by each member that is restarted.
     """
     from tls_scaffold.commands import rotate as command
-    from tls_scaffold.commands import rotationsteps as steps
+    from tls_scaffold.commands import rotatetold as told
     from tls_scaffold.commands.rotationlook import asking_members
 
     turned = command.trust(folder, _now(), asking_members(folder, live, force=force))
     if as_json:
-        give_json(steps.result("trust", folder, turned, "finish"))
+        give_json(told.result("trust", folder, turned, "finish"))
         return
-    _tell(turned, steps.trusting(turned), steps.after_trust(turned))
+    _tell(turned, told.trusting(turned), told.after_trust(turned))
 
 
 @rotate.command()
@@ -104,16 +103,16 @@ def finish(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) 
     trust` was run it is refused in any case.
     """
     from tls_scaffold.commands import rotate as command
-    from tls_scaffold.commands import rotationsteps as steps
+    from tls_scaffold.commands import rotatetold as told
     from tls_scaffold.commands.rotationlook import asking_members
 
     turned = command.finish(
         folder, _now(), asking_members(folder, live, force=force), is_forced=force
     )
     if as_json:
-        give_json(steps.result("finish", folder, turned))
+        give_json(told.result("finish", folder, turned))
         return
-    _tell(turned, steps.finished(turned), steps.after_finish())
+    _tell(turned, told.finished(turned), told.after_finish())
 
 
 @rotate.command()
@@ -129,16 +128,16 @@ def abort(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -
     the rest is signed again. The new CA goes to the archive, and its number is not given again.
     """
     from tls_scaffold.commands import rotate as command
-    from tls_scaffold.commands import rotationsteps as steps
+    from tls_scaffold.commands import rotatetold as told
     from tls_scaffold.commands.rotationlook import asking_members
 
     done, turned = command.abort(
         folder, _means(), _now(), asking_members(folder, live, force=force)
     )
     if as_json:
-        give_json(steps.result("abort", folder, turned))
+        give_json(told.result("abort", folder, turned))
         return
-    _tell(turned, steps.given_up(folder, done, turned), steps.after_abort(turned))
+    _tell(turned, told.given_up(folder, done, turned), told.after_abort(turned))
 
 
 rotate.add_command(status)
@@ -167,9 +166,9 @@ def _ask_to_break() -> None:
 
 
 def _tell(turned: "Turned", done: Iterable[str], then: Iterable[str]) -> None:
-    from tls_scaffold.commands import rotationsteps as steps
+    from tls_scaffold.commands import rotatetold as told
 
-    for line in (*done, *steps.bundled(turned)):
+    for line in (*done, *told.bundled(turned)):
         say(escaped(line))
     for warning in turned.warnings:
         warn(escaped(warning))

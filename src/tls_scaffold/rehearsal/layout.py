@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.bundles.memberflags import Urls, member_flags
-from tls_scaffold.bundles.settings import OUR_TRUST, PEER_TRUST, Paths
+from tls_scaffold.bundles.settings import LIST, OUR_TRUST, PEER_TRUST, Paths
 from tls_scaffold.disk.files import SECRET, create
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import throwaway
@@ -14,7 +14,6 @@ from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.membersettings import STATES
 from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.urls import https_url, own_host
-from tls_scaffold.paths import CRL
 from tls_scaffold.rehearsal.loopback import Loopback
 from tls_scaffold.rehearsal.states import NOT_REHEARSED, OWN, PEERS, Held, State
 from tls_scaffold.signing import matching
@@ -24,7 +23,6 @@ from tls_scaffold.signing.keys import make_key, pem_of_key
 from tls_scaffold.signing.mirrors import USUAL_KEY, Mirror
 
 PAIRS = "pairs"
-CRL_NAME = Path(CRL).name
 # What a member has another value of here, or has to have, whatever its variables say.
 NEEDED = ("name", "data-dir", "listen-client-urls", "advertise-client-urls", "listen-peer-urls")
 NEEDED_AT_FIRST = ("initial-advertise-peer-urls", "initial-cluster", "initial-cluster-state")
@@ -69,7 +67,7 @@ class Layout:
         self._replace(home / OUR_TRUST, self._pem(state.held[own.name].trust))
         self._replace(home / PEER_TRUST, self._pem(state.held[peer.name].trust))
         if state.crl:
-            self._replace(home / CRL_NAME, state.crl)
+            self._replace(home / LIST, state.crl)
 
     def identity(self, state: State, name: str) -> tuple[Identity, Path]:
         """Return a client's pair, and the file of whom it trusts, in a new folder."""
@@ -121,7 +119,9 @@ class Layout:
         """Return what etcd is started with: `running` are all members, this one included."""
         urls = {each.name: self._urls(each) for each in running}
         home = self._home(member)
-        pairs = (self._paths(home, OWN, OUR_TRUST), self._paths(home, PEERS, PEER_TRUST))
+        # Without the file, as it may be, members refuse everybody here too.
+        crl = str(home / LIST) if state.inventory.crl else ""
+        pairs = (self._paths(home, OWN, OUR_TRUST, crl), self._paths(home, PEERS, PEER_TRUST, crl))
         begin = STATES[0] if is_first else STATES[1]
         ours = member_flags(state.inventory, member, pairs, urls, str(data_dir), begin)
         said = state.flags.get(member.name)
@@ -153,9 +153,9 @@ class Layout:
         clients, peers = (https_url(host, port) for port in self._loopback.ports(member))
         return Urls(clients, clients, peers, peers)
 
-    def _paths(self, home: Path, name: str, trust: str) -> Paths:
+    def _paths(self, home: Path, name: str, trust: str, crl: str) -> Paths:
         pair = identity_at(home / PAIRS / name)
-        return Paths(str(home / trust), str(pair.certificate), str(pair.key))
+        return Paths(str(home / trust), str(pair.certificate), str(pair.key), crl)
 
     def _home(self, member: Member) -> Path:
         home = self._into / f"member-{member.name}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tls_scaffold.bundles.memberflags import trust_of
 from tls_scaffold.bundles.members import ENVIRONMENT
-from tls_scaffold.bundles.settings import DIST
+from tls_scaffold.bundles.settings import DIST, LIST
 from tls_scaffold.disk.plainfiles import content, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.clusterparts import Peer
@@ -184,9 +184,7 @@ def read_dist(folder: Path, inventory: Inventory) -> State:
     held = _all_held(inventory, read, "`tls-scaffold bundle` makes what is missing")
     homes = {member.name: folder / DIST / member.name for member in inventory.members}
     flags = {name: _flags(home / ENVIRONMENT) for name, home in homes.items()}
-    crl = next(
-        filter(None, (plain_or_empty(home / Path(CRL).name) for home in homes.values())), b""
-    )
+    crl = next(filter(None, (plain_or_empty(home / LIST) for home in homes.values())), b"")
     return State(f"{DIST}/", inventory, held, plain_or_empty(folder / SCRIPT), crl, flags)
 
 

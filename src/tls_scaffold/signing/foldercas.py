@@ -1,18 +1,17 @@
 """The CAs of a folder: those of `certs/`, and those that record and archive have."""
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import names, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.reach import SHELF
 from tls_scaffold.paths import ARCHIVE, CA, CERTS, ISSUED, OLD_CAS, PEER_CA
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.caends import RECORDED_CA
 from tls_scaffold.signing.certificates import Certificate
 
-SHELF = re.compile(r"[0-9]{8}T[0-9]{6}Zx*")
 ENDING = "ca.pem"
 
 
@@ -32,10 +31,19 @@ def cas_of(folder: Path) -> tuple[Certificate, ...]:
     return tuple(found.values())
 
 
+def shelves(folder: Path) -> tuple[str, ...]:
+    """Return the paths of what the archive has, the newest first: their names are times.
+
+    Links are passed over.
+    """
+    found = reversed(names(folder, ARCHIVE, ""))
+    return tuple(
+        each for each in found if SHELF.fullmatch(each) and not (folder / each).is_symlink()
+    )
+
+
 def _paths(folder: Path) -> Iterator[str]:
     yield from (CA, PEER_CA, *OLD_CAS.values())
     yield from filter(RECORDED_CA.fullmatch, names(folder, ISSUED, ".pem"))
-    # The newest first: their names are times.
-    for shelf in reversed(names(folder, ARCHIVE, "")):
-        if SHELF.fullmatch(PurePosixPath(shelf).name):
-            yield from names(folder, f"{shelf}/{CERTS}", ENDING)
+    for shelf in shelves(folder):
+        yield from names(folder, f"{shelf}/{CERTS}", ENDING)

@@ -16,7 +16,6 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.generations import earlier_number, generation
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import (
-    ARCHIVE,
     CA_KEYS,
     CERTIFICATE_ENDING,
     CHAINS,
@@ -30,6 +29,7 @@ from tls_scaffold.paths import (
 from tls_scaffold.signing import authority, certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.execution import Means
+from tls_scaffold.signing.foldercas import shelves
 from tls_scaffold.signing.record import Record
 from tls_scaffold.signing.revocations import load_revoked
 from tls_scaffold.signing.rotation import Rotation, Stage
@@ -125,9 +125,9 @@ def _archived_pairs(
     """
     revoked = load_revoked(folder).by_serial
     record, of_old_ca = Record(folder, folder), Record(folder, made)
-    shelves = _shelves(folder)
+    archived = shelves(folder)
     for signing in signings:
-        for shelf in shelves:
+        for shelf in archived:
             base = f"{shelf}/{signing.output}"
             pair = {ending: _content(folder, f"{base}{ending}") for ending in ENDINGS}
             certificate, key = pair[CERTIFICATE_ENDING], pair[KEY_ENDING]
@@ -140,16 +140,10 @@ def _archived_pairs(
 def _archived_csr(folder: Path, ca: str, old: Certificate) -> bytes:
     """Return the CSR that lies in the archive beside a CA's certificate; empty if there is none."""
     base = ca.removesuffix(CERTIFICATE_ENDING)
-    for shelf in _shelves(folder):
+    for shelf in shelves(folder):
         if _content(folder, f"{shelf}/{ca}") == old.pem:
             return _content(folder, f"{shelf}/{base}{CSR_ENDING}")
     return b""
-
-
-def _shelves(folder: Path) -> list[str]:
-    """Return the paths of what the archive has, the newest first."""
-    found = (path.name for path in (folder / ARCHIVE).iterdir() if not path.is_symlink())
-    return [f"{ARCHIVE}/{name}" for name in sorted(found, reverse=True)]
 
 
 def _content(folder: Path, path: str) -> bytes:
