@@ -578,3 +578,18 @@ def test_a_member_whose_files_are_in_dist_serves_the_new_certificate_without_a_r
         finally:
             process.kill()
     log.close()
+
+
+def test_bundles_of_members_have_their_list_in_each_form_when_they_are_laid_out_again(
+    signed: Factory,
+) -> None:
+    path = signed("--members", "10.0.0.1,10.0.0.2", "--users", "0", "--proxies", "0", "--crl")
+    tls_scaffold("-C", str(path), "bundle", "etcd1", "--kubernetes")
+    make(path, "renew", "RENEW_DAYS=9999", "RENEW_HOOK=true")
+    crl = (path / "certs/crl.der").read_bytes()
+    for name in ("etcd1", "etcd2"):  # there, and new
+        assert (path / f"dist/{name}/crl.der").read_bytes() == crl
+        settings = (path / f"dist/{name}/etcd.env").read_text()
+        assert "ETCD_CLIENT_CRL_FILE=crl.der\n" in settings
+    assert (path / "dist/etcd1/etcd-crl.configmap.yaml").is_file()
+    assert not (path / "dist/etcd2/etcd-crl.configmap.yaml").exists()
