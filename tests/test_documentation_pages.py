@@ -4,15 +4,19 @@ import hashlib
 import json
 import re
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import yaml
 
 from conftest import Factory
 from keeping import edit
 from rotating import ALONE
 from support import BIN, SMALL, Done, make, run, tls_scaffold
+from tls_scaffold.commands.alerts import alert_rules
+from tls_scaffold.state.prometheus import HELP
 
 DOCS = Path(__file__).parents[1] / "docs"
 P256 = ("--key", "ecdsa-256")
@@ -208,6 +212,33 @@ def test_ca_peers(tmp_path: Path) -> None:
     assert (tmp_path / "tls-setup/certs/peer-etcd3.pem").exists()
 
 
+@pytest.mark.needs("promtool")
+def test_renewal(signed: Factory) -> None:
+    hooks, timer, alerts = _console("renewal.md")
+    folder = signed(*SMALL, *P256)
+    before = pair_sums(folder)
+
+    nothing, everything = hooks.splitlines()
+    assert run_block(nothing, folder).stdout == "nothing expires within 30 days\n"
+    done = run_block(everything, folder)
+    assert {name for name, one in pair_sums(folder).items() if one == before[name]} == {
+        *("ca.pem", "ca-key.pem", "trust.pem")
+    }
+    assert "etcd1-key.pem -> current/etcd1-key.pem\n" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("left to do: calico: renew its Secret")
+    run_block(timer, folder)
+    assert len(list((folder / "dist/signer").iterdir())) == 2
+    assert "9 rules found" in run_block(alerts, folder).stdout
+
+
+def test_the_page_on_renewal_names_each_alert_and_metric() -> None:
+    text = (DOCS / "renewal.md").read_text("utf-8")
+    rules = yaml.safe_load(alert_rules((), timedelta(days=30)))["groups"][0]["rules"]
+    named = re.findall("^[|] `(TLS[A-Za-z]+)`", text, re.MULTILINE)
+    assert named == [each["alert"] for each in rules]
+    assert [name for name in HELP if f"`{name}`" not in text] == []
+
+
 def _console(page: str) -> list[str]:
     return re.findall(r"```console\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
 
@@ -223,7 +254,15 @@ def test_what_needs_a_cluster_that_runs_is_marked_as_an_example(page: str) -> No
 
 def test_every_option_of_these_pages_is_one() -> None:
     """Also of those commands that no test can run."""
-    for page in ("backup", "several-folders", "ca-encrypted", "ca-renewal", "live", "explain"):
+    for page in (
+        "backup",
+        "several-folders",
+        "ca-encrypted",
+        "ca-renewal",
+        "live",
+        "explain",
+        "renewal",
+    ):
         text = "\n".join(blocks(f"{page}.md"))
         for command, words in re.findall(r"tls-scaffold (?:-C \S+ )?([a-z-]+)(.*)", text):
             known = run(str(BIN / "tls-scaffold"), command, "--help").stdout

@@ -754,8 +754,8 @@ def test_make_cfssl_installs_a_pinned_version_with_go(folder: Factory, tmp_path:
     make(path, "cfssl", PATH=f"{go.parent}:{os.environ['PATH']}")
 
     assert (tmp_path / "calls").read_text() == (
-        "go install github.com/cloudflare/cfssl/cmd/cfssl@v1.6.5\n"
-        "go install github.com/cloudflare/cfssl/cmd/cfssljson@v1.6.5\n"
+        "go install github.com/cloudflare/cfssl/cmd/cfssl@v1.6.5 "
+        "github.com/cloudflare/cfssl/cmd/cfssljson@v1.6.5\n"
     )
 
 

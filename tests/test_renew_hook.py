@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,12 +137,13 @@ def test_a_hook_that_fails_holds_up_no_other_and_is_run_again_until_it_ends_well
     assert done.stderr == (
         "warning: no hook has ended well for `alice` yet: `make renew RENEW_HOOK='…'` runs it\n"
     )
-    make(folder, "renew", f"RENEW_HOOK={hook}", code=2, SIGNER=signer)
+    again = ("-C", str(folder), "renewed", "--hook", hook)
+    assert tls_scaffold(*again).returncode == 1
     assert names_run(tmp_path) == ["alice"]
     fails.unlink()
     make(folder, "renew", f"RENEW_HOOK={hook}", SIGNER=signer)
     assert names_run(tmp_path) == ["alice"]
-    make(folder, "renew", f"RENEW_HOOK={hook}", SIGNER=signer)
+    assert tls_scaffold(*again).returncode == 0
     assert names_run(tmp_path) == []
 
 
@@ -232,11 +234,14 @@ printf '%s|' "$MAKEFLAGS$RENEW_HOOK" --  """
 def test_names_of_every_form_reach_the_hook(folder: Factory, hook: str, tmp_path: Path) -> None:
     names = ["0", "A.b_c-D", "x" * 64, "signer", "current"]
     path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", ",".join(names))
-    make(path, SIGNER="cfssl")
+    certs.ca(path)
+    certs.member(path)
+    for name in names:
+        certs.leaf(path, name, begin=NOW + DAY - YEAR)
 
-    make(path, "renew", "RENEW_DAYS=400", f"RENEW_HOOK={hook}", SIGNER="cfssl")
+    make(path, "renew", f"RENEW_HOOK={hook}", SIGNER="cfssl")
 
-    assert names_run(tmp_path) == ["etcd1", *names]
+    assert names_run(tmp_path) == names
 
 
 def test_a_member_with_two_certificates_has_one_bundle_and_one_run(
@@ -265,7 +270,7 @@ def test_a_component_that_the_inventory_lacks_is_told_once(
     told = "left to do: hand: whoever uses it has to read it anew, or to be restarted\n"
     assert told in done.stdout
     assert names_run(tmp_path) == ["alice"]
-    make(folder, "renew", f"RENEW_HOOK={hook}", SIGNER="cfssl")
+    assert tls_scaffold("-C", str(folder), "renewed", "--hook", hook).returncode == 0
     assert names_run(tmp_path) == []
 
 
@@ -371,7 +376,7 @@ def test_what_can_not_be_laid_out_is_told_and_holds_up_no_other(
     assert told in done.stderr
     assert names_run(tmp_path) == ["etcd1"]
     (folder / "dist/bob/mine").unlink()
-    make(folder, "renew", f"RENEW_HOOK={hook}", SIGNER="cfssl", **given)
+    assert run(OURS, "renewed", "--hook", hook, cwd=folder, **given).returncode == 0
     assert names_run(tmp_path) == ["alice", "bob"]
 
 
@@ -450,6 +455,37 @@ def test_a_kill_at_any_step_loses_no_hook(
         shutil.copytree(kept, folder, symlinks=True)
         step += every
     assert step > 20
+
+
+def test_a_kill_at_any_moment_loses_no_hook(
+    aged: Aged,
+    tmp_path: Path,
+    running: Callable[..., "subprocess.Popen[str]"],
+    request: pytest.FixtureRequest,
+) -> None:
+    """Of the whole make, with either signer; the short form tries two moments."""
+    count = 50 if request.config.getoption("--long") else 2
+    kept, log = aged("alice", "bob"), tmp_path / "log"
+    words = ("renew", f"RENEW_HOOK=cd dist/$RENEWED_NAME; sha256sum *.pem >>{log}; :")
+    begin = time.monotonic()
+    whole = shutil.copytree(kept, tmp_path / "whole", symlinks=True)
+    make(whole, *words, SIGNER="cfssl")
+    length = time.monotonic() - begin
+    for number in range(count):
+        log.unlink(missing_ok=True)
+        folder = shutil.copytree(kept, tmp_path / f"killed-{number}", symlinks=True)
+        signer = SIGNERS[number % 2]
+        process = running("make", *words, cwd=folder, SIGNER=signer)
+        time.sleep(length * (number + 0.5) / count)
+        kill_group(process)
+        make(folder, *words, SIGNER=signer)
+        carried = log.read_text()
+        for name in ("alice", "bob"):
+            pem = (folder / f"certs/{name}.pem").read_bytes()
+            assert pem != (kept / f"certs/{name}.pem").read_bytes(), number
+            assert f"{hashlib.sha256(pem).hexdigest()}  {name}.pem\n" in carried, number
+        assert not (folder / owedhooks.NOTES).exists()
+        shutil.rmtree(folder)
 
 
 def test_two_runs_at_a_time_run_each_hook_once_and_never_two_at_a_moment(
@@ -580,16 +616,15 @@ def test_a_member_whose_files_are_in_dist_serves_the_new_certificate_without_a_r
     log.close()
 
 
-def test_bundles_of_members_have_their_list_in_each_form_when_they_are_laid_out_again(
-    signed: Factory,
-) -> None:
-    path = signed("--members", "10.0.0.1,10.0.0.2", "--users", "0", "--proxies", "0", "--crl")
-    tls_scaffold("-C", str(path), "bundle", "etcd1", "--kubernetes")
-    make(path, "renew", "RENEW_DAYS=9999", "RENEW_HOOK=true")
-    crl = (path / "certs/crl.der").read_bytes()
-    for name in ("etcd1", "etcd2"):  # there, and new
-        assert (path / f"dist/{name}/crl.der").read_bytes() == crl
-        settings = (path / f"dist/{name}/etcd.env").read_text()
-        assert "ETCD_CLIENT_CRL_FILE=crl.der\n" in settings
-    assert (path / "dist/etcd1/etcd-crl.configmap.yaml").is_file()
-    assert not (path / "dist/etcd2/etcd-crl.configmap.yaml").exists()
+@pytest.mark.parametrize("has_bundle", [True, False])
+def test_the_list_of_what_members_refuse_is_laid_out_too(aged: Aged, has_bundle: bool) -> None:
+    folder = aged("etcd1")
+    for words in (("sync", "--crl"), ("revoke",), *([("bundle", "etcd1")] if has_bundle else [])):
+        assert tls_scaffold("-C", str(folder), *words).returncode == 0, words
+    assert tls_scaffold("-C", str(folder), "revoke", "alice").returncode == 0
+
+    make(folder, "renew", "RENEW_HOOK=true", SIGNER="tls-scaffold")
+
+    crl = (folder / "certs/crl.der").read_bytes()
+    assert (folder / "dist/etcd1/crl.der").read_bytes() == crl
+    assert is_current(folder, "etcd1")

@@ -150,6 +150,41 @@ def is_well(path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("years", [1, 20])
+def test_the_cross_certificate_has_the_new_ca_s_name_and_key_and_the_first_end(
+    folder: Factory, years: int
+) -> None:
+    path = folder(*OUR_WORDS, "--organization", "Größe & Söhne, GmbH")
+    certs.ca(path, life=years * certs.YEAR)
+    make(path, SIGNER="tls-scaffold")
+    rotate(path, "start")
+
+    def shown(name: str, *words: str) -> str:
+        return openssl("x509", "-noout", "-in", str(path / name), *words).partition("=")[2]
+
+    # Go compares names byte by byte.
+    exactly = ("-nameopt", "dump_der,dump_all")
+    cross, new, old = CHAINS[CA], CA, OLD_CAS[CA]
+    assert shown(cross, "-subject", *exactly) == shown(new, "-subject", *exactly)
+    assert shown(cross, "-issuer", *exactly) == shown(old, "-subject", *exactly)
+    for name in names(path):
+        leaf = f"certs/{name}.pem"
+        assert shown(leaf, "-issuer", *exactly) == shown(new, "-subject", *exactly)
+    assert openssl("x509", "-noout", "-in", str(path / cross), "-pubkey") == openssl(
+        "x509", "-noout", "-in", str(path / new), "-pubkey"
+    )
+    assert shown(cross, "-enddate") == shown(old if years == 1 else new, "-enddate")
+    text = openssl("x509", "-noout", "-in", str(path / cross), "-text")
+    assert "X509v3 Basic Constraints: critical\n                CA:TRUE\n" in text
+    assert "X509v3 Key Usage: critical\n                Certificate Sign, CRL Sign\n" in text
+    identifiers = [
+        openssl("x509", "-noout", "-in", str(path / name), "-ext", f"{whose}KeyIdentifier")
+        for name, whose in ((cross, "authority"), (old, "subject"))
+    ]
+    key_of_cross, key_of_old = (each.split()[-1].removeprefix("keyid:") for each in identifiers)
+    assert key_of_cross == key_of_old != ""
+
+
 def test_what_is_added_meanwhile_has_the_cross_certificate_behind_it(
     signed: Factory, tmp_path: Path
 ) -> None:
@@ -210,6 +245,7 @@ def test_what_a_step_did_is_said_to_programs_too(signed: Factory) -> None:
     assert document["command"] == "rotate start"
     assert document["signed"] == ["certs/etcd1.pem", "certs/alice.pem"]
     assert (document["ca"], document["stage"]) == (CA, "replacing")
+    assert document["next"] == ["tls-scaffold rotate trust"]
     assert document["bundles"] == ["alice"]
     assert document["until"].startswith(str(utc_now().year + 10))
     assert (path / document["archive"] / CA).exists()
@@ -444,7 +480,7 @@ def test_bundles_are_made_anew_in_the_forms_that_they_have(signed: Factory) -> N
     before = contents(path)
     said = rotate(path, "start")
     assert "made dist/etcd1 anew" in said.stdout
-    assert "warning: `dist/alice` is to be made anew, and was not: --p12 needs" in said.stderr
+    assert "warning: `dist/alice`: --p12 needs" in said.stderr
     after = contents(path)
     assert after["dist/etcd1/etcd.env"] == before["dist/etcd1/etcd.env"]
     assert (path / "dist/etcd1/ca.pem").read_bytes() == after["certs/trust.pem"]
@@ -457,6 +493,23 @@ def test_bundles_are_made_anew_in_the_forms_that_they_have(signed: Factory) -> N
     assert "made dist/alice anew" in rotate(path, "start", **given).stdout
     assert contents(path)["dist/alice.tar.gz"] != before["dist/alice.tar.gz"]
     assert "is being replaced (replacing)" in refused(path, "start")
+    rotate(path, "trust")
+
+
+def test_a_bundle_that_can_t_be_laid_out_is_named(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    tls_scaffold("bundle", cwd=path)
+    (path / "dist/etcd1/notes.txt").write_text("ours\n")
+    before = (path / "dist/etcd1/etcd1.pem").read_bytes()
+    said = rotate(path, "start")
+    assert "made dist/alice anew" in said.stdout
+    assert "`dist/etcd1` holds what no bundle brings: `notes.txt`" in said.stderr
+    assert (path / "dist/etcd1/etcd1.pem").read_bytes() == before
+    told = refused(path, "trust")
+    assert "`dist/etcd1/etcd1.pem` is a certificate of the old CA" in told
+    assert "`dist/etcd1/ca.pem` trusts the old CA, and not the new one" in told
+    (path / "dist/etcd1/notes.txt").unlink()
+    tls_scaffold("bundle", "etcd1", cwd=path)
     rotate(path, "trust")
 
 
@@ -558,11 +611,13 @@ def test_what_can_t_be_used_in_its_place_is_refused(signed: Factory) -> None:
     rotation = rotation_of(path)
     assert rotation
     assert rotation.stage is Stage.FINISHING
+    assert "put it back" in refused(path, "finish")
     assert "put it back" in refused(path, "abort")
     assert "put it back" in refused(path, "trust")
 
 
 REFUSED = {
+    "remote": ("http://127.0.0.1:9 sign for this folder", "docs/ca-rotation.md"),
     "a linked request": ("`config/ca-csr.json` is a link", ""),
     "a link": ("`certs/ca-key.pem` is a link", "bring it here first"),
     "pathlen:0": ("it lets no CA follow below it (`pathlen:0`)", "`make regenerate` makes"),
@@ -601,6 +656,10 @@ def spoil(path: Path, how: str) -> None:  # noqa: C901, PLR0912 - one step for e
     elif how == "a link":
         (path / "certs/ca-key.pem").rename(path.with_name("token.pem"))
         (path / "certs/ca-key.pem").symlink_to(path.with_name("token.pem"))
+    elif how == "remote":
+        inventory = json.loads((path / "tls-scaffold.json").read_text())
+        held = {"key": "remote", "remotes": ["http://127.0.0.1:9"], "sha256": "0" * 64}
+        (path / "tls-scaffold.json").write_text(json.dumps({**inventory, "ca": held}))
     elif how == "a linked request":
         (path / "config/ca-csr.json").rename(path / "config/other.json")
         (path / "config/ca-csr.json").symlink_to("other.json")
@@ -636,28 +695,28 @@ def test_what_can_t_be_followed_is_refused_before_anything_is_written(
         assert words in told
 
 
-@pytest.mark.parametrize("held", ["own", "offline"])
-def test_a_ca_that_is_made_elsewhere_is_replaced_there(
-    folder: Factory, tmp_path: Path, held: str
-) -> None:
-    if held == "own":
-        certs.ca(tmp_path / "company", cn="A company")
-        brought = ("--ca", f"{tmp_path}/company/certs/ca.pem")
-        key = ("--ca-key", f"{tmp_path}/company/certs/ca-key.pem")
-        path = folder(*OUR_WORDS, *brought, *key, "--peer-ca")
-    else:
-        path = folder(*OUR_WORDS, "--ca-offline")
-    told = refused(path, "start")
-    assert "docs/ca-rotation.md" in told
-    if held == "own":  # the CA of peers is made here
-        make(path, SIGNER="cfssl")
-        before = contents(path)
-        rotate(path, "start", "--peer-ca")
-        assert (path / CA).read_bytes() == before[CA]
-        has_nothing_to_sign(path)
-        rotate(path, "trust")
-        rotate(path, "finish")
-        has_nothing_to_sign(path)
+def test_a_ca_that_is_made_elsewhere_is_replaced_there(folder: Factory, tmp_path: Path) -> None:
+    certs.ca(tmp_path / "company", cn="A company")
+    brought = ("--ca", f"{tmp_path}/company/certs/ca.pem")
+    key = ("--ca-key", f"{tmp_path}/company/certs/ca-key.pem")
+    path = folder(*OUR_WORDS, *brought, *key, "--peer-ca")
+    for place in (path, folder(*OUR_WORDS, "--ca-offline", name="offline")):
+        assert "docs/ca-rotation.md" in refused(place, "start")
+    make(path, SIGNER="cfssl")
+    before = contents(path)
+
+    rotate(path, "start", "--peer-ca")  # that one is made here
+
+    assert (path / CA).read_bytes() == before[CA]
+    both = (path / TRUSTS[PEER_CA]).read_bytes()
+    for signer in ("cfssl 1.2", "own"):
+        (path / TRUSTS[PEER_CA]).unlink()
+        make(path, **SIGNERS[signer])
+        assert (path / TRUSTS[PEER_CA]).read_bytes() == both, signer
+    has_nothing_to_sign(path)
+    rotate(path, "trust")
+    rotate(path, "finish")
+    has_nothing_to_sign(path)
 
 
 @pytest.mark.parametrize(

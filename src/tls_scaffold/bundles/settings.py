@@ -50,10 +50,10 @@ DIST = "dist"
 TAR = ".tar.gz"
 HOLDS_KEY = "# A private key is in this file: never commit it.\n"
 WITH_CERTIFICATES = (
-    *(".pem", ".p12", ".crt", ".key"),
+    *(".pem", ".p12", ".crt", ".key", ".der"),
     *(".secret.yaml", ".configmap.yaml", "calico-etcd-secrets.yaml"),
 )
-"""How the names of a bundle's files end that hold keys or certificates; others are settings."""
+"""How the names of files end that hold keys, certificates or the list; others are settings."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Paths:
 
 
 def holds_certificates(path: str) -> bool:
-    """Tell whether a bundle's file holds keys or certificates, and changes when they do."""
+    """Tell whether a bundle's file holds keys, certificates or the list, and changes with them."""
     return path.endswith(WITH_CERTIFICATES)
 
 

@@ -9,11 +9,10 @@ from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.paths import CA, CRL, REVOKED
 from tls_scaffold.signing import crlfile
+from tls_scaffold.signing.crlfile import MAKE_ANEW
 from tls_scaffold.signing.foldercas import cas_of
 from tls_scaffold.signing.revocations import Revoked, read_revoked
 from tls_scaffold.spelling import MINUTE
-
-MAKE_ANEW = f"`tls-scaffold revoke` makes `{CRL}` from `{REVOKED}`"
 
 
 def _anew(_view: View, place: Place, fix: str) -> str:

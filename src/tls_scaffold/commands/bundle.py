@@ -64,12 +64,7 @@ def make(
         if options.tar:
             _check_names_of_archives(inventory, owners)
         pems = read_pems(folder, inventory, owners, options)
-        contents = contents_of(inventory, owners, pems, options, password)
-        members = [owner.name for owner in owners if owner.kind == "member"]
-        if inventory.crl and members:
-            crl = sound_list(folder, inventory, utc_now(), "no bundle is made")
-            for name in members:
-                contents[name] |= forms.list_files(options, crl)
+        contents = contents_of(folder, inventory, owners, pems, options, password)
         by_name = {owner.name: owner for owner in owners}
         place = dist.make_ready(
             folder,
@@ -178,17 +173,26 @@ def read_pems(
 
 
 def contents_of(
+    folder: Path,
     inventory: Inventory,
-    owners: Iterable[Component],
+    owners: Sequence[Component],
     pems: Mapping[str, Pems],
     options: BundleOptions,
     password: bytes,
 ) -> dict[str, dict[str, str | bytes]]:
-    """Return the files of each bundle, path to content, by its owner's name."""
+    """Return the files of each bundle, path to content, by its owner's name.
+
+    Raises ScaffoldError where members are to look into a list, and can't be given the folder's.
+    """
     contents = forms.further_files(options, inventory, owners, pems, password)
     presets = rbac.preset_names(inventory)
     for owner in owners:
         preset = presets.get(owner.name, "")
         usual = consumers.bundle_files(inventory, owner, preset, pems, options.home)
         contents[owner.name] = {**usual, **contents[owner.name]}
+    members = [owner.name for owner in owners if owner.kind == "member"]
+    if inventory.crl and members:  # their flags name it, and without it they refuse everybody
+        crl = sound_list(folder, inventory, utc_now(), "no bundle is made")
+        for name in members:
+            contents[name] |= forms.list_files(options, crl)
     return contents

@@ -1,21 +1,56 @@
-"""Bundles that are there, laid out again with the pairs of today, in the forms that they have."""
+"""Bundles that are there, laid out again with what `certs/` has today, in the forms they have."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST, TAR, Pems, holds_certificates
 from tls_scaffold.commands import bundle, dist, forms
 from tls_scaffold.commands.bundleoptions import AS_SIGNED, PKCS8, BundleOptions, read_password
+from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.linkedfolder import files_of
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import KEY_ENDING
-from tls_scaffold.signing.crlfile import sound_list
-from tls_scaffold.signing.signer import utc_now
+from tls_scaffold.state.bundleages import stale_bundles
 
+LOCK_SECONDS = 60.0
 PKCS8_HEAD = b"-----BEGIN PRIVATE KEY-----"
+
+
+@dataclass(frozen=True)
+class LaidOut:
+    """The bundles that were laid out again, by name, and those that were not, each with why."""
+
+    made: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+def lay_out_stale(folder: Path) -> LaidOut:
+    """Lay the bundles out again that hold other certificates or another list than `certs/`.
+
+    Nothing is made where there is no `dist/`.
+    """
+    try:
+        inventory = intake.load(folder)
+        stale = {each.removesuffix(TAR) for each in stale_bundles(folder, inventory)}
+        owners = [each for each in inventory.components if each.name in stale]
+        if not owners:
+            return LaidOut()
+        with lock(folder, wait=LOCK_SECONDS):
+            failed = lay_out_again(folder, inventory, owners)
+    except ScaffoldError as error:
+        return LaidOut(left=(f"`{DIST}/` was not looked at: {error.summary}",))
+    made = (each.name for each in owners if each.name not in failed)
+    return LaidOut(tuple(made), problems_of(failed))
+
+
+def problems_of(failed: Mapping[str, ScaffoldError]) -> tuple[str, ...]:
+    """Return why bundles could not be laid out, a line each."""
+    return tuple(f"`{DIST}/{name}`: {error.without('')}" for name, error in failed.items())
 
 
 def has_bundle(folder: Path, owner: Component) -> bool:
@@ -28,10 +63,10 @@ def lay_out_again(
 ) -> dict[str, ScaffoldError]:
     """Put the pairs of `certs/` into the bundles of these owners; the folder's lock is held.
 
-    What holds keys or certificates changes, in one step; settings stay as they were laid out, since
-    nobody knows with which options. A bundle that is not there is made as without options. For key
-    stores the password is asked for as by `bundle`. Returns why a bundle could not be laid out, by
-    its owner's name; the others are.
+    What holds keys, certificates or the list changes, in one step; settings stay as they were laid
+    out, since nobody knows with which options. A bundle that is not there is made as without
+    options. For key stores the password is asked for as by `bundle`. Returns why a bundle could not
+    be laid out, by its owner's name; the others are.
     """
     everything = None
     with suppress(ScaffoldError):  # which is told of each that it is about
@@ -87,38 +122,15 @@ def _put_again(
     at = folder / DIST / owner.name
     known = forms.every_path(inventory, owner)
     password = read_password(options)
-    contents = bundle.contents_of(inventory, [owner], pems, options, password)[owner.name]
-    laid_out = _known_files(at, known)
-    lists = _lists(folder, inventory, owner, options, is_new=not laid_out)
-    if laid_out:
+    contents = bundle.contents_of(folder, inventory, [owner], pems, options, password)[owner.name]
+    if laid_out := _known_files(at, known):
         contents = {path: text for path, text in contents.items() if holds_certificates(path)}
-        of_lists = forms.list_files(options, b"")
-        kept = (path for path in laid_out if path in of_lists or not holds_certificates(path))
-        contents |= {path: plain_or_empty(at / path) for path in kept}
-        lists = {path: content for path, content in lists.items() if path in laid_out}
-    contents |= lists
+        settings = (path for path in laid_out if not holds_certificates(path))
+        contents |= {path: plain_or_empty(at / path) for path in settings}
     place = dist.make_ready(folder, {owner.name: contents}, lambda _: known, tar=options.tar)
     dist.put_bundle(place, owner.name, contents)
     if options.tar:
         dist.put_archive(place, owner.name, contents)
-
-
-def _lists(
-    folder: Path, inventory: Inventory, owner: Component, options: BundleOptions, *, is_new: bool
-) -> dict[str, str | bytes]:
-    """Return the list of what a member refuses, in each form that its bundle has.
-
-    Members refuse everybody without theirs, so a new bundle is none without; one that is there
-    keeps what it has where the folder's would do harm.
-    """
-    if not (inventory.crl and owner.kind == "member"):
-        return {}
-    try:
-        return forms.list_files(options, sound_list(folder, inventory, utc_now(), "it is not made"))
-    except ScaffoldError:
-        if is_new:
-            raise
-        return {}
 
 
 def _known_files(bundle_folder: Path, known: Collection[str]) -> list[str]:

@@ -8,7 +8,7 @@ from tls_scaffold.bundles.consumers import bundled_components
 from tls_scaffold.bundles.overview import needs_nothing
 from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.commands import bundle, owedhooks
-from tls_scaffold.commands.bundlesagain import has_bundle, lay_out_again
+from tls_scaffold.commands.bundlesagain import has_bundle, lay_out_again, problems_of
 from tls_scaffold.commands.hooks import VARIABLE, Hook
 from tls_scaffold.commands.reloads import UNKNOWN, who_reloads
 from tls_scaffold.disk import folder as disk
@@ -75,7 +75,7 @@ def _lay_out_alone(
     with disk.lock(folder, wait=LOCK_SECONDS):
         failed = lay_out_again(folder, inventory, owners, password_file)
     _tell_laid_out(tell, [each.name for each in owners if each.name not in failed])
-    return tuple(f"`{DIST}/{name}`: {error.without('')}" for name, error in failed.items())
+    return problems_of(failed)
 
 
 def _hand_on(
@@ -90,7 +90,7 @@ def _hand_on(
         owners = _owners(inventory, owed)
         failed = lay_out_again(folder, inventory, owners, password_file)
     _tell_laid_out(tell, [each.name for each in owners if each.name not in failed])
-    problems = [f"`{DIST}/{name}`: {error.without('')}" for name, error in failed.items()]
+    problems = [*problems_of(failed)]
     parts = {
         owner.name: {part.name for part in bundled_components(inventory, owner)} for owner in owners
     }

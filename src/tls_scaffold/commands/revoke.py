@@ -1,6 +1,6 @@
 """`tls-scaffold revoke`: certificates that members are to refuse, and the list that says so."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,6 @@ from tls_scaffold.commands import handfolders, sign
 from tls_scaffold.commands.results import make_command, scaffold_command
 from tls_scaffold.commands.revokedlists import (
     NOTHING_DONE,
-    Lists,
     check_lockout,
     note,
     noting,
@@ -35,8 +34,7 @@ from tls_scaffold.paths import CERTIFICATE_ENDING, CRL
 from tls_scaffold.signing import crlfile
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.execution import Means
-from tls_scaffold.signing.foldercas import cas_of
-from tls_scaffold.signing.revocationlists import RevocationList, der_of, read_list
+from tls_scaffold.signing.revocationlists import der_of, read_list
 from tls_scaffold.signing.revocations import load_revoked
 from tls_scaffold.state.signedhere import SignedHere
 
@@ -87,13 +85,18 @@ class Done:
         if self.listed.is_elsewhere:
             bring = f"{scaffold} revoke --crl crl.der"
             return (f"{scaffold} revoke --serials >serials.txt", GENCRL, bring)
-        again = [f"req-{each.name}" for each in self.refused]
-        make = [make_command(self.folder, " ".join(again))] if again else []
-        members = [each.name for each in self.listed.inventory.members]
-        owners = (*members, *(each.name for each in self.refused))
+        refused = [each.name for each in self.refused]
+        # The list first: whoever was revoked need not be given anything, and has no bundle before.
+        all_members = self.listed.inventory.members
+        members = [each.name for each in all_members if each.name not in refused]
         is_new = self.listed.is_to_be_handed_out or bool(self.signed)
-        bundle = f"{scaffold} bundle {','.join(dict.fromkeys(owners))}"
-        return (*make, *([bundle] if is_new and members else []))
+        commands = [f"{scaffold} bundle {','.join(members)}"] if is_new and members else []
+        if refused:
+            again = " ".join(f"req-{name}" for name in refused)
+            commands.append(make_command(self.folder, again))
+        if refused and is_new and all_members:
+            commands.append(f"{scaffold} bundle {','.join(refused)}")
+        return tuple(commands)
 
 
 def revoke(folder: Path, asked: Asked, password: CAPassword, now: datetime) -> Done:
@@ -164,7 +167,7 @@ def bring(folder: Path, path: str, now: datetime, *, force: bool = False) -> Don
     with lock(folder, wait=LOCK_SECONDS):
         inventory = intake.load(folder)
         lists = read_lists(folder, inventory, (), now)
-        problems = list(_problems_of_brought(folder, found, raw, lists))
+        problems = list(crlfile.problems_of(folder, found, raw, lists.revoked, now))
         if not found or problems:
             raise ScaffoldError(f"`{path}` is no list for these members", problems, MADE_BY)
         lists = noting(folder, inventory, lists, found)
@@ -177,20 +180,6 @@ def bring(folder: Path, path: str, now: datetime, *, force: bool = False) -> Don
     listed = Listed(inventory, lists.new, (*written, CRL), archive, number, count)
     listed = let_members_look(folder, listed)
     return Done(folder, listed, refused=_shown(folder, found.by_serial), told=listed.told)
-
-
-def _problems_of_brought(
-    folder: Path, found: RevocationList | None, raw: bytes, lists: Lists
-) -> Iterator[str]:
-    if not found:
-        yield crlfile.form_problem(None, raw).partition(":")[0]
-        return
-    if problem := crlfile.form_problem(found, raw):
-        yield problem
-    if not found.is_of(cas_of(folder)):
-        yield "no CA of this folder signed it"
-    if missing := crlfile.lacking(found, lists.revoked, lists.now):
-        yield f"it lacks {', '.join(each.hexadecimal for each in missing)}"
 
 
 def serials(folder: Path, now: datetime) -> str:

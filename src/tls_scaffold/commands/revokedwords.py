@@ -11,12 +11,11 @@ from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CA_KEYS, OLD_CAS
 from tls_scaffold.signing import certificates
-from tls_scaffold.signing.revocations import Revocation, hexadecimal
+from tls_scaffold.signing.revocations import SERIAL, Revocation, hexadecimal
 from tls_scaffold.spelling import MINUTE, did_you_mean, escaped
 from tls_scaffold.state.entries import name_of
 from tls_scaffold.state.signedhere import Signed, SignedHere
 
-HEXADECIMAL = re.compile("[0-9A-Fa-f]{1,40}", re.ASCII)  # 20 bytes (RFC 5280, 4.1.2.2)
 DECIMAL = re.compile("[0-9]{1,49}", re.ASCII)
 # A shorter word is a name that is misspelt, unless it says that it is a number.
 SHORTEST = 8
@@ -131,7 +130,7 @@ def _serials(word: str) -> list[int]:
     is_said = digits != word
     if len(digits) < SHORTEST and not is_said:
         return []
-    read = [int(digits, 16)] if HEXADECIMAL.fullmatch(digits) else []
+    read = [int(digits, 16)] if SERIAL.fullmatch(digits) else []
     if DECIMAL.fullmatch(digits) and not is_said:
         read.append(int(digits))
     return [each for each in read if 0 < each < LARGEST]

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST
-from tls_scaffold.commands.rebundling import Rebundled, rebundle
+from tls_scaffold.commands.bundlesagain import LaidOut, lay_out_stale
 from tls_scaffold.commands.rotationrefusals import (
     check_can_rotate,
     check_components_alone,
@@ -40,8 +40,8 @@ class Turned:
     """What a step did: to which CA, by its path, and which stage the rotation is in then.
 
     `stage` is None where none is under way any more, `shelf` empty where nothing went to the
-    archive. `written` are the paths of what got another content beside what was `signed`;
-    `commands` and `reloads` are of that. `until` is when the cross certificate ends.
+    archive. `written` are the paths of what got another content beside what was `signed`, `until`
+    is when the cross certificate ends.
     """
 
     ca: str
@@ -53,7 +53,7 @@ class Turned:
     archived: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     until: datetime | None = None
-    bundles: Rebundled = field(default_factory=Rebundled)
+    bundles: LaidOut = field(default_factory=LaidOut)
 
 
 def start(
@@ -75,7 +75,7 @@ def start(
         started = rotationstart.start(
             folder, ca, signings, means, now, is_compromised=is_compromised
         )
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     stage = None if is_compromised else Stage.REPLACING
     others = () if is_compromised else (CHAINS[ca], OLD_CAS[ca])
     return started, Turned(
@@ -97,7 +97,7 @@ def _rest_of_start(folder: Path, ca: str) -> Turned | None:
         rotation = rotation_of(folder)
     if not (rotation and rotation.ca == ca and rotation.stage is Stage.REPLACING):
         return None
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     if not bundles.made:
         return None
     until = rotation.cross.not_after if rotation.cross else None
@@ -119,10 +119,10 @@ def trust(folder: Path, now: datetime, ask: AskMembers = nobody) -> Turned:
             raise ScaffoldError(
                 "not all has the new certificates: members that trust the new CA alone refuse them",
                 old,
-                "lay out what `make` and `tls-scaffold bundle` make; then the same again",
+                "lay out what `make` and `tls-scaffold bundle` make; what nobody uses, move away",
             )
         changed = rotationend.trust_new_alone(folder, rotation)
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     return Turned(
         rotation.ca,
         Stage.TRUSTING,
@@ -144,6 +144,7 @@ def finish(
     with lock(folder, wait=LOCK_SECONDS):
         rotation = rotation_under_way(folder)
         _check_stage(rotation, Stage.TRUSTING, Stage.FINISHING)
+        rotationend.check_nobody_trusts_old(folder, rotation)
         signings = signings_of(folder, rotation.ca)
         reasons = tuple(hanging_files(folder, rotation, signings, DIST, now))
         warnings = _asked(ask, rotation, Step.FINISH, () if is_forced else reasons)
@@ -151,10 +152,11 @@ def finish(
             raise ScaffoldError(
                 "the old CA is still needed: nothing was changed",
                 reasons,
-                "mend these; `--force` goes on for what is gone for good: it will be refused",
+                "lay out new ones, and what nobody uses, move away; `--force` goes on for what is "
+                "gone for good or can't be reached: it will be refused",
             )
         shelf = rotationend.take_out_cross(folder, rotation, signings)
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     with lock(folder, wait=LOCK_SECONDS):  # last: until then the same again goes on
         if rotation_of(folder) is not None:
             shelf = rotationend.take_out_old(folder, rotation, shelf)
@@ -186,7 +188,7 @@ def abort(
             warnings = ask(rotation, Step.ABORT)
         signings = signings_of(folder, rotation.ca)
         aborted = rotationabort.abort(folder, rotation, signings, means, now)
-    bundles = rebundle(folder)
+    bundles = lay_out_stale(folder)
     with lock(folder, wait=LOCK_SECONDS):  # last: until then the same again goes on
         if rotation_of(folder) is not None:
             shelf = rotationabort.clear(folder, aborted.ca, aborted.shelf)
@@ -211,7 +213,6 @@ def _check_stage(rotation: Rotation, *allowed: Stage) -> None:
             f"`{TRUSTS[rotation.ca]}` holds the old CA still, and so does who was given it",
             "`tls-scaffold rotate trust` comes first, then one restart of each member with that",
         ),
-        Stage.TRUSTING: ("", ""),
         Stage.FINISHING: (
             f"the cross certificate, `{CHAINS[rotation.ca]}`, is not there",
             "`tls-scaffold rotate finish` goes on; was it moved away by hand, put it back",

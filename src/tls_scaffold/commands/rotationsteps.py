@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tls_scaffold.commands.reloads import who_reloads
-from tls_scaffold.commands.results import Result
+from tls_scaffold.commands.results import Result, scaffold_command
 from tls_scaffold.commands.rotate import Turned
 from tls_scaffold.paths import CA, OLD_CAS, PEER_CA, TRUSTS
 from tls_scaffold.signing.rotationabort import Aborted
@@ -51,7 +51,7 @@ def after_start(done: Started | None, turned: Turned) -> Iterator[str]:
     yield f"2. lay out {TRUSTS[ca]}, which holds both CAs: a restart at any moment is no harm then"
     yield "3. when all show their new certificates: `tls-scaffold rotate trust`"
     if turned.until:
-        yield f"all of it until {turned.until:{MINUTE}}, when the old CA ends"
+        yield f"all of it until {turned.until:{MINUTE}}, when the cross certificate ends"
 
 
 def trusting(turned: Turned) -> Iterator[str]:
@@ -87,7 +87,7 @@ def given_up(folder: Path, done: Aborted, turned: Turned) -> Iterator[str]:
     """Yield what was done when a rotation was given up."""
     yield from _signed(folder, turned)
     yield from (f"put {path} back" for path in done.restored)
-    yield f"{done.ca} is the CA that was before; the one that followed it is in {done.shelf}/certs/"
+    yield f"{done.ca} is the CA that was before; what was there is in {done.shelf}/"
 
 
 def after_abort(turned: Turned) -> Iterator[str]:
@@ -102,7 +102,7 @@ def bundled(turned: Turned) -> Iterator[str]:
 
 
 def result(command: str, folder: Path, turned: Turned, *then: str) -> str:
-    """Return what was done as JSON in the shape that all commands share; `then` is what is next."""
+    """Return what was done as JSON in the shape that all commands share; `then` are next steps."""
     shape = Result(
         f"rotate {command}",
         str(folder),
@@ -112,7 +112,7 @@ def result(command: str, folder: Path, turned: Turned, *then: str) -> str:
         archive=turned.shelf or None,
         signed=turned.signed,
         warnings=turned.warnings,
-        next=then,
+        next=tuple(f"{scaffold_command(folder)} rotate {step}" for step in then),
     )
     return shape.to_json(
         {

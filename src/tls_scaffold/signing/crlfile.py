@@ -86,27 +86,29 @@ def sound_list(folder: Path, inventory: Inventory, now: datetime, summary: str) 
     """
     raw = plain_or_empty(folder / CRL)
     found = read_list(raw)
-    problems = [f"`{CRL}`: {each}" for each in _problems(folder, inventory, found, raw, now)]
-    if problems:
+    wrong = ["it is missing or empty: etcd refuses everybody"]
+    if raw:
+        wrong = list(problems_of(folder, found, raw, load_revoked(folder), now))
+    if found:
+        wrong += lockouts(found.by_serial, in_use(folder, inventory))
+    if wrong:
+        problems = [f"`{CRL}`: {each}" for each in wrong]
         where = "" if inventory.ca.has_key_here else " where the CA's key is, and `--crl` brings it"
         raise ScaffoldError(summary, problems, f"{MAKE_ANEW}{where}")
     return raw
 
 
-def _problems(
-    folder: Path, inventory: Inventory, found: RevocationList | None, raw: bytes, now: datetime
+def problems_of(
+    folder: Path, found: RevocationList | None, raw: bytes, revoked: Revoked, now: datetime
 ) -> Iterator[str]:
-    if not raw:
-        yield "it is missing or empty, and members with it would refuse everybody"
-        return
+    """Yield why a file, and the list that it holds, is none for the members of a folder."""
     if problem := form_problem(found, raw):
         yield problem
     if not found:
         return
     if not found.is_of(cas_of(folder)):
         yield "no CA of this folder signed it"
-    yield from lockouts(found.by_serial, in_use(folder, inventory))
-    if missing := lacking(found, load_revoked(folder), now):
+    if missing := lacking(found, revoked, now):
         numbers = ", ".join(each.hexadecimal for each in missing)
         yield f"it lacks what `{REVOKED}` has: {numbers}"
 

@@ -1,17 +1,14 @@
 """A CA that follows another is given up again: the old one signs, as it did before."""
 
 import os
-import stat
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, telling
-from tls_scaffold.disk.folder import copy_to_new_shelf
 from tls_scaffold.disk.healing import new_set
 from tls_scaffold.disk.moving import make_directories
-from tls_scaffold.disk.obstacles import check_changeable
 from tls_scaffold.disk.plainfiles import plain, plain_or_empty
 from tls_scaffold.disk.sharing import group_of_keys, share_keys
 from tls_scaffold.errors import ScaffoldError
@@ -37,7 +34,12 @@ from tls_scaffold.signing.record import Record
 from tls_scaffold.signing.revocations import load_revoked
 from tls_scaffold.signing.rotation import Rotation, Stage
 from tls_scaffold.signing.rotationend import to_shelf
-from tls_scaffold.signing.rotationstart import kept_paths, numbered_texts, sign_into
+from tls_scaffold.signing.rotationsets import (
+    keep_what_is_replaced,
+    lay_out_texts,
+    numbered_texts,
+    sign_into,
+)
 from tls_scaffold.signing.rounds import Done
 
 Pair = Mapping[str, bytes]
@@ -46,7 +48,7 @@ Pair = Mapping[str, bytes]
 
 @dataclass(frozen=True)
 class Aborted:
-    """A CA, by its path, that is in its place again; the one that followed it is on the shelf.
+    """A CA, by its path, that is in its place again; what was there is on the shelf.
 
     `restored` are the pairs, by path, that came back from the archive; `done` says what was signed.
     """
@@ -84,9 +86,7 @@ def abort(
     texts = _earlier_texts(folder, ca, rotation.new, old)
     chain = plain_or_empty(folder / CHAINS[ca])
     with telling(folder), new_set(folder, ca) as made:
-        for path, content in texts.items():
-            (made / path).parent.mkdir(exist_ok=True)
-            create(made / path, content, stat.S_IMODE((folder / path).stat().st_mode))
+        lay_out_texts(folder, made, texts)
         create(made / CA_KEYS[ca], plain(folder / OLD_CA_KEYS[ca], OLD_CA_KEYS[ca]), SECRET)
         create(made / ca, plain(folder / OLD_CAS[ca], OLD_CAS[ca]))
         if csr := _archived_csr(folder, ca, old):
@@ -101,10 +101,8 @@ def abort(
         _note_beside_chain(folder, made, signings, {CHAINS[ca]: chain} if chain else {})
         if _earlier_texts(folder, ca, rotation.new, old) != texts:
             raise ScaffoldError("what it is made from has changed: nothing was changed")
-        files = (each for each in made.rglob("*") if each.is_file())
-        check_changeable(folder / each.relative_to(made) for each in files)
-        shelf = copy_to_new_shelf(folder, kept_paths(folder, signings, texts))
-    place = _take_out_chain(folder, ca, shelf.relative_to(folder).as_posix())
+        shelf = keep_what_is_replaced(folder, made, signings)
+    place = _take_out_chain(folder, ca, shelf)
     paths = tuple(f"{output}{CERTIFICATE_ENDING}" for output in restored)
     return Aborted(ca, place, paths, done)
 
