@@ -141,7 +141,7 @@ def test_what_a_kill_has_left_of_the_bundles_is_made_by_the_same_again(
 
 def kill_at_first_bundle(command: tuple[str, ...], folder: Path) -> None:
     """Run a command under strace, which kills it at its first call about a bundle."""
-    words = ("strace", "-f", "-o", "/dev/null", "-P", "dist/alice/.next")
+    words = ("strace", "-f", "-o", "/dev/null", "-P", "dist/etcd1/.next")
     kill = ("-e", "inject=mkdir,mkdirat:signal=SIGKILL")
     done = run(*words, "-e", "trace=mkdir,mkdirat", *kill, *command, cwd=folder)
     assert done.returncode == -9
