@@ -529,6 +529,22 @@ def test_no_pair_comes_back_that_was_revoked_meanwhile(signed: Factory) -> None:
     assert tls_scaffold("check", cwd=path).returncode == 0
 
 
+def test_a_ca_that_somebody_laid_beside_is_neither_trusted_nor_put_in_place(
+    signed: Factory,
+) -> None:
+    path = signed(*OUR_WORDS)
+    strange = path.with_name("strange")
+    certs.ca(strange, cn="stranger")
+    shutil.copy(strange / CA, path / OLD_CAS[CA])
+    shutil.copy(strange / CA_KEYS[CA], path / OLD_CA_KEYS[CA])
+    (path / TRUSTS[CA]).unlink()
+    make(path)
+    assert (path / TRUSTS[CA]).read_bytes() == (path / CA).read_bytes()
+    shutil.copy(strange / CA, path / CHAINS[CA])
+    told = refused(path, "abort")
+    assert "`certs/old-ca.pem` has signed no `certs/ca.pem` in `certs/chain.pem`" in told
+
+
 def test_what_hangs_on_the_old_ca_keeps_it(signed: Factory) -> None:
     path = signed(*OUR_WORDS)
     old = (path / "certs/alice.pem").read_bytes()

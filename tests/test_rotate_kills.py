@@ -135,13 +135,13 @@ def test_what_a_kill_has_left_of_the_bundles_is_made_by_the_same_again(
     kill_at_first_bundle(command, path)
     assert stale_bundles(path, intake.load(path)) == ("etcd1", "alice")
     done = rotate(path, step)
-    assert "made dist/alice anew\nmade dist/etcd1 anew" in done.stdout
+    assert "made dist/etcd1 anew\nmade dist/alice anew" in done.stdout
     assert not stale_bundles(path, intake.load(path))
 
 
 def kill_at_first_bundle(command: tuple[str, ...], folder: Path) -> None:
     """Run a command under strace, which kills it at its first call about a bundle."""
-    words = ("strace", "-f", "-o", "/dev/null", "-P", "dist/alice/.next")
+    words = ("strace", "-f", "-o", "/dev/null", "-P", "dist/etcd1/.next")
     kill = ("-e", "inject=mkdir,mkdirat:signal=SIGKILL")
     done = run(*words, "-e", "trace=mkdir,mkdirat", *kill, *command, cwd=folder)
     assert done.returncode == -9

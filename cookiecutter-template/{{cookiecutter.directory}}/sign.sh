@@ -219,8 +219,8 @@ sign_pair() { # sign_pair [FLAGS] REQUEST
     run_cfssl "$base" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
 }
 make_ca_pair() { run_cfssl "${ca#"$into"}" gencert -initca "$1"; } # make_ca_pair REQUEST
-make_trust() { # from the CA, and from the one that it follows meanwhile
-    (umask 022 && cat "$ca.pem" $(ls "certs/old-${ca##*/}.pem" 2>/dev/null) >"$work/trust.pem")
+make_trust() {
+    (umask 022 && cat "$ca.pem" >"$work/trust.pem")
     mv "$work/trust.pem" "$trust"
 }
 due() { echo "req-$1"; } # due NAME BASE [FLAGS]: what to make of one that is to be renewed
@@ -615,6 +615,9 @@ case $SIGNER:${1-}:$# in
 cfssl:renew-ca:1) renew_ca ;;
 tls-scaffold:renew-ca:1) need tls-scaffold && exec tls-scaffold renew-ca ;;
 cfssl:ca:1)
+    for each in $cas; do # whether one follows another, by whose signature, is not judged here
+        ! exists "certs/old-$each.pem" || exists "certs/${each%ca}trust.pem" || (own ca) || exit
+    done
     if [ -n "$into" ]; then new_cas $cas; else make_ca; fi
     # Before the others are begun, side by side: one of them tells what is wrong with the key.
     [ -z "${TLS_SCAFFOLD_SIGNS-}" ] || open_key ;;

@@ -21,9 +21,10 @@ from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CA_KEYS, CHAINS, ISSUED, OLD_CAS, PEER_CA, SCRIPT, TRUSTS
+from tls_scaffold.paths import CA, CA_KEYS, CHAINS, ISSUED, PEER_CA, SCRIPT, TRUSTS
 from tls_scaffold.signing import certificates, custodies, pairs
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.rotation import rotation_of
 from tls_scaffold.spelling import MINUTE
 
 LOST_HINT = "put its {} and {} back; {}"
@@ -110,7 +111,8 @@ class Record:
     def note_cas(self) -> None:
         """Note the CAs that are there; make what others trust of each where there is none yet.
 
-        That is the CA alone, and while it follows another one that one too.
+        That is the CA alone, and while it follows another one that one too: one that has signed it,
+        and no other that lies there.
         """
         for ca, path in TRUSTS.items():
             pem = _content_or_none(self._target / ca)
@@ -120,8 +122,9 @@ class Record:
             trust = self._target / path
             if os.path.lexists(trust):
                 continue
-            old = _content_or_none(self._target / OLD_CAS[ca]) or b""
-            old = old if certificates.is_of_ca(old) else b""
+            rotation = rotation_of(self._target)
+            is_followed = rotation and rotation.ca == ca and rotation.cross  # what proves it
+            old = rotation.old.pem if is_followed and rotation and rotation.old else b""
             if not old and os.path.lexists(self._target / CHAINS[ca]):
                 raise ScaffoldError(
                     f"`{path}`, the root that everybody trusts, is missing",

@@ -77,6 +77,12 @@ def abort(
         raise ScaffoldError(
             f"`{OLD_CAS[ca]}` or `{ca}` can't be read: nothing was changed", hint="put it back"
         )
+    if not rotation.cross:
+        raise ScaffoldError(
+            f"`{OLD_CAS[ca]}` has signed no `{ca}` in `{CHAINS[ca]}`: nothing was changed",
+            hint="put both back as `tls-scaffold rotate start` made them; a CA that was not here "
+            "before does not get its place",
+        )
     texts = _earlier_texts(folder, ca, rotation.new, old)
     chain = plain_or_empty(folder / CHAINS[ca])
     with telling(folder), new_set(folder, ca) as made:
