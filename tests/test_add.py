@@ -302,6 +302,21 @@ def test_what_is_there_is_left_and_the_rest_is_added(folder: Factory) -> None:
     assert again.stderr == "`calico` is there already\n`zed` is there already\n"
 
 
+def test_what_is_there_and_is_changed_is_not_said_to_be_there_just_so(folder: Factory) -> None:
+    path = folder()
+    for words in (
+        ("calico,kube-apiserver", "--set", "calico:expiry=90d"),
+        ("calico,kube-apiserver", "--grant", "calico=/x/"),
+        ("--member", "10.0.0.1", "kube-apiserver", "--set", "etcd1:key=rsa-2048"),
+        ("calico,kube-apiserver", "--set", "calico:-expiry"),
+    ):
+        done = kept(path, "add", *words)
+        told = [line for line in done.stderr.splitlines() if line.endswith("is there already")]
+        assert told == ["`kube-apiserver` is there already"], words
+    again = kept(path, "add", "calico", "--set", "calico:-expiry")
+    assert again.stderr == "`calico` is there already\n"
+
+
 def test_two_adds_at_once_both_happen(folder: Factory, running: Callable[..., Any]) -> None:
     path = folder()
     both = [

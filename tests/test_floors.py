@@ -34,16 +34,16 @@ SHELVES = {
     ),
     "commands": (
         "rehearse / encryptcakey rehearsalchanges renewed revoketold rotatetold / "
-        "rotate / bundlesagain rehearsalcopy restore revoke / restoreplan "
-        "severalchecks severalstates / adopt adoptpki adoptscript / add adopting backup "
+        "rotate / bundlesagain rehearsalcopy restore revoke / restoreplan severalchecks "
+        "severalstates / adopt adoptpki adoptscript restorechecks / add adopting backup "
         "bundle cfssljson check explain new prove remove renewca requestexport "
         "requestimport requestmaking requestsigning rotatestatus sign signerbundle "
-        "signerconfig standin status sync / certinfo custodyfiles gencert gencrl hooks "
-        "printdefaults signcsr / cfsslcalls cfsslusage remoteca rotationlook "
-        "rotationreport / adopted alerts dist forms handfolders live owedhooks "
-        "packfiles rbac reloads revoking signerchanges usablepairs / revokedlists "
-        "revokedwords severalfolders / results rotationrefusals servedfolders "
-        "signerfolder / bundleoptions signeroptions / signerkeys"
+        "signerconfig standin status sync / certinfo custodyfiles explainlooks gencert "
+        "gencrl hooks printdefaults signcsr / cfsslcalls cfsslusage remoteca "
+        "rotationlook rotationreport / adopted alerts dist forms handfolders live "
+        "owedhooks packfiles rbac reloads revoking signerchanges usablepairs / "
+        "revokedlists revokedwords severalfolders / results rotationrefusals "
+        "servedfolders signerfolder / bundleoptions signeroptions / signerkeys"
     ),
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines profiles "
@@ -66,8 +66,8 @@ SHELVES = {
         "methods tls versions / rpc_pb2"
     ),
     "signing": (
-        "rotationabort / rotationend rotationstart / renewal / backedup execution "
-        "placement recordcompletion / keyencryption naming packanswers rounds "
+        "rotationabort / rotationend rotationstart / rotationsets / renewal / backedup "
+        "execution placement recordcompletion / keyencryption naming packanswers rounds "
         "waitingplan / authority awaiting batch broughtca followedcas handsigning pins "
         "plan / remotesigner / answers crlfile signer / authkeys certinfo "
         "crosscertificates packs revocationlists / foldercas manifests mirrors / caends "

@@ -115,8 +115,9 @@ def test_the_first_one_sets_the_flags_and_tells_the_truth_and_the_next_writes_on
     ):
         assert truth in first.stderr, truth
     assert first.stderr.endswith(
-        f"next: make -C {folder} req-alice\n"
-        f"      tls-scaffold -C {folder} bundle etcd1,etcd2,alice\n"
+        f"next: tls-scaffold -C {folder} bundle etcd1,etcd2\n"
+        f"      make -C {folder} req-alice\n"
+        f"      tls-scaffold -C {folder} bundle alice\n"
     )
     before = contents(folder)
     second = revoke(folder, "bob")
@@ -504,7 +505,11 @@ def test_the_result_as_json_has_what_is_new(signed: Factory) -> None:
     assert {CRL, REVOKED, "tls-scaffold.json"} <= set(told["written"])
     (one,) = told["revoked"]
     assert (one["serial"], one["name"], one["reason"]) == (number, "alice", "unspecified")
-    assert told["next"][0] == f"make -C {folder} req-alice"
+    assert told["next"] == [
+        f"tls-scaffold -C {folder} bundle etcd1,etcd2",
+        f"make -C {folder} req-alice",
+        f"tls-scaffold -C {folder} bundle alice",
+    ]
     assert json.loads(revoke(folder, "alice", "--json").stdout)["changed"] is False
     refused = json.loads(revoke(folder, "root", "--json", code=1).stdout)["error"]
     assert "would be shut out" in refused["summary"]

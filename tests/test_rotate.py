@@ -1,5 +1,6 @@
 """One CA takes the place of another: old and new are taken by whoever trusts either."""
 
+import base64
 import json
 import shutil
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 import certs
 from conftest import Factory
 from kept import same_pairs
+from revoking import listed, revoke, serial
 from rotating import (
     ALONE,
     OUR_WORDS,
@@ -148,6 +150,41 @@ def is_well(path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("years", [1, 20])
+def test_the_cross_certificate_has_the_new_ca_s_name_and_key_and_the_first_end(
+    folder: Factory, years: int
+) -> None:
+    path = folder(*OUR_WORDS, "--organization", "Größe & Söhne, GmbH")
+    certs.ca(path, life=years * certs.YEAR)
+    make(path, SIGNER="tls-scaffold")
+    rotate(path, "start")
+
+    def shown(name: str, *words: str) -> str:
+        return openssl("x509", "-noout", "-in", str(path / name), *words).partition("=")[2]
+
+    # Go compares names byte by byte.
+    exactly = ("-nameopt", "dump_der,dump_all")
+    cross, new, old = CHAINS[CA], CA, OLD_CAS[CA]
+    assert shown(cross, "-subject", *exactly) == shown(new, "-subject", *exactly)
+    assert shown(cross, "-issuer", *exactly) == shown(old, "-subject", *exactly)
+    for name in names(path):
+        leaf = f"certs/{name}.pem"
+        assert shown(leaf, "-issuer", *exactly) == shown(new, "-subject", *exactly)
+    assert openssl("x509", "-noout", "-in", str(path / cross), "-pubkey") == openssl(
+        "x509", "-noout", "-in", str(path / new), "-pubkey"
+    )
+    assert shown(cross, "-enddate") == shown(old if years == 1 else new, "-enddate")
+    text = openssl("x509", "-noout", "-in", str(path / cross), "-text")
+    assert "X509v3 Basic Constraints: critical\n                CA:TRUE\n" in text
+    assert "X509v3 Key Usage: critical\n                Certificate Sign, CRL Sign\n" in text
+    identifiers = [
+        openssl("x509", "-noout", "-in", str(path / name), "-ext", f"{whose}KeyIdentifier")
+        for name, whose in ((cross, "authority"), (old, "subject"))
+    ]
+    key_of_cross, key_of_old = (each.split()[-1].removeprefix("keyid:") for each in identifiers)
+    assert key_of_cross == key_of_old != ""
+
+
 def test_what_is_added_meanwhile_has_the_cross_certificate_behind_it(
     signed: Factory, tmp_path: Path
 ) -> None:
@@ -208,6 +245,7 @@ def test_what_a_step_did_is_said_to_programs_too(signed: Factory) -> None:
     assert document["command"] == "rotate start"
     assert document["signed"] == ["certs/etcd1.pem", "certs/alice.pem"]
     assert (document["ca"], document["stage"]) == (CA, "replacing")
+    assert document["next"] == ["tls-scaffold rotate trust"]
     assert document["bundles"] == ["alice"]
     assert document["until"].startswith(str(utc_now().year + 10))
     assert (path / document["archive"] / CA).exists()
@@ -433,21 +471,28 @@ def test_a_folder_that_was_adopted_is_as_any_other(folder: Factory, tmp_path: Pa
     assert tls_scaffold("status", cwd=path).returncode == 0
 
 
-def test_bundles_are_laid_out_again_in_the_forms_that_they_have(signed: Factory) -> None:
+def test_bundles_are_made_anew_in_the_forms_that_they_have(signed: Factory) -> None:
     path = signed(*OUR_WORDS)
-    tls_scaffold("bundle", "etcd1", "--at", "/srv/etcd", cwd=path)
-    tls_scaffold("bundle", "alice", "--tar", cwd=path)
-    names = ("etcd1.pem", "ca.pem", "etcd.env")
-    laid_out = {name: (path / "dist/etcd1" / name).read_bytes() for name in names}
-    archive = (path / "dist/alice.tar.gz").read_bytes()
+    tls_scaffold("bundle", "etcd1", "--at", "/srv/etcd", "--kubernetes", cwd=path)
+    given: dict[str, Any] = {"TLS_SCAFFOLD_P12_PASSWORD": "correct-horse"}
+    done = run(OURS, "bundle", "alice", "--tar", "--p12", cwd=path, **given)
+    assert done.returncode == 0, done.stderr
+    before = contents(path)
     said = rotate(path, "start")
-    assert "made dist/alice anew" in said.stdout
     assert "made dist/etcd1 anew" in said.stdout
-    for name in ("etcd1.pem", "ca.pem"):
-        assert (path / "dist/etcd1" / name).read_bytes() != laid_out[name]
-    assert (path / "dist/etcd1/etcd.env").read_bytes() == laid_out["etcd.env"]
-    assert b"/srv/etcd/etcd1.pem" in laid_out["etcd.env"]
-    assert (path / "dist/alice.tar.gz").read_bytes() != archive
+    assert "warning: `dist/alice`: --p12 needs" in said.stderr
+    after = contents(path)
+    assert after["dist/etcd1/etcd.env"] == before["dist/etcd1/etcd.env"]
+    assert (path / "dist/etcd1/ca.pem").read_bytes() == after["certs/trust.pem"]
+    (secret,) = (path / "dist/etcd1").glob("*.secret.yaml")
+    leaf = base64.b64encode((path / "certs/etcd1.pem").read_bytes()).decode()
+    assert leaf[:200] in secret.read_text().replace("\n", "").replace(" ", "")
+    told = refused(path, "trust")
+    assert "`dist/alice/alice.pem` is a certificate of the old CA" in told
+    assert "`dist/alice/ca.pem` trusts the old CA, and not the new one" in told
+    assert "made dist/alice anew" in rotate(path, "start", **given).stdout
+    assert contents(path)["dist/alice.tar.gz"] != before["dist/alice.tar.gz"]
+    assert "is being replaced (replacing)" in refused(path, "start")
     rotate(path, "trust")
 
 
@@ -466,6 +511,22 @@ def test_a_bundle_that_can_t_be_laid_out_is_named(signed: Factory) -> None:
     (path / "dist/etcd1/notes.txt").unlink()
     tls_scaffold("bundle", "etcd1", cwd=path)
     rotate(path, "trust")
+
+
+def test_no_pair_comes_back_that_was_revoked_meanwhile(signed: Factory) -> None:
+    path = signed(*OUR_WORDS, "--crl")
+    before = contents(path)
+    old = serial(path / "certs/etcd1.pem")
+    rotate(path, "start")
+    revoke(path, old)
+    said = rotate(path, "abort")
+    assert "signed certs/etcd1.pem" in said.stdout
+    assert "put certs/alice.pem back" in said.stdout
+    assert contents(path)["certs/alice.pem"] == before["certs/alice.pem"]
+    assert serial(path / "certs/etcd1.pem") not in listed(path)
+    openssl("verify", "-CAfile", str(path / "certs/ca.pem"), str(path / "certs/etcd1.pem"))
+    has_nothing_to_sign(path)
+    assert tls_scaffold("check", cwd=path).returncode == 0
 
 
 def test_what_hangs_on_the_old_ca_keeps_it(signed: Factory) -> None:
@@ -534,11 +595,13 @@ def test_what_can_t_be_used_in_its_place_is_refused(signed: Factory) -> None:
     rotation = rotation_of(path)
     assert rotation
     assert rotation.stage is Stage.FINISHING
+    assert "put it back" in refused(path, "finish")
     assert "put it back" in refused(path, "abort")
     assert "put it back" in refused(path, "trust")
 
 
 REFUSED = {
+    "remote": ("http://127.0.0.1:9 sign for this folder", "docs/ca-rotation.md"),
     "a linked request": ("`config/ca-csr.json` is a link", ""),
     "a link": ("`certs/ca-key.pem` is a link", "bring it here first"),
     "pathlen:0": ("it lets no CA follow below it (`pathlen:0`)", "`make regenerate` makes"),
@@ -577,6 +640,10 @@ def spoil(path: Path, how: str) -> None:  # noqa: C901, PLR0912 - one step for e
     elif how == "a link":
         (path / "certs/ca-key.pem").rename(path.with_name("token.pem"))
         (path / "certs/ca-key.pem").symlink_to(path.with_name("token.pem"))
+    elif how == "remote":
+        inventory = json.loads((path / "tls-scaffold.json").read_text())
+        held = {"key": "remote", "remotes": ["http://127.0.0.1:9"], "sha256": "0" * 64}
+        (path / "tls-scaffold.json").write_text(json.dumps({**inventory, "ca": held}))
     elif how == "a linked request":
         (path / "config/ca-csr.json").rename(path / "config/other.json")
         (path / "config/ca-csr.json").symlink_to("other.json")
@@ -612,28 +679,28 @@ def test_what_can_t_be_followed_is_refused_before_anything_is_written(
         assert words in told
 
 
-@pytest.mark.parametrize("held", ["own", "offline"])
-def test_a_ca_that_is_made_elsewhere_is_replaced_there(
-    folder: Factory, tmp_path: Path, held: str
-) -> None:
-    if held == "own":
-        certs.ca(tmp_path / "company", cn="A company")
-        brought = ("--ca", f"{tmp_path}/company/certs/ca.pem")
-        key = ("--ca-key", f"{tmp_path}/company/certs/ca-key.pem")
-        path = folder(*OUR_WORDS, *brought, *key, "--peer-ca")
-    else:
-        path = folder(*OUR_WORDS, "--ca-offline")
-    told = refused(path, "start")
-    assert "docs/ca-rotation.md" in told
-    if held == "own":  # the CA of peers is made here
-        make(path, SIGNER="cfssl")
-        before = contents(path)
-        rotate(path, "start", "--peer-ca")
-        assert (path / CA).read_bytes() == before[CA]
-        has_nothing_to_sign(path)
-        rotate(path, "trust")
-        rotate(path, "finish")
-        has_nothing_to_sign(path)
+def test_a_ca_that_is_made_elsewhere_is_replaced_there(folder: Factory, tmp_path: Path) -> None:
+    certs.ca(tmp_path / "company", cn="A company")
+    brought = ("--ca", f"{tmp_path}/company/certs/ca.pem")
+    key = ("--ca-key", f"{tmp_path}/company/certs/ca-key.pem")
+    path = folder(*OUR_WORDS, *brought, *key, "--peer-ca")
+    for place in (path, folder(*OUR_WORDS, "--ca-offline", name="offline")):
+        assert "docs/ca-rotation.md" in refused(place, "start")
+    make(path, SIGNER="cfssl")
+    before = contents(path)
+
+    rotate(path, "start", "--peer-ca")  # that one is made here
+
+    assert (path / CA).read_bytes() == before[CA]
+    both = (path / TRUSTS[PEER_CA]).read_bytes()
+    for signer in ("cfssl 1.2", "own"):
+        (path / TRUSTS[PEER_CA]).unlink()
+        make(path, **SIGNERS[signer])
+        assert (path / TRUSTS[PEER_CA]).read_bytes() == both, signer
+    has_nothing_to_sign(path)
+    rotate(path, "trust")
+    rotate(path, "finish")
+    has_nothing_to_sign(path)
 
 
 @pytest.mark.parametrize(

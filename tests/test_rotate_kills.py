@@ -12,8 +12,10 @@ from promises.tracing import calls
 from rotating import OUR_WORDS, alone, ca_keys, has_nothing_to_sign, is_whole, rotate, takes
 from support import BIN, contents, make, names, run, tls_scaffold
 from test_custody_encrypted import ENCRYPTED, GIVEN, PASSWORD, SIGNERS, VARIABLE
+from tls_scaffold.inventory import intake
 from tls_scaffold.paths import CA, PEER_CA, TRUSTS
 from tls_scaffold.signing.rotation import Stage, rotation_of
+from tls_scaffold.state.bundleages import stale_bundles
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl", "strace")
 SAMPLE = 1  # in the short form
@@ -114,11 +116,35 @@ def test_a_kill_at_any_write_loses_nothing_and_is_mended(
         assert keys <= ca_keys(path), number
         check_leaves(path, killed.ca, tmp_path)
         has_nothing_to_sign(path)
+        assert not stale_bundles(path, intake.load(path)), number
         assert tls_scaffold("status", cwd=path).returncode == 0, number
         if killed.step == ("abort",) and started:
             same = [name for name in was if name.startswith(f"archive/{shelf_of(before)}/certs/")]
             for name in same:
                 assert contents(path)[name.split("/", 2)[2]] == was[name], (number, name)
+
+
+@pytest.mark.parametrize("step", ["start", "abort"])
+def test_what_a_kill_has_left_of_the_bundles_is_made_by_the_same_again(
+    template: Callable[[Killed], Path], tmp_path: Path, step: str
+) -> None:
+    path = tmp_path / "tls-setup"
+    before = () if step == "start" else (START,)
+    shutil.copytree(template(Killed((step,), before)), path, symlinks=True)
+    command = (str(BIN / "tls-scaffold"), "rotate", *alone(step))
+    kill_at_first_bundle(command, path)
+    assert stale_bundles(path, intake.load(path)) == ("etcd1", "alice")
+    done = rotate(path, step)
+    assert "made dist/alice anew\nmade dist/etcd1 anew" in done.stdout
+    assert not stale_bundles(path, intake.load(path))
+
+
+def kill_at_first_bundle(command: tuple[str, ...], folder: Path) -> None:
+    """Run a command under strace, which kills it at its first call about a bundle."""
+    words = ("strace", "-f", "-o", "/dev/null", "-P", "dist/alice/.next")
+    kill = ("-e", "inject=mkdir,mkdirat:signal=SIGKILL")
+    done = run(*words, "-e", "trace=mkdir,mkdirat", *kill, *command, cwd=folder)
+    assert done.returncode == -9
 
 
 def decided_keys(folder: Path) -> set[bytes]:

@@ -169,7 +169,7 @@ def test_without_a_look_the_folder_tells_the_stage_and_nobody_is_seen(level: Sce
     assert steps(found)[:3] == [
         ("client-pairs", "unseen"),
         ("member-pairs", "unseen"),
-        ("trust", "to do"),
+        ("trust", "later"),
     ]
     assert who(found)["member-pairs"] == [*NAMES]
     assert found["rotation"]["cross"]["subject"] == found["rotation"]["new"]["subject"]

@@ -243,6 +243,28 @@ def test_of_many_components_the_hint_names_the_first(folder: Factory) -> None:
     assert said.splitlines()[-1].endswith("`user17`, `user18` and 6 more")
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda _: ["nobody"],
+        lambda path: (path / "config/req-csr.json").write_text("{") and [],
+        lambda path: (path / "tls-scaffold.json").write_text('{"peer_ca": true}') and [],
+        lambda path: (path / "certs").mkdir() or ((path / "certs/ca.pem").write_text("x") and []),
+    ],
+    ids=["a name of nobody", "a broken request", "a custody that is not followed", "half a CA"],
+)
+def test_what_is_refused_at_first_leaves_nothing(
+    folder: Factory, spoil: Callable[[Path], list[str]]
+) -> None:
+    path = folder()
+    words = spoil(path)
+    before = sorted(path.rglob("*"))
+
+    assert run("tls-scaffold", "sign", *words, cwd=path).returncode == 1
+
+    assert sorted(path.rglob("*")) == before
+
+
 def test_every_silence_of_cfssl_is_refused_at_once_before_anything_is_written(
     folder: Factory,
 ) -> None:

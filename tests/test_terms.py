@@ -222,6 +222,40 @@ def test_one_field_is_set_once_but_a_name_may_have_several_texts() -> None:
     ]
 
 
+VALUES = {
+    "key": "rsa-2048",
+    "expiry": "90d",
+    "O": "a",
+    "OU": "",
+    "hosts": "h+10.0.0.9",
+    "usages": "server+client",
+}
+
+
+@pytest.mark.parametrize("what", VALUES)
+def test_what_was_set_is_taken_back(what: str) -> None:
+    words = tuple(f"alice:{each}={value}" for each, value in VALUES.items())
+    had = intake.of_data({"members": "10.0.0.1"}, Options(users=("alice",), set=words))
+    others = tuple(word for word in words if not word.startswith(f"alice:{what}="))
+
+    left = intake.of_data(had.document(), Options(set=(f"alice:-{what}",)))
+
+    assert left == intake.of_data({"members": "10.0.0.1"}, Options(users=("alice",), set=others))
+    assert intake.of_data(left.document(), Options(set=(f"alice:-{what}",))) == left
+
+
+def test_a_word_that_takes_back_nothing_is_refused() -> None:
+    words = ("alice:-", "alice:-kee", "etcd1:-hosts", "alice:-O", "alice:O=x", "alice:O=y")
+
+    assert problems_of(Options(set=words), users="alice") == [
+        "set[0]: `alice:-` is not NAME:FIELD=VALUE, such as alice:key=rsa-2048, or NAME:-FIELD",
+        "set[1]: `kee` can't be set; did you mean `key`?",
+        "set[2]: `hosts` is set for users alone, and `etcd1` is a server of etcd",
+        "set[4]: `O` of `alice` is set twice",
+        "set[5]: `O` of `alice` is set twice",
+    ]
+
+
 def test_two_that_share_a_request_ask_the_same_by_it() -> None:
     shared = {"request": "config/shared.json"}
     serving = {"usages": ["server"], "cn": "x", **shared}

@@ -21,7 +21,8 @@ make_trust() { # the root is not here where a chain leads to it
     [ "$ca" != certs/ca ] || [ ! -f certs/chain.pem ] ||
         fail "\`certs/trust.pem\`, the root that everybody trusts, is missing" \
             "put it back; \`tls-scaffold sync --ca FILE\` brings it again"
-    cp -p "$ca.pem" "$work/" && mv "$work"/*.pem "$trust"
+    (umask 022 && cat "$ca.pem" $(ls "certs/old-${ca##*/}.pem" 2>/dev/null) >"$work/trust.pem")
+    mv "$work/trust.pem" "$trust"
 }
 
 make_first_ca() {

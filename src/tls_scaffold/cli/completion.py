@@ -96,7 +96,8 @@ def _names_to_set(ctx: click.Context) -> Iterator[str]:
 def _fields_to_set(_ctx: click.Context) -> Iterator[str]:
     from tls_scaffold.inventory.setwords import SETTABLE
 
-    return (f"{field}=" for field in SETTABLE)
+    yield from (f"{field}=" for field in SETTABLE)
+    yield from (f"-{field}" for field in SETTABLE)
 
 
 def _values_to_set(field: str) -> Iterable[str]:

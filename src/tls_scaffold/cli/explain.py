@@ -85,6 +85,7 @@ def explain(  # noqa: PLR0913 - its options
     from datetime import datetime, timezone
 
     from tls_scaffold.commands import explain as command
+    from tls_scaffold.commands.explainlooks import ExplainOptions
     from tls_scaffold.commands.live import LiveOptions
 
     if is_list:
@@ -94,7 +95,7 @@ def explain(  # noqa: PLR0913 - its options
     live = LiveOptions(
         divided_endpoints(endpoints), divided_endpoints(peer_endpoints), live_user, timeout
     )
-    options = command.ExplainOptions(live, cert, key_file)
+    options = ExplainOptions(live, cert, key_file)
     answer = command.explain(folder, word or "", text, options, datetime.now(timezone.utc))
     if as_json:
         give_json(answer.to_json())

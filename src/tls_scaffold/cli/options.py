@@ -174,7 +174,7 @@ COMPONENT_OPTIONS = (
         shell_complete=set_words,
         help="What the certificate of component NAME has for itself: key, expiry, a name of the "
         "subject (O, OU, L, ST, C; empty for none); a user's hosts (A+B) and usages "
-        "(server+client); may be repeated",
+        "(server+client); NAME:-FIELD takes that back; may be repeated",
     ),
     option(
         "--proxies",

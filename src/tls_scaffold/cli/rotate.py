@@ -59,7 +59,9 @@ def start(folder: Path, /, *, peer_ca: bool, compromised: bool, yes: bool, as_js
         folder, PEER_CA if peer_ca else CA, _means(), _now(), is_compromised=compromised
     )
     if as_json:
-        give_json(told.result("start", folder, turned))
+        give_json(
+            told.result("start", folder, turned, *([] if done and not done.cross else ["trust"]))
+        )
         return
     _tell(turned, told.started(folder, done, turned), told.after_start(done, turned))
 
@@ -82,7 +84,7 @@ def trust(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -
 
     turned = command.trust(folder, _now(), asking_members(folder, live, force=force))
     if as_json:
-        give_json(told.result("trust", folder, turned))
+        give_json(told.result("trust", folder, turned, "finish"))
         return
     _tell(turned, told.trusting(turned), told.after_trust(turned))
 

@@ -14,7 +14,7 @@ HINT = "`tls-scaffold add --help` says what each option takes"
 
 
 def add(folder: Path, options: Options, *, dry_run: bool = False) -> Outcome:
-    """Add the components that the options name; what is there just so already stays.
+    """Add the components that the options name, or change some; what is there just so stays.
 
     With `dry_run` only return what would be done. Raises ScaffoldError with every problem of the
     inventory that would come of it.
@@ -24,8 +24,9 @@ def add(folder: Path, options: Options, *, dry_run: bool = False) -> Outcome:
     def read_change() -> Change:
         old = intake.load(folder)
         missing, there = without_present(options, old)
-        present.extend(there)
         new = intake.of_data(old.document(), missing, hint=HINT, users_are_enough=not old.members)
+        parts = {*new.members, *new.proxies, *new.users}
+        present.extend(word for word, part in there.items() if part in parts)
         return Change(old, new)
 
     given = {name: value for name, value in vars(options).items() if value not in (None, ())}

@@ -34,13 +34,16 @@ def lay_out_stale(folder: Path) -> LaidOut:
 
     Nothing is made where there is no `dist/`.
     """
-    inventory = intake.load(folder)
-    stale = {each.removesuffix(TAR) for each in stale_bundles(folder, inventory)}
-    owners = [each for each in inventory.components if each.name in stale]
-    if not owners:
-        return LaidOut()
-    with lock(folder, wait=LOCK_SECONDS):
-        failed = lay_out_again(folder, inventory, owners)
+    try:
+        inventory = intake.load(folder)
+        stale = {each.removesuffix(TAR) for each in stale_bundles(folder, inventory)}
+        owners = [each for each in inventory.components if each.name in stale]
+        if not owners:
+            return LaidOut()
+        with lock(folder, wait=LOCK_SECONDS):
+            failed = lay_out_again(folder, inventory, owners)
+    except ScaffoldError as error:
+        return LaidOut(left=(f"`{DIST}/` was not looked at: {error.summary}",))
     made = (each.name for each in owners if each.name not in failed)
     return LaidOut(tuple(made), problems_of(failed))
 

@@ -1,7 +1,6 @@
 """`tls-scaffold explain`: the cause of what a log says, or of what a port or a file shows."""
 
 import json
-import os
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,20 +8,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold.commands.live import LiveOptions, pair_of, ports_of
-from tls_scaffold.disk.files import telling
+from tls_scaffold.commands.explainlooks import (
+    ExplainOptions,
+    evidence_of,
+    inventory_of,
+    options_of_environment,
+    seen_by,
+)
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
-from tls_scaffold.etcd import extra
-from tls_scaffold.inventory import intake, rbac
 from tls_scaffold.inventory.custody import KeyPlace
-from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.live import causes
 from tls_scaffold.live.causes import is_command
 from tls_scaffold.live.clientfaults import file_faults
 from tls_scaffold.live.diagnosis import Found
 from tls_scaffold.live.endpoints import ENDPOINT, endpoint_problem
-from tls_scaffold.live.evidence import IS_NO_USER, IS_USER, Evidence, Visitor
 from tls_scaffold.live.explanation import (
     Explanation,
     about_ports,
@@ -31,30 +31,13 @@ from tls_scaffold.live.explanation import (
 )
 from tls_scaffold.live.known import read_known
 from tls_scaffold.live.loglines import CLIENT, CLIENT_PORT, MEMBER_START, Entry
-from tls_scaffold.live.shakes import Pair
 from tls_scaffold.paths import CERTIFICATE_ENDING, KEY_ENDING
-from tls_scaffold.signing import certificates
 from tls_scaffold.signing.custodies import custody_of
-from tls_scaffold.signing.trust import read_trust
 
 VERSION = 1
 PEM_SUFFIXES = (".pem", ".crt", ".cer", ".der", ".key")
 # What is renewed where the CA's key is here, and asked for where requests are carried by hand.
 RENEWS, ASKS = "make renew", "make csr"
-UNKNOWN_USER = "user name not found"
-
-
-NOT_SAID = LiveOptions()
-
-
-@dataclass(frozen=True)
-class ExplainOptions:
-    """Where may be looked, if anybody may, and with whose pair: that of a component, or files."""
-
-    live: LiveOptions = NOT_SAID
-    certificate: str = ""
-    key: str = ""
-    looks: bool = True
 
 
 @dataclass(frozen=True)
@@ -139,10 +122,10 @@ def explain(
         text = plain_or_empty(word).decode(errors="replace")
     elif text is None and Path(word).suffix.lower() in PEM_SUFFIXES and len(word.split()) == 1:
         raise ScaffoldError(f"`{word}` can't be read: it is no file that is there")
-    evidence = _evidence(folder, options, now)
+    evidence = evidence_of(folder, options, now)
     said = word if text is None else text
     found = explain_text(said, evidence)
-    return Answer(found, folder, "what it says", _seen(evidence))
+    return Answer(found, folder, "what it says", seen_by(evidence))
 
 
 def _is_file(word: str) -> bool:
@@ -174,7 +157,7 @@ def explained_to_client(folder: Path, told: Iterable[str], now: datetime) -> tup
     """
     reasons = [line.rpartition("`: ")[2].removeprefix("Error: ") for line in told]
     entries = [Entry(CLIENT, reason, CLIENT_PORT) for reason in reasons]
-    return _explained(folder, entries, _options_of_environment(folder), now)
+    return _explained(folder, entries, options_of_environment(folder), now)
 
 
 def explained_of_start(folder: Path, told: Iterable[str], now: datetime) -> tuple[str, ...]:
@@ -190,7 +173,7 @@ def _explained(
     folder: Path, entries: Sequence[Entry], options: ExplainOptions, now: datetime
 ) -> tuple[str, ...]:
     try:
-        found = explain_entries(entries, _evidence(folder, options, now))
+        found = explain_entries(entries, evidence_of(folder, options, now))
     except ScaffoldError:  # the command has its own error to tell
         return ()
     answer = Answer(found, folder, "")
@@ -202,18 +185,18 @@ def _explained(
 
 
 def _of_ports(folder: Path, options: ExplainOptions, now: datetime) -> Answer:
-    evidence = _evidence(folder, options, now)
+    evidence = evidence_of(folder, options, now)
     found = tuple(about_ports(evidence))
     is_sure = len({each.cause for each in found}) == 1
     explanations = (Explanation(found, is_sure),) if found else ()
     is_open = all(shake.is_whole for _, shake in evidence.tried)
     is_well = not found and evidence.is_complete() and is_open
     told = "the port" if evidence.visitor else "the port, seen without a certificate"
-    return Answer(explanations, folder, told, _seen(evidence), is_well)
+    return Answer(explanations, folder, told, seen_by(evidence), is_well)
 
 
 def _of_file(folder: Path, path: Path, now: datetime) -> Answer:
-    inventory = _inventory(folder)
+    inventory = inventory_of(folder)
     known = read_known(folder, inventory)
     name = path.name.removesuffix(KEY_ENDING).removesuffix(CERTIFICATE_ENDING)
     known_names = {each.name for each in inventory.components} if inventory else set()
@@ -223,100 +206,6 @@ def _of_file(folder: Path, path: Path, now: datetime) -> Answer:
     return Answer(explanations, folder, f"`{path}`", is_well=not found)
 
 
-def _inventory(folder: Path) -> Inventory | None:
-    try:
-        return intake.load(folder) if (folder / FILE).exists() else None
-    except ScaffoldError:
-        return None
-
-
-def _evidence(folder: Path, options: ExplainOptions, now: datetime) -> Evidence:
-    inventory = _inventory(folder)
-    try:
-        ports = ports_of(inventory, options.live) if options.looks else ()
-    except UsageError:
-        raise
-    except ScaffoldError:
-        ports = ()  # a line may need no look
-    visitor = _visitor(folder, inventory, options)
-    keys: Iterable[Path] = (visitor.pair.key,) if visitor else ()
-    if not visitor and inventory:
-        paths = (folder / f"{each.output}{KEY_ENDING}" for each in inventory.components)
-        keys = tuple(path for path in paths if path.is_file())
-    known = read_known(folder, inventory)
-    return Evidence(ports, known, now, options.live.seconds, tuple(keys), visitor)
-
-
-def _visitor(folder: Path, inventory: Inventory | None, options: ExplainOptions) -> Visitor | None:
-    if bool(options.certificate) != bool(options.key):
-        raise UsageError("`--cert` and `--key` go together")
-    if options.certificate and options.live.user:
-        raise UsageError("`--user` names a pair of the folder, `--cert` and `--key` another")
-    if options.certificate:
-        name, pair = "", Pair(Path(options.certificate), Path(options.key))
-        for path in (pair.certificate, pair.key):
-            with telling(path, "read"):
-                path.read_bytes()
-    elif options.live.user:
-        component, pair = pair_of(folder, inventory, options.live.user)
-        name = component.name
-    else:
-        return None
-    trust = folder / read_trust(folder).path
-
-    def asks(host: str, port: int, seconds: float) -> str:
-        return _user_state(host, port, seconds, trust, pair)
-
-    return Visitor(name, pair, asks)
-
-
-def _user_state(host: str, port: int, seconds: float, trust: Path, pair: Pair) -> str:
-    """Ask etcd about the user that a pair's CN names: everybody may ask for oneself.
-
-    Nothing is returned where gRPC is not installed, or etcd does not say.
-    """
-    try:
-        extra.require_grpc()
-        from tls_scaffold.etcd import calls
-        from tls_scaffold.etcd.etcdctl import Identity
-
-        cn = certificates.read(pair.certificate.read_bytes(), str(pair.certificate)).cn
-        identity = Identity(pair.certificate, pair.key)
-        answer = calls.ask_for_user(host, port, seconds, trust, identity, cn)
-    except (ScaffoldError, OSError):
-        return ""
-    if UNKNOWN_USER in answer.error:
-        return IS_NO_USER
-    return IS_USER if answer.outcome == calls.ALLOWED else ""
-
-
-def _seen(evidence: Evidence) -> tuple[str, ...]:
-    """Return a line for each port that was looked at; none where nobody had to look."""
-    if "looks" not in vars(evidence):
-        return ()
-    lines = []
-    for look in evidence.looks:
-        shake, port = look.shake, look.port
-        told = shake.unreachable or (f"no TLS: {shake.failure or shake.alert}")
-        if shake.speaks_tls:
-            told = f"serves `{dict(shake.served[0].subject).get('CN', '')}`, {shake.version}"
-        lines.append(f"{port.member or port.side} {port.address}: {told}")
-    return tuple(lines)
-
-
 def known_table() -> str:
     """Return all that is known, as a table."""
     return causes.table()
-
-
-def _options_of_environment(folder: Path) -> ExplainOptions:
-    said = os.environ.get("ETCDCTL_ENDPOINTS", "")
-    endpoints: Sequence[str] = [each for each in said.split(",") if each]
-    if any(endpoint_problem(each) for each in endpoints):
-        endpoints = ()
-    certificate, key = (os.environ.get(f"ETCDCTL_{each}", "") for each in ("CERT", "KEY"))
-    if certificate and key:
-        return ExplainOptions(LiveOptions(tuple(endpoints)), certificate, key)
-    inventory = _inventory(folder)
-    root = rbac.root_component(inventory) if inventory else None
-    return ExplainOptions(LiveOptions(tuple(endpoints), user=root.name if root else ""))

@@ -110,8 +110,11 @@ def next_states(
     All is done on the copy, and the folder only looked at. `like` gives a state of the folder with
     the keys of the copy. Raises ScaffoldError where a command would refuse.
     """
+    # `rotate start` asks for no restart: whom all trust is not what makes them take each other.
+    rotation = rotation_of(folder)
+    restarts = rotation is None or rotation.stage is not Stage.REPLACING
     if change.kind == TO:
-        yield Next(like(read_state(folder, change.argument)))
+        yield Next(like(read_state(folder, change.argument)), restarts)
         return
     if change.kind == REGENERATE:
         _check_makes_ca(folder)
@@ -120,7 +123,7 @@ def next_states(
         return
     with _as_next(change):
         DOERS[change.kind](copy, change.argument)
-    yield Next(read_certs(copy, intake.load(copy), f"`{change}`"))
+    yield Next(read_certs(copy, intake.load(copy), f"`{change}`"), restarts)
 
 
 @contextmanager

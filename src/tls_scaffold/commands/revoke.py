@@ -85,13 +85,18 @@ class Done:
         if self.listed.is_elsewhere:
             bring = f"{scaffold} revoke --crl crl.der"
             return (f"{scaffold} revoke --serials >serials.txt", GENCRL, bring)
-        again = [f"req-{each.name}" for each in self.refused]
-        make = [make_command(self.folder, " ".join(again))] if again else []
-        members = [each.name for each in self.listed.inventory.members]
-        owners = (*members, *(each.name for each in self.refused))
+        refused = [each.name for each in self.refused]
+        # The list first: whoever was revoked need not be given anything, and has no bundle before.
+        all_members = self.listed.inventory.members
+        members = [each.name for each in all_members if each.name not in refused]
         is_new = self.listed.is_to_be_handed_out or bool(self.signed)
-        bundle = f"{scaffold} bundle {','.join(dict.fromkeys(owners))}"
-        return (*make, *([bundle] if is_new and members else []))
+        commands = [f"{scaffold} bundle {','.join(members)}"] if is_new and members else []
+        if refused:
+            again = " ".join(f"req-{name}" for name in refused)
+            commands.append(make_command(self.folder, again))
+        if refused and is_new and all_members:
+            commands.append(f"{scaffold} bundle {','.join(refused)}")
+        return tuple(commands)
 
 
 def revoke(folder: Path, asked: Asked, password: CAPassword, now: datetime) -> Done:

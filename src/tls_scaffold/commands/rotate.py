@@ -1,7 +1,7 @@
 """`tls-scaffold rotate`: another CA takes the place of a folder's, while the cluster runs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -40,8 +40,8 @@ class Turned:
     """What a step did: to which CA, by its path, and which stage the rotation is in then.
 
     `stage` is None where none is under way any more, `shelf` empty where nothing went to the
-    archive. `written` are the paths of what got another content beside what was `signed`;
-    `commands` and `reloads` are of that. `until` is when the cross certificate ends.
+    archive. `written` are the paths of what got another content beside what was `signed`, `until`
+    is when the cross certificate ends.
     """
 
     ca: str
@@ -58,12 +58,15 @@ class Turned:
 
 def start(
     folder: Path, ca: str, means: Means, now: datetime, *, is_compromised: bool = False
-) -> tuple[Started, Turned]:
+) -> tuple[Started | None, Turned]:
     """Put another CA in the place of that of a path; see `rotationstart.start`.
 
-    Raises ScaffoldError, before anything is written, where a rotation is under way, or the CA is
-    one that is not made here.
+    Where an earlier run did that, and was killed before all bundles were made, they are made now,
+    and nothing is started. Raises ScaffoldError, before anything is written, where a rotation is
+    under way, or the CA is one that is not made here.
     """
+    if not is_compromised and (resumed := _rest_of_start(folder, ca)):
+        return None, resumed
     with lock(folder, wait=LOCK_SECONDS):
         check_none_is_under_way(folder)
         check_can_rotate(folder, ca)
@@ -88,6 +91,19 @@ def start(
     )
 
 
+def _rest_of_start(folder: Path, ca: str) -> Turned | None:
+    """Make the bundles that a start which was killed has left; None where it left none."""
+    with lock(folder, wait=LOCK_SECONDS):
+        rotation = rotation_of(folder)
+    if not (rotation and rotation.ca == ca and rotation.stage is Stage.REPLACING):
+        return None
+    bundles = lay_out_stale(folder)
+    if not bundles.made:
+        return None
+    until = rotation.cross.not_after if rotation.cross else None
+    return Turned(ca, rotation.stage, warnings=bundles.left, until=until, bundles=bundles)
+
+
 def trust(folder: Path, now: datetime, ask: AskMembers = nobody) -> Turned:
     """Let the trust file hold the new CA alone, and make the bundles anew.
 
@@ -103,7 +119,7 @@ def trust(folder: Path, now: datetime, ask: AskMembers = nobody) -> Turned:
             raise ScaffoldError(
                 "not all has the new certificates: members that trust the new CA alone refuse them",
                 old,
-                "lay out what `make` and `tls-scaffold bundle` make; then the same again",
+                "lay out what `make` and `tls-scaffold bundle` make; what nobody uses, move away",
             )
         changed = rotationend.trust_new_alone(folder, rotation)
     bundles = lay_out_stale(folder)
@@ -128,6 +144,7 @@ def finish(
     with lock(folder, wait=LOCK_SECONDS):
         rotation = rotation_under_way(folder)
         _check_stage(rotation, Stage.TRUSTING, Stage.FINISHING)
+        rotationend.check_nobody_trusts_old(folder, rotation)
         signings = signings_of(folder, rotation.ca)
         reasons = tuple(hanging_files(folder, rotation, signings, DIST, now))
         warnings = _asked(ask, rotation, Step.FINISH, () if is_forced else reasons)
@@ -135,7 +152,8 @@ def finish(
             raise ScaffoldError(
                 "the old CA is still needed: nothing was changed",
                 reasons,
-                "mend these; `--force` goes on for what is gone for good: it will be refused",
+                "lay out new ones, and what nobody uses, move away; `--force` goes on for what is "
+                "gone for good or can't be reached: it will be refused",
             )
         shelf = rotationend.take_out_cross(folder, rotation, signings)
     bundles = lay_out_stale(folder)
@@ -171,6 +189,10 @@ def abort(
         signings = signings_of(folder, rotation.ca)
         aborted = rotationabort.abort(folder, rotation, signings, means, now)
     bundles = lay_out_stale(folder)
+    with lock(folder, wait=LOCK_SECONDS):  # last: until then the same again goes on
+        if rotation_of(folder) is not None:
+            shelf = rotationabort.clear(folder, aborted.ca, aborted.shelf)
+            aborted = replace(aborted, shelf=shelf)
     return aborted, Turned(
         aborted.ca,
         None,
@@ -191,7 +213,6 @@ def _check_stage(rotation: Rotation, *allowed: Stage) -> None:
             f"`{TRUSTS[rotation.ca]}` holds the old CA still, and so does who was given it",
             "`tls-scaffold rotate trust` comes first, then one restart of each member with that",
         ),
-        Stage.TRUSTING: ("", ""),
         Stage.FINISHING: (
             f"the cross certificate, `{CHAINS[rotation.ca]}`, is not there",
             "`tls-scaffold rotate finish` goes on; was it moved away by hand, put it back",

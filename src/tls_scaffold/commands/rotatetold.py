@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tls_scaffold.commands.reloads import who_reloads
-from tls_scaffold.commands.results import Result
+from tls_scaffold.commands.results import Result, scaffold_command
 from tls_scaffold.commands.rotate import Turned
 from tls_scaffold.paths import CA, OLD_CAS, PEER_CA, TRUSTS
 from tls_scaffold.signing.rotationabort import Aborted
@@ -18,8 +18,14 @@ SHOWERS = {
 """What is laid out of a new CA, in which order."""
 
 
-def started(folder: Path, done: Started, turned: Turned) -> Iterator[str]:
-    """Yield what was done, a line each, when another CA was put in place."""
+def started(folder: Path, done: Started | None, turned: Turned) -> Iterator[str]:
+    """Yield what was done, a line each, when another CA was put in place.
+
+    `done` is None where an earlier run put it there.
+    """
+    if not done:
+        yield f"{turned.ca} was put in place before; the bundles are made that are left to do"
+        return
     yield from _signed(folder, turned)
     yield f"{done.ca} is `{done.new.cn}` now, which ends {done.new.not_after:{MINUTE}}"
     if done.cross:
@@ -30,10 +36,10 @@ def started(folder: Path, done: Started, turned: Turned) -> Iterator[str]:
     yield f"  what was there is in {done.shelf}/"
 
 
-def after_start(done: Started, turned: Turned) -> Iterator[str]:
+def after_start(done: Started | None, turned: Turned) -> Iterator[str]:
     """Yield what a person has to do when another CA was put in place, in order."""
     ca = turned.ca
-    if not done.cross:
+    if done and not done.cross:
         yield "1. members: lay out the new pair and trust file of each, and restart all of them;"
         yield "   those that were restarted and those that were not refuse each other, so it is one"
         yield "   interruption, until most of them have been: make it short"
@@ -44,7 +50,8 @@ def after_start(done: Started, turned: Turned) -> Iterator[str]:
     yield "   moment. Who trusts the old CA takes them, and no member has to be restarted"
     yield f"2. lay out {TRUSTS[ca]}, which holds both CAs: a restart at any moment is no harm then"
     yield "3. when all show their new certificates: `tls-scaffold rotate trust`"
-    yield f"all of it until {turned.until:{MINUTE}}, when the old CA ends"
+    if turned.until:
+        yield f"all of it until {turned.until:{MINUTE}}, when the cross certificate ends"
 
 
 def trusting(turned: Turned) -> Iterator[str]:
@@ -80,7 +87,7 @@ def given_up(folder: Path, done: Aborted, turned: Turned) -> Iterator[str]:
     """Yield what was done when a rotation was given up."""
     yield from _signed(folder, turned)
     yield from (f"put {path} back" for path in done.restored)
-    yield f"{done.ca} is the CA that was before; the one that followed it is in {done.shelf}/certs/"
+    yield f"{done.ca} is the CA that was before; what was there is in {done.shelf}/"
 
 
 def after_abort(turned: Turned) -> Iterator[str]:
@@ -95,7 +102,7 @@ def bundled(turned: Turned) -> Iterator[str]:
 
 
 def result(command: str, folder: Path, turned: Turned, *then: str) -> str:
-    """Return what was done as JSON in the shape that all commands share; `then` is what is next."""
+    """Return what was done as JSON in the shape that all commands share; `then` are next steps."""
     shape = Result(
         f"rotate {command}",
         str(folder),
@@ -105,7 +112,7 @@ def result(command: str, folder: Path, turned: Turned, *then: str) -> str:
         archive=turned.shelf or None,
         signed=turned.signed,
         warnings=turned.warnings,
-        next=then,
+        next=tuple(f"{scaffold_command(folder)} rotate {step}" for step in then),
     )
     return shape.to_json(
         {

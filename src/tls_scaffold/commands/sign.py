@@ -12,13 +12,15 @@ from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import Problem, ScaffoldError
+from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing, Unread
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.maketexts import MAKEFILES
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
-from tls_scaffold.signing.custodies import check_followed
+from tls_scaffold.paths import ARCHIVE, CA
+from tls_scaffold.signing.custodies import check_followed, custody_of
 from tls_scaffold.signing.execution import Means, Told, sign_round
 from tls_scaffold.signing.naming import signings_of_names
 from tls_scaffold.signing.pins import restore_pinned_ca
@@ -49,6 +51,8 @@ def sign(
     that is not understood are told where every component is asked for.
     """
     _require_makefile(folder)
+    if not os.path.lexists(folder / ARCHIVE):
+        _refuse_first(folder, names, force=force, own_lines=own_lines)
     with lock_or_refusal(folder, wait=LOCK_SECONDS) as refusal:
         check_followed(folder)
         if not refusal:
@@ -63,9 +67,7 @@ def sign(
         told = Told(in_place.add, unshared.setdefault)
         try:
             for each in split_into_rounds(chosen):
-                planned = plan_round(folder, each, survey.signings, force=force)
-                _check_cas_are_known(survey, planned)
-                _check_nothing_waits(names, planned)
+                planned = _planned(folder, each, survey, names, force=force)
                 if refusal and planned.done.signed:
                     raise refusal
                 done += planned.done
@@ -85,6 +87,33 @@ def sign(
     if not own_lines and not survey.asked and not done.signed:
         done = replace(done, warnings=(*done.warnings, *_on_request(survey)))
     return replace(done, left=left, not_run=_commands_not_run(text, done.signed))
+
+
+def _refuse_first(folder: Path, names: Sequence[str], *, force: bool, own_lines: bool) -> None:
+    """Raise what signing would be refused for, before the lock makes `archive/`.
+
+    Nobody has worked in the folder yet; if somebody does meanwhile, who has the lock decides.
+    """
+    if custody_of(folder).key is KeyPlace.REMOTE and not (folder / CA).exists():
+        return  # the record may have it, and to put it back the folder is held
+    try:
+        check_followed(folder)
+        survey = _survey_makefile(folder)
+        chosen = signings_of_names(_signable(survey, names, own_lines=own_lines), names)
+        _planned(folder, split_into_rounds(chosen)[0], survey, names, force=force)
+    except ScaffoldError:
+        if not os.path.lexists(folder / ARCHIVE):
+            raise
+
+
+def _planned(
+    folder: Path, signings: Sequence[Signing], survey: Survey, names: Sequence[str], *, force: bool
+) -> Round:
+    """Return what a round is to do; ScaffoldError with every problem."""
+    planned = plan_round(folder, signings, survey.signings, force=force)
+    _check_cas_are_known(survey, planned)
+    _check_nothing_waits(names, planned)
+    return planned
 
 
 def _check_cas_are_known(survey: Survey, planned: Round) -> None:

@@ -102,10 +102,9 @@ def files_of(folder: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def seen_path(path: str) -> str:
-    """Return where consumers see a file by its path in such a folder; as it is for most."""
-    first, _, rest = path.partition("/")
-    return rest if rest and _is_data(first) else path
+def without_data_folder(path: str) -> str:
+    """Return a path to a file behind a link as consumers see it, without the data folder."""
+    return "/".join(part for part in path.split("/") if not DATA.fullmatch(part))
 
 
 def own_paths(folder: Path, paths: Iterable[str]) -> set[str]:

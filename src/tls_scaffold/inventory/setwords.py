@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from tls_scaffold import spelling
-from tls_scaffold.inventory.clusterparts import Member, Proxy, User
+from tls_scaffold.inventory.clusterparts import AS_ALL, Member, Proxy, User
 from tls_scaffold.inventory.components import read_hosts
 from tls_scaffold.inventory.fields import Field
 from tls_scaffold.inventory.terms import (
@@ -25,11 +25,15 @@ SETTABLE = (*OF_USERS, "key", "expiry", *LONGEST_NAMES)
 
 @dataclass(frozen=True)
 class SetWord:
-    """What one word asks for: the component's name, what is set, and the value with its place."""
+    """What one word asks for: the component's name, what is set, and the value with its place.
+
+    One that `takes_back` lets the component have what all have.
+    """
 
     name: str
     what: str
     value: Field
+    takes_back: bool = False
 
 
 def with_set_words(
@@ -60,16 +64,18 @@ def with_set_words(
 
 
 def _read_word(field: Field) -> SetWord:
-    """Return the parts of NAME:FIELD=VALUE; of any other word nothing is set."""
+    """Return the parts of NAME:FIELD=VALUE or NAME:-FIELD; of any other word nothing is set."""
     name, _, rest = field.text().partition(":")
     what, has_value, value = rest.partition("=")
+    if rest.startswith("-") and not has_value:
+        return SetWord(name, rest.removeprefix("-"), field, takes_back=True)
     return SetWord(name, what if has_value else "", replace(field, value=value))
 
 
 def _problem(text: str, word: SetWord, servers: AbstractSet[str], users: AbstractSet[str]) -> str:
     """Say why nobody can be given what a word asks for; empty if somebody can."""
     if not word.what:
-        return f"`{text}` is not NAME:FIELD=VALUE, such as alice:key=rsa-2048"
+        return f"`{text}` is not NAME:FIELD=VALUE, such as alice:key=rsa-2048, or NAME:-FIELD"
     if word.name not in servers | users:
         advice = (
             spelling.did_you_mean(word.name, servers | users)
@@ -87,7 +93,9 @@ def _problem(text: str, word: SetWord, servers: AbstractSet[str], users: Abstrac
 def _twice(word: SetWord, said: Mapping[str, Iterable[SetWord]]) -> str:
     """Say that an earlier word sets the same; the subject's names may have several texts."""
     for other in said.get(word.name, ()):
+        takes_back = word.takes_back or other.takes_back
         is_more = word.what in LONGEST_NAMES and word.value.value != other.value.value
+        is_more = is_more and not takes_back
         if word.what == other.what and not is_more:
             return f"`{word.what}` of `{word.name}` is set twice"
     return ""
@@ -96,8 +104,9 @@ def _twice(word: SetWord, said: Mapping[str, Iterable[SetWord]]) -> str:
 def _with_words(part: P, words: Sequence[SetWord]) -> P:
     if not words:
         return part
-    terms = _with_names(part.terms, [word for word in words if word.what in LONGEST_NAMES])
-    values = {word.what: word.value for word in words}
+    part = _as_all(part, {word.what for word in words if word.takes_back})
+    values = {word.what: word.value for word in words if not word.takes_back}
+    terms = _with_names(part.terms, [word for word in words if word.what in values])
     if "key" in values:
         terms = replace(terms, key=read_key(values["key"]))
     if "expiry" in values:
@@ -109,9 +118,23 @@ def _with_words(part: P, words: Sequence[SetWord]) -> P:
     return replace(part, terms=terms)
 
 
+def _as_all(part: P, taken: AbstractSet[str]) -> P:
+    """Return a component as it is without what it says of some fields."""
+    terms = replace(
+        part.terms,
+        names=tuple((word, texts) for word, texts in part.terms.names if word not in taken),
+        **{field: value for field, value in vars(AS_ALL).items() if field in taken},
+    )
+    if isinstance(part, User) and "hosts" in taken:
+        part = replace(part, hosts=())
+    return replace(part, terms=terms)
+
+
 def _with_names(terms: Terms, words: Iterable[SetWord]) -> Terms:
     given: dict[str, tuple[str, ...]] = {}
     for word in words:
+        if word.what not in LONGEST_NAMES:
+            continue
         given[word.what] = (*given.get(word.what, ()), *read_texts(word.value, word.what))
     names = {**dict(terms.names), **given}
     return replace(

@@ -27,6 +27,7 @@ class State(Enum):
     UNSEEN = "unseen"
     """Nobody can tell from here: of clients, and of members without a look at them."""
     LATER = "later"
+    """Of what comes behind members, also where nobody looked at them."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _replacing(
     who = "clients" if clients else "members"
     yield Task(
         "trust",
-        State.LATER if state is State.NOW else State.NOW,
+        State.NOW if state is State.DONE else State.LATER,
         f"only when all {who} show new leaves: what is restarted after that refuses old ones",
         command=f"{rotate} trust",
     )
@@ -196,7 +197,7 @@ def _at_once(
 
 def _finish(state: State, clients: tuple[str, ...], rotate: str) -> Task:
     told = "only when all clients have the trust file" if clients else ""
-    when = State.LATER if state is State.NOW else State.NOW
+    when = State.NOW if state is State.DONE else State.LATER
     return Task("finish", when, told, command=f"{rotate} finish")
 
 

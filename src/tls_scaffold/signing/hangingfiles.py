@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from tls_scaffold.disk.linkedfolder import seen_path
+from tls_scaffold.disk.linkedfolder import without_data_folder
 from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
@@ -37,11 +37,12 @@ def hanging_files(
             continue
         leaf, keys = found[0], [each.public_key for each in found]
         has_old, has_new = (ca.public_key in keys for ca in (old, new))
+        shown = without_data_folder(path)
         if leaf.is_ca:
             if path.startswith(f"{laid_out}/") and has_old and not has_new:
-                yield f"`{_seen(path)}` trusts the old CA, and not the new one"
+                yield f"`{shown}` trusts the old CA, and not the new one"
         elif not leaf.has_ended(now) and matching.signed_by(leaf, old):
-            yield f"`{_seen(path)}` is a certificate of the old CA"
+            yield f"`{shown}` is a certificate of the old CA"
 
 
 def _laid_out(folder: Path, directory: str) -> Iterator[str]:
@@ -49,13 +50,6 @@ def _laid_out(folder: Path, directory: str) -> Iterator[str]:
     for at, _, files in os.walk(folder / directory):
         below = PurePosixPath(Path(at).relative_to(folder).as_posix())
         yield from (str(below / name) for name in sorted(files) if name.endswith(ENDINGS))
-
-
-def _seen(path: str) -> str:
-    """Return the path by which people know a file of a bundle, be it in a data folder there."""
-    directory, _, below = path.partition("/")
-    bundle, _, inside = below.partition("/")
-    return f"{directory}/{bundle}/{seen_path(inside)}" if inside else path
 
 
 def _certificates(folder: Path, path: str) -> tuple[Certificate, ...]:

@@ -1,16 +1,14 @@
 """A CA that follows another is given up again: the old one signs, as it did before."""
 
-import stat
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, telling
-from tls_scaffold.disk.folder import copy_to_new_shelf
 from tls_scaffold.disk.healing import new_set
 from tls_scaffold.disk.moving import make_directories
-from tls_scaffold.disk.obstacles import check_changeable
 from tls_scaffold.disk.plainfiles import plain, plain_or_empty
 from tls_scaffold.disk.sharing import group_of_keys, share_keys
 from tls_scaffold.errors import ScaffoldError
@@ -33,9 +31,15 @@ from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.execution import Means
 from tls_scaffold.signing.foldercas import shelves
 from tls_scaffold.signing.record import Record
+from tls_scaffold.signing.revocations import load_revoked
 from tls_scaffold.signing.rotation import Rotation, Stage
 from tls_scaffold.signing.rotationend import to_shelf
-from tls_scaffold.signing.rotationstart import kept_paths, numbered_texts, sign_into
+from tls_scaffold.signing.rotationsets import (
+    keep_what_is_replaced,
+    lay_out_texts,
+    numbered_texts,
+    sign_into,
+)
 from tls_scaffold.signing.rounds import Done
 
 Pair = Mapping[str, bytes]
@@ -44,7 +48,7 @@ Pair = Mapping[str, bytes]
 
 @dataclass(frozen=True)
 class Aborted:
-    """A CA, by its path, that is in its place again; the one that followed it is on the shelf.
+    """A CA, by its path, that is in its place again; what was there is on the shelf.
 
     `restored` are the pairs, by path, that came back from the archive; `done` says what was signed.
     """
@@ -61,12 +65,12 @@ def abort(
     """Put the old CA of a rotation in its place again, with what it signed, all at once.
 
     A pair that it signed for what is asked for today comes back from the archive; the others are
-    signed again. The folder's lock is held. Where that was done, and the run was killed, what is
-    left beside it is cleared. Raises ScaffoldError, before anything is written, where the old CA is
-    not whole, or something can't be signed.
+    signed again. The folder's lock is held. A copy of the old CA is left beside it, which `clear`
+    takes out; where a run was killed before that, all else is done. Raises ScaffoldError, before
+    anything is written, where the old CA is not whole, or something can't be signed.
     """
     if rotation.stage is Stage.ABORTING:
-        return Aborted(rotation.ca, _clear(folder, rotation.ca, ""))
+        return Aborted(rotation.ca, _take_out_chain(folder, rotation.ca, ""))
     ca = rotation.ca
     old = authority.find_ca(folder, OLD_CAS[ca], OLD_CA_KEYS[ca])
     if not (old and rotation.new):
@@ -76,9 +80,7 @@ def abort(
     texts = _earlier_texts(folder, ca, rotation.new, old)
     chain = plain_or_empty(folder / CHAINS[ca])
     with telling(folder), new_set(folder, ca) as made:
-        for path, content in texts.items():
-            (made / path).parent.mkdir(exist_ok=True)
-            create(made / path, content, stat.S_IMODE((folder / path).stat().st_mode))
+        lay_out_texts(folder, made, texts)
         create(made / CA_KEYS[ca], plain(folder / OLD_CA_KEYS[ca], OLD_CA_KEYS[ca]), SECRET)
         create(made / ca, plain(folder / OLD_CAS[ca], OLD_CAS[ca]))
         if csr := _archived_csr(folder, ca, old):
@@ -93,10 +95,8 @@ def abort(
         _note_beside_chain(folder, made, signings, {CHAINS[ca]: chain} if chain else {})
         if _earlier_texts(folder, ca, rotation.new, old) != texts:
             raise ScaffoldError("what it is made from has changed: nothing was changed")
-        files = (each for each in made.rglob("*") if each.is_file())
-        check_changeable(folder / each.relative_to(made) for each in files)
-        shelf = copy_to_new_shelf(folder, kept_paths(folder, signings, texts))
-    place = _clear(folder, ca, shelf.relative_to(folder).as_posix())
+        shelf = keep_what_is_replaced(folder, made, signings)
+    place = _take_out_chain(folder, ca, shelf)
     paths = tuple(f"{output}{CERTIFICATE_ENDING}" for output in restored)
     return Aborted(ca, place, paths, done)
 
@@ -119,7 +119,11 @@ def _trust_before(folder: Path, ca: str, new: Certificate, old: Certificate) -> 
 def _archived_pairs(
     folder: Path, made: Path, signings: Sequence[Signing], old: Certificate, now: datetime
 ) -> Iterator[tuple[str, Pair]]:
-    """Yield of each output the pair in the archive, if one is what is asked for with the old CA."""
+    """Yield of each output the pair in the archive, if one is what is asked for with the old CA.
+
+    One that was revoked meanwhile is none: with that a member would be shut out.
+    """
+    revoked = load_revoked(folder).by_serial
     record, of_old_ca = Record(folder, folder), Record(folder, made)
     archived = shelves(folder)
     for signing in signings:
@@ -128,7 +132,7 @@ def _archived_pairs(
             pair = {ending: _content(folder, f"{base}{ending}") for ending in ENDINGS}
             certificate, key = pair[CERTIFICATE_ENDING], pair[KEY_ENDING]
             is_recorded = record.has(of_old_ca.path(signing, certificate, key))
-            if is_recorded and _is_whole(certificate, key, old, now):
+            if is_recorded and _is_whole(certificate, key, old, now, revoked):
                 yield signing.output, {ending: pem for ending, pem in pair.items() if pem}
                 break
 
@@ -149,13 +153,15 @@ def _content(folder: Path, path: str) -> bytes:
         return b""
 
 
-def _is_whole(pem: bytes, key: bytes, ca: Certificate, now: datetime) -> bool:
+def _is_whole(
+    pem: bytes, key: bytes, ca: Certificate, now: datetime, revoked: Container[int]
+) -> bool:
     try:
         leaf = certificates.read(pem, "")
     except ScaffoldError:
         return False
-    is_signed = matching.signed_by(leaf, ca) and not leaf.has_ended(now)
-    return is_signed and not matching.key_trouble(leaf, key)
+    is_taken = not leaf.has_ended(now) and leaf.parsed.serial_number not in revoked
+    return matching.signed_by(leaf, ca) and is_taken and not matching.key_trouble(leaf, key)
 
 
 def _lay_out(made: Path, output: str, pair: Pair) -> None:
@@ -185,7 +191,20 @@ def _note_beside_chain(
     record.note(notes)
 
 
-def _clear(folder: Path, ca: str, shelf: str) -> str:
-    """Move what is left beside the old CA, which is in its place, to a shelf; return that."""
-    halves = [OLD_CA_KEYS[ca], OLD_CAS[ca]]  # its certificate last: it tells that this is left
-    return to_shelf(folder, [CHAINS[ca], *halves], shelf)
+def _take_out_chain(folder: Path, ca: str, shelf: str) -> str:
+    """Move the cross certificate to a shelf, if it is there; return that.
+
+    Behind what the old CA signed it does not stand.
+    """
+    has_chain = os.path.lexists(folder / CHAINS[ca])
+    return to_shelf(folder, [CHAINS[ca]], shelf) if has_chain else shelf
+
+
+def clear(folder: Path, ca: str, shelf: str) -> str:
+    """Move the copy of the old CA, which is in its place, to a shelf; return that.
+
+    As long as it is there an abort goes on. The shelf is a new one unless it is given. The folder's
+    lock is held.
+    """
+    # Its certificate last: it tells that this is left.
+    return to_shelf(folder, [OLD_CA_KEYS[ca], OLD_CAS[ca]], shelf)

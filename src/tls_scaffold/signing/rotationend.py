@@ -43,6 +43,18 @@ def trust_new_alone(folder: Path, rotation: Rotation) -> bool:
     return True
 
 
+def check_nobody_trusts_old(folder: Path, rotation: Rotation) -> None:
+    """Raise ScaffoldError where the trust file of a rotation holds the old CA still."""
+    path, old = TRUSTS[rotation.ca], rotation.old
+    trusted = certificates.read_all(plain_or_empty(folder / path), path)
+    if old and old.public_key in [each.public_key for each in trusted]:
+        raise ScaffoldError(
+            f"`{path}` holds the old CA still: nothing was changed",
+            hint=f"was `{CHAINS[rotation.ca]}` moved away by hand, put it back: "
+            "`tls-scaffold rotate trust` comes first",
+        )
+
+
 def take_out_cross(folder: Path, rotation: Rotation, signings: Iterable[Signing]) -> str:
     """Let no certificate have the cross certificate behind it; return the shelf where that went.
 
