@@ -181,9 +181,13 @@ def test_what_stands_behind_the_leaf_is_compared_too(level: Scene, tmp_path: Pat
     (tmp_path / "a-key.pem").write_bytes((level.folder / "certs/etcd1-key.pem").read_bytes())
     first.lay_out(tmp_path / "a.pem")
 
-    _, live = level.look("--endpoints", first.endpoint)
+    done, live = level.look("--endpoints", first.endpoint)
 
-    told = "it serves 1 behind its leaf, and `certs/etcd1.pem` has none behind its leaf"
+    assert "lay out the bundles, etcd reads its pair anew: `" in done.stderr
+    told = (
+        "it serves 1 certificate behind its leaf, and `certs/etcd1.pem` has no certificates behind "
+        "its leaf"
+    )
     assert only(live)["reasons"] == [f"{REPLACE}: {told}"]
 
 

@@ -245,3 +245,17 @@ def test_a_folder_that_is_not_ours_signs_beyond_the_end_of_its_ca(tmp_path: Path
     done = tls_scaffold("sign", "--force", cwd=path)
     assert done.returncode == 1
     assert "nobody takes what it signs" in done.stderr
+
+
+def test_make_tells_of_the_end_of_a_ca_what_ends_behind_it_and_nothing_else(
+    folder: Factory,
+) -> None:
+    path = folder(*CLUSTER)
+    certs.ca(path, begin=NOW - 8 * YEAR)
+    edit_profile(path, "client", expiry=f"{3 * 8760}h")  # beyond the CA's end, in two years
+    end = f"{NOW + 2 * YEAR:%b} {(NOW + 2 * YEAR).day:2} "
+
+    for goal, is_told in (("req-etcd1", False), ("req-alice", True), ("req-etcd1", False)):
+        done = make(path, goal, SIGNER="cfssl")
+        told = f"warning: `certs/ca.pem` ends {end}" in done.stderr
+        assert told == is_told, done.stderr

@@ -527,3 +527,38 @@ def test_a_component_that_make_passes_over_is_told(folder: Factory) -> None:
     assert "config/req-calico.json: no target of the Makefile signs it" in check.stdout
     bundle = run(str(BIN / "tls-scaffold"), "bundle", "calico", cwd=path)
     assert "`certs/calico.pem` is missing" in bundle.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["config/req-csr.json", "config/ca-config.json", "config/x.json", "tls-scaffold.json"]
+)
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_a_named_pipe_in_the_place_of_a_file_is_not_waited_for(
+    folder: Factory, name: str, signer: str
+) -> None:
+    path = folder()
+    (path / name).unlink(missing_ok=True)
+    os.mkfifo(path / name)
+
+    done = run("timeout", "60", "make", "all", f"SIGNER={signer}", cwd=path)
+
+    assert done.returncode == 2  # and not 124, as where it is waited for
+    assert f"`{name}`" in done.stderr
+    assert not list(path.glob("certs/*.pem"))
+
+
+def test_a_named_pipe_that_a_line_names_elsewhere_is_not_waited_for(folder: Factory) -> None:
+    path = folder()
+    (path / "elsewhere").mkdir()
+    os.mkfifo(path / "elsewhere/x.json")
+    makefile = path / "Makefile"
+    line = "req-calico certs/calico.pem: {}/req-calico.json"
+    text = makefile.read_text()
+    assert line.format("config") in text
+    other = "req-calico certs/calico.pem: elsewhere/x.json"
+    makefile.write_text(text.replace(line.format("config"), other))
+
+    done = run("timeout", "60", "make", "req-calico", "SIGNER=cfssl", cwd=path)
+
+    assert done.returncode == 2
+    assert "error: `elsewhere/x.json` should be a file\n" in done.stderr

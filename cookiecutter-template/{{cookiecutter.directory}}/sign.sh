@@ -53,6 +53,7 @@ digits() { $sha "$@" 2>/dev/null | while read -r sum _; do printf %.10s "$sum"; 
 inputs() { # inputs [FLAGS] REQUEST: what a certificate is made from
     all=$*
     for request; do :; done
+    [ -f "$request" ] || [ ! -e "$request" ] || fail "\`$request\` should be a file"
     printf %s "${all%"$request"}" | digits - "$request" config/ca-config.json "$ca.pem" "$chain"
 }
 
@@ -149,7 +150,6 @@ new_files() { # of the set that was decided on, by path below the folder
     (cd certs/.new/new && find . ! -type d ! -name .gitignore) | sed 's|^\./||' |
         awk '$0 == "certs/ca.pem" { ca = $0; next } { print } END { if (ca) print ca }'
 }
-
 key_sum() { # of the CA's key; nothing where that of a CA that is there is kept elsewhere
     # Of a first set that is half in place nothing but the key is left when its ca.pem is there.
     if [ -e certs/ca-key.pem ]; then $sha <certs/ca-key.pem | cut -d ' ' -f 1
@@ -173,7 +173,6 @@ run_cfssl() { # run_cfssl BASE ARGUMENTS...: leave the three files of BASE's las
     for each in $files; do [ -s "$work/$name$each" ] || refused 0; done
     flush "$work/$name"*
 }
-
 refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson would hide
     [ -d "$work" ] || fail "\`certs\` was moved away meanwhile" "run make again"
     dd if=/dev/zero of="$work/room" bs=65536 count=1 2>/dev/null ||
@@ -297,7 +296,6 @@ check_output() { # check_output BASE: where a component's pair may be, in no oth
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
     done
 }
-
 profile_of() { printf '%s\n' "$@" | sed -n '/^--*profile$/{n;p;}; s/^--*profile=//p' | tail -n 1; }
 check_silences() { # check_silences FLAGS...: what cfssl would sign with, or by, without a word
     asked=$(profile_of "$@")
@@ -306,11 +304,7 @@ check_silences() { # check_silences FLAGS...: what cfssl would sign with, or by,
     case "$*$config" in *\\* | *'  '* | *$known*"\"$asked\":"* | *$known*"\"$asked\" :"*) ;;
     *'"signing"'*) [ -z "$asked" ] || fail "\`$base.pem\` asks for the profile \`$asked\`, which\
  \`config/ca-config.json\` does not have" "its line in the Makefile names it" ;; esac
-    life=$(printf %s "$config" | tr ',{' '\n\n' |
-        sed -n 's/^ *"expiry" *: *"0*\([0-9]\{1,9\}\)h.*/\1/p' | sort -n | tail -n 1)
-    ends "$ca" "$((${life:-0} * 3600))" || return 0
     ! ends "$ca" 0 || fail "\`$ca.pem\` has ended: nobody takes what it signs" "$another"
-    say "warning: \`$ca.pem\` ends $(end_of "$ca"): nobody takes what it signed then" >&2
 }
 
 sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or where it would differ
@@ -330,6 +324,8 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     check_silences "$@"
     workshop
     sign_pair "$@"
+    [ "$(number_of_end "$work/$name")" -le "$(number_of_end "$ca")" ] ||
+        say "warning: \`$ca.pem\` ends $(end_of "$ca"): nobody takes what it signed then" >&2
     [ ! -f "$chain" ] || { cat "$chain" >>"$work/$name.pem" && flush "$work/$name.pem"; }
     [ -n "$into" ] || lock
     [ "$from" = "$(inputs "$@")" ] || # edited meanwhile
@@ -363,7 +359,6 @@ put_away() { # copy certs/, what was signed elsewhere and $with to a new shelf o
         fail "the copy of certs/ in \`archive\` was not whole: nothing was moved there"
     put_on_shelf
 }
-
 put_on_shelf() { # what is in $half
     sync
     shelf=archive/$(date -u +%Y%m%dT%H%M%SZ)
@@ -461,10 +456,8 @@ regenerate() {
 }
 
 same_to_others() { # same_to_others OLD NEW: what OLD signed is valid under NEW
-    for each in -pubkey '-subject -nameopt dump_der,dump_all'; do
-        [ "$(openssl x509 -noout $each -in "$1")" = "$(openssl x509 -noout $each -in "$2")" ] ||
-            return 1
-    done
+    how='-noout -pubkey -subject -nameopt dump_der,dump_all'
+    [ "$(openssl x509 $how -in "$1")" = "$(openssl x509 $how -in "$2")" ] || return 1
     all=$(components | while read -r _ each _; do [ ! -f "$each.pem" ] || echo "$each.pem"; done)
     [ -z "$all" ] || for each; do
         openssl verify -no_check_time -CAfile "$each" $all 2>/dev/null | grep ': OK$' || :
@@ -476,7 +469,6 @@ renew_ca_pair() { # renew_ca_pair BASE: its certificate alone is left in $work
     check_custody
     run_cfssl "$1" gencert -renewca -ca "$1.pem" -ca-key "$1-key.pem"
 }
-
 renew_ca() { renew_cas $cas; }
 renew_cas() { # renew_cas NAME...: the CAs again; of what they signed nothing is signed again
     command -v openssl >/dev/null || fail "openssl is not installed: it compares certificates"
@@ -502,8 +494,7 @@ again_in_set() { # again_in_set NAME: its next certificate, and what is recorded
     ca=certs/$1 trust=certs/${1%ca}trust.pem
     ca_is_whole
     check_mounts "$ca.pem" "$trust"
-    [ "$(openssl x509 -noout -subject -in "$ca.pem" | cut -d = -f 2-)" = \
-        "$(openssl x509 -noout -issuer -in "$ca.pem" | cut -d = -f 2-)" ] ||
+    openssl x509 -noout -subject_hash -issuer_hash -in "$ca.pem" | uniq -d | grep -q . ||
         fail "\`$ca.pem\` is no root: another CA signed it" "it is signed again where that one is;\
  \`tls-scaffold sync --ca FILE\` brings the new certificate"
     ! openssl verify -CAfile "$ca.pem" "$ca.pem" 2>&1 | grep -q 'not yet valid' ||
@@ -532,13 +523,12 @@ tell_renewal() { # tell_renewal BASE: of a CA that was signed again
     ca=$1 trust=${1%ca}trust.pem until=$(end_of "$shelf/$1")
     say "signed $ca.pem again, with the same name and key: it ends $(end_of "$ca") now"
     say "  what it signed goes on being valid; the certificate that was is $shelf/$ca.pem"
-    if ends "$shelf/$ca" 0; then
-        say "  it ended $until: what runs takes nothing until it has the new $trust"
-        say "  and has been restarted"
-    else
-        say "  until $until each member and client has to get the new $trust and to be"
-        say "  restarted; which of them has can't be seen from outside"
-    fi
+    said="until $until each member and client has to get the new $trust and to be
+  restarted; which of them has can't be seen from outside"
+    ! ends "$shelf/$ca" 0 ||
+        said="it ended $until: what runs takes nothing until it has the new $trust
+  and has been restarted"
+    say "  $said"
     cmp -s "$ca.pem" "$trust" ||
         say "warning: \`$trust\` is not \`$ca.pem\` alone, and stays: put the new one into it" >&2
     components | while read -r name base _ flags; do
@@ -551,7 +541,10 @@ tell_renewal() { # tell_renewal BASE: of a CA that was signed again
 ends() { # ends BASE SECONDS [not]: whether it is known to end, or not to, within that time
     openssl x509 -noout -checkend "$2" -in "$1.pem" 2>/dev/null | grep -q "will ${3:+$3 }expire"
 }
-
+number_of_end() { # number_of_end BASE: such as 2036134126124242, a later end a larger number
+    end_of "$1" | awk '{ gsub(":", ""); month = index("JanFebMarAprMayJunJulAugSepOctNovDec", $1)
+        print $4 month + 100 $2 + 100 $3 } END { if (!NR) print 0 }'
+}
 end_of() { openssl x509 -noout -enddate -in "$1.pem" 2>/dev/null | cut -d = -f 2; }
 check_days() { case ${RENEW_DAYS-} in '' | *[!0-9]* | 0?* | ??????*)
     fail "RENEW_DAYS takes a number of days, up to 99999" ;; esac; }
@@ -605,7 +598,8 @@ for each in certs archive issued certs/.new certs/.new/new certs/.new/ca-key.pem
     [ ! -h "$each" ] || fail "\`$each\` is a link: no keys are written through it" "move it away"
 done
 for each in archive/.lock archive/.gitignore certs/.gitignore certs/ca.pem certs/chain.pem \
-    certs/trust.pem certs/peer-ca.pem certs/peer-trust.pem certs/peer-chain.pem; do
+    certs/trust.pem certs/peer-ca.pem certs/peer-trust.pem certs/peer-chain.pem \
+    tls-scaffold.json config/*.json; do
     [ -f "$each" ] || [ ! -e "$each" ] || fail "\`$each\` should be a file"
 done
 [ ! -f custody.sh ] || . ./custody.sh

@@ -1,6 +1,6 @@
 """`--live` on the command line: the table of running members, and what is said."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,8 +80,13 @@ def tell_look() -> None:
 
 
 def tell_live(report: "LiveReport") -> None:
-    """Say what a look leaves behind, and who has to restart."""
+    """Say what a look leaves behind, who is to be given files, and who has to restart."""
     tell_look()
+    if report.replace_list:
+        talk(f"lay out the bundles, etcd reads its pair anew: {_named(report.replace_list)}")
     if report.restart_list:
-        names = ", ".join(f"`{escaped(name)}`" for name in report.restart_list)
-        talk(f"restart, one after another: {names}")
+        talk(f"restart, one after another: {_named(report.restart_list)}")
+
+
+def _named(members: Iterable[str]) -> str:
+    return ", ".join(f"`{escaped(name)}`" for name in members)

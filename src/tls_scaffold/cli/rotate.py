@@ -43,11 +43,12 @@ def rotate() -> None:
 @json_option
 @click.pass_obj
 def start(folder: Path, /, *, peer_ca: bool, compromised: bool, yes: bool, as_json: bool) -> None:
-    """Make another CA, which the old one signs too, and sign everything with it.
+    """Make another CA and sign everything with it.
 
-    Behind each certificate stands the new CA's as the old one signed it, and the trust file holds
-    both: old and new certificates are taken by old and new trust. A CA that was compromised goes to
-    the archive alone, which interrupts the cluster.
+    The old CA signs the new one too, while it is trusted. Behind each certificate stands the new
+    CA's as the old one signed it, and the trust file holds both: old and new certificates are taken
+    by old and new trust. A CA that was compromised goes to the archive alone, which interrupts the
+    cluster.
     """
     from tls_scaffold.commands import rotate as command
     from tls_scaffold.commands import rotatetold as told
@@ -59,9 +60,8 @@ def start(folder: Path, /, *, peer_ca: bool, compromised: bool, yes: bool, as_js
         folder, PEER_CA if peer_ca else CA, _means(), _now(), is_compromised=compromised
     )
     if as_json:
-        give_json(
-            told.result("start", folder, turned, *([] if done and not done.cross else ["trust"]))
-        )
+        then = [] if done and not done.cross else ["trust"]
+        give_json(told.result("start", folder, turned, *then))
         return
     _tell(turned, told.started(folder, done, turned), told.after_start(done, turned))
 
@@ -72,7 +72,7 @@ def start(folder: Path, /, *, peer_ca: bool, compromised: bool, yes: bool, as_js
 @json_option
 @click.pass_obj
 def trust(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -> None:
-    """Lay out the new CA alone for others to trust: when all show their new certificates.
+    """Let only the new CA be trusted, when all show new pairs.
 
     Every member is asked without a certificate. Refused while one, or a bundle, still shows a
     certificate of the old CA. What clients show can't be seen from outside: whoever shows an old
@@ -95,12 +95,12 @@ def trust(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -
 @json_option
 @click.pass_obj
 def finish(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -> None:
-    """Take the old CA out of the folder, when every member has been restarted with the new alone.
+    """Take the old CA out, when all members were restarted.
 
-    The certificates stay the same, without the cross certificate behind them. Every member is
-    asked without a certificate. Refused, each named, while something still hangs on the old CA;
-    `--force` is for what is gone or can't be reached. Before `rotate trust` was run it is refused
-    in any case.
+    All trust the new CA alone then. The certificates stay the same, without the cross certificate
+    behind them. Every member is asked without a certificate. Refused, each named, while something
+    still hangs on the old CA; `--force` is for what is gone or can't be reached. Before `rotate
+    trust` was run it is refused in any case.
     """
     from tls_scaffold.commands import rotate as command
     from tls_scaffold.commands import rotatetold as told
@@ -121,12 +121,11 @@ def finish(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) 
 @json_option
 @click.pass_obj
 def abort(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -> None:
-    """Go back to the old CA, before a member has been restarted with the new one alone.
+    """Go back to the old CA, which all members trust still.
 
-    Every member is asked without a certificate; one that has been holds it up.
-
-    What it signed comes back from the archive where that is what is asked for today; the rest is
-    signed again. The new CA goes to the archive, and its number is not given again.
+    Every member is asked without a certificate; one that was restarted with the new CA alone holds
+    it up. What the old CA signed comes back from the archive where that is what is asked for today;
+    the rest is signed again. The new CA goes to the archive, and its number is not given again.
     """
     from tls_scaffold.commands import rotate as command
     from tls_scaffold.commands import rotatetold as told

@@ -33,7 +33,7 @@ COLOURS = {"ready": "green", "unreachable": "red", "done": "green", "later": Non
 @live_place_options
 @click.pass_obj
 def status(folder: Path, /, live: "LiveOptions | None", *, as_json: bool) -> None:
-    """Show how far one CA has followed another, and what comes next, in order.
+    """Show how far it is, and what comes next, in order.
 
     The folder tells the stage; with --live every member tells what it shows and which CAs it has
     loaded, without a certificate. What clients show can't be seen from outside.

@@ -71,7 +71,9 @@ class Hook:
         except OSError:  # systems that have no /proc do not tell where a word ends
             return f" {VARIABLE}={self.command}" in _line_of(process)
         given = (os.fsdecode(word).partition("=") for word in words)
-        return any(name == VARIABLE and text.strip() == self.command for name, _, text in given)
+        return any(
+            name.strip() == VARIABLE and text.strip() == self.command for name, _, text in given
+        )
 
 
 def _line_of(process: int) -> str:

@@ -6,16 +6,10 @@ from pathlib import Path
 from tls_scaffold.commands.reloads import who_reloads
 from tls_scaffold.commands.results import Result, scaffold_command
 from tls_scaffold.commands.rotate import Turned
-from tls_scaffold.paths import CA, OLD_CAS, PEER_CA, TRUSTS
+from tls_scaffold.paths import CA, OLD_CAS, TRUSTS
 from tls_scaffold.signing.rotationabort import Aborted
 from tls_scaffold.signing.rotationstart import Started
 from tls_scaffold.spelling import MINUTE
-
-SHOWERS = {
-    CA: "the new pairs, clients first, then members",
-    PEER_CA: "the members' new pairs for their peers",
-}
-"""What is laid out of a new CA, in which order."""
 
 
 def started(folder: Path, done: Started | None, turned: Turned) -> Iterator[str]:
@@ -46,12 +40,17 @@ def after_start(done: Started | None, turned: Turned) -> Iterator[str]:
         yield "2. clients: lay out their pairs and trust files, and restart them: until then they"
         yield "   are refused, and so is whoever has the stolen key, by each member of step 1"
         return
-    yield f"1. lay out {SHOWERS[ca]}: both files of a pair at the same"
-    yield "   moment. Who trusts the old CA takes them, and no member has to be restarted"
-    yield f"2. lay out {TRUSTS[ca]}, which holds both CAs: a restart at any moment is no harm then"
-    yield "3. when all show their new certificates: `tls-scaffold rotate trust`"
+    number = 1
+    if ca == CA:
+        yield "1. lay out the clients' new pairs, both files of a pair at the same moment"
+        number = 2
+    whose = "the members' new pairs" if ca == CA else "the members' new pairs for their peers"
+    yield f"{number}. lay out {whose}, and {TRUSTS[ca]}, which holds both CAs: no member has to be"
+    yield "   restarted, and a restart at any moment is no harm"
+    yield f"{number + 1}. when all show their new certificates: `tls-scaffold rotate trust`"
+    yield "`tls-scaffold rotate status --live` has all steps, and says how far members are"
     if turned.until:
-        yield f"all of it until {turned.until:{MINUTE}}, when the cross certificate ends"
+        yield f"all of it before {turned.until:{MINUTE}}, when the cross certificate ends"
 
 
 def trusting(turned: Turned) -> Iterator[str]:
@@ -80,6 +79,7 @@ def finished(turned: Turned) -> Iterator[str]:
 def after_finish() -> Iterator[str]:
     """Yield what a person has to do when a rotation was ended."""
     yield "lay out the certificates at any time: those with the cross certificate behind them go on"
+    yield "(`status --live` calls these `to be replaced`)"
     yield "nothing of the old CA is taken any more: its key in archive/ can go where nobody gets it"
 
 

@@ -84,6 +84,11 @@ class LiveReport:
         return tuple(dict.fromkeys(row.member for row in self.rows if row.restarts))
 
     @property
+    def replace_list(self) -> tuple[str, ...]:
+        """The members that are to be given their pair, each once."""
+        return tuple(dict.fromkeys(row.member for row in self.rows if row.state == REPLACE))
+
+    @property
     def exit_codes(self) -> set[ExitCode]:
         """How each row would end `status`."""
         return set(map(self._exit_code, self.rows))
@@ -190,7 +195,8 @@ def _names(known: Known, port: Port) -> set[str]:
 
 def _other_chain(served: Sequence[Certificate], wanted: Sequence[bytes], path: str) -> str:
     def counted(count: int) -> str:
-        return f"{count - 1} behind its leaf" if count > 1 else "none behind its leaf"
+        behind = count - 1
+        return f"{behind or 'no'} certificate{'s' * (behind != 1)} behind its leaf"
 
     if len(served) == len(wanted):
         return f"behind its leaf it serves other certificates than `{path}` has"
