@@ -26,10 +26,10 @@ ROOMS = """
 SHELVES = {
     "cli": (
         "add adopt backup bundle ca cfssl check explain new prove rbac remove requests "
-        "restore revoke roles sign signerconfig status sync / severalstates / adoptiontable "
-        "causes custody folderstable livetable prooftable questions waitingtable / "
-        "revocation / keeping / lists options plansummary statusnotes statustable / capassword "
-        "columns completion passphrases / terminal verbs"
+        "restore revoke roles sign signerconfig status sync / severalstates / "
+        "adoptiontable causes custody folderstable livetable prooftable questions "
+        "waitingtable / revocation / keeping / lists options plansummary statusnotes "
+        "statustable / capassword columns completion passphrases / terminal verbs"
     ),
     "commands": (
         "encryptcakey revoketold / restore revoke / restoreplan severalchecks "
@@ -51,22 +51,24 @@ SHELVES = {
         "server / handshake / causes endpoints loglines shakes"
     ),
     "state": (
-        "advice bundleages contents prometheus signedhere / cfsslscripts reading removed renewals "
-        "states / expectations lives waiting / entries timeline / timescale"
+        "advice bundleages contents prometheus signedhere / cfsslscripts reading "
+        "removed renewals states / expectations lives waiting / entries timeline / "
+        "timescale"
     ),
     "etcd": (
-        "bundled cluster doors matrix proofs / rights / keys / attempts throwaway writers / "
-        "bench calls / access etcdctl extra logs / guarded methods tls versions / "
-        "rpc_pb2"
+        "bundled cluster doors matrix proofs / rights / keys / attempts throwaway "
+        "writers / bench calls tallies / access etcdctl extra logs / guarded methods "
+        "tls versions / rpc_pb2"
     ),
     "signing": (
         "renewal / backedup execution placement recordcompletion / keyencryption naming "
         "packanswers rounds waitingplan / authority awaiting batch broughtca "
-        "handsigning pins plan / remotesigner / answers crlfile signer / authkeys certinfo "
-        "packs revocationlists / foldercas manifests / caends commandlines csrs differences "
-        "documentcache ignoredrules issuer linemistakes mistakes record trust / chains "
-        "custodies keystores rotation / caconstraints extensions matching pairing / certificates "
-        "/ keys / capassword contentkinds / agefiles pairs pemfiles revocations x509names"
+        "handsigning pins plan / remotesigner / answers crlfile signer / authkeys "
+        "certinfo packs revocationlists / foldercas manifests / caends commandlines "
+        "csrs differences documentcache ignoredrules issuer linemistakes mistakes "
+        "record trust / chains custodies keystores rotation / caconstraints extensions "
+        "matching pairing / certificates / keys / capassword contentkinds / agefiles "
+        "pairs pemfiles revocations x509names"
     ),
     "keeping": (
         "trialsync / consequences samesignings update / change journal refusals / "
@@ -81,7 +83,8 @@ SHELVES = {
     ),
     "rendering": "template / documents",
     "bundles": (
-        "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / settings"
+        "kubeadm overview procfile / consumers / calico kubernetes members / "
+        "memberflags / settings"
     ),
     "remote": "servers / wire / protocol",
     "scripts": (
@@ -96,7 +99,8 @@ SHELVES = {
         "desired / intake userwarnings / present / conflicts options rbac setwords / "
         "custodywords hostconflicts / asked components grants urls / reach / values / "
         "presets / calicopresets clientpresets kubernetespresets / presetparts / "
-        "clusterparts / custody forgotten membersettings / terms / conflictmarkers fields formats"
+        "clusterparts / custody forgotten membersettings / terms / conflictmarkers "
+        "fields formats"
     ),
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile recipes "

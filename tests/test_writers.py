@@ -13,7 +13,8 @@ from runningmembers import HOST, Running, cluster_of, started
 from support import make, tls_scaffold
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd.etcdctl import Identity, identity_at
-from tls_scaffold.etcd.writers import Client, Connection, Endpoint, Tally, Writers, writing
+from tls_scaffold.etcd.tallies import Endpoint, Refusal, Tally, Write, tally
+from tls_scaffold.etcd.writers import Client, Connection, Writers, writing
 
 NAMES = ("etcd1", "etcd2", "etcd3")
 WORDS = (
@@ -71,15 +72,15 @@ def step(writers: Writers) -> Tally:
 
 def test_each_client_writes_what_etcd_then_has(scene: Scene) -> None:
     with writing(scene.clients(), scene.endpoints) as writers:
-        tally = step(writers)
+        seen = step(writers)
 
     files = (scene.trust, scene.identity("root").certificate, scene.identity("root").key)
     values = [
         scene.members[0].ctl("get", f"/{each.name}", "--print-value-only", files=files).stdout
         for each in Connection
     ]
-    assert (tally.failures, tally.refusals) == ((), {})
-    assert tally.writes >= 6
+    assert (seen.failures, seen.refusals) == ((), {})
+    assert seen.writes >= 6
     counted = {name: int(number) for name, number in map(str.split, values)}
     assert set(counted) == {"NEW", "KEPT"}
     assert sum(counted.values()) == writers.between(0).writes
@@ -174,3 +175,19 @@ def test_files_that_nobody_can_use_are_refused_before_anything_is_written(scene:
         with pytest.raises(ScaffoldError, match="can't be used here"):
             writers.equip(first.name, mixed, first.trust)
         assert step(writers).failures == ()
+
+
+def test_what_was_written_counts_where_it_ended() -> None:
+    refusal = Refusal("a", Endpoint("etcd1", 1), "no answer")
+    written = [
+        Write("a", 1.0, (), None),
+        Write("b", 1.5, (), None),
+        Write("a", 2.5, (refusal,), None),
+        Write("b", 5.0, (), None),
+    ]
+
+    first, second = tally(written, "ab", 0, 0, 2), tally(written, "ab", 0, 2, 6)
+
+    assert (first.writes, first.longest_gap, first.failovers) == (2, 1.5, 0)
+    assert (second.writes, second.longest_gap, second.failovers) == (2, 3.5, 1)
+    assert second.refusals == {("etcd1", "no answer"): 1}

@@ -4,21 +4,22 @@ What is done to the cluster meanwhile shows in what they count.
 """
 
 import asyncio
+import math
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
-from itertools import pairwise
 from pathlib import Path
 
 from tls_scaffold.etcd import rpc_pb2 as rpc
 from tls_scaffold.etcd import tls
 from tls_scaffold.etcd.calls import Line
-from tls_scaffold.etcd.etcdctl import HOST, Identity
+from tls_scaffold.etcd.etcdctl import Identity
 from tls_scaffold.etcd.methods import Call
+from tls_scaffold.etcd.tallies import Endpoint, Failure, Refusal, Tally, Write, tally
 
 DEADLINE = 5.0  # seconds that a write may take, over all members
 ATTEMPT = 2.0  # seconds that one member may take
@@ -37,16 +38,6 @@ class Connection(Enum):
 
 
 @dataclass(frozen=True)
-class Endpoint:
-    """Where a member listens for clients, and the host that its certificate is asked for."""
-
-    member: str
-    port: int
-    address: str = HOST
-    host: str = HOST
-
-
-@dataclass(frozen=True)
 class Client:
     """Who writes what: no other client has its name.
 
@@ -58,44 +49,6 @@ class Client:
     trust: Path
     key: str
     connection: Connection
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A write that no member took in time: the client, and what each member last said to it."""
-
-    client: str
-    reasons: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Write:
-    """A write that has ended, at that time of the monotonic clock; `refusals` by the member."""
-
-    client: str
-    ended: float
-    refusals: tuple[tuple[str, str], ...]
-    failure: Failure | None
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What all clients wrote between two moments.
-
-    `longest_gap` is how many seconds a client went without a write that was taken, up to where that
-    ended or the second moment; `refusals` is how often each member sent a client to the next one,
-    by the member and the reason.
-    """
-
-    writes: int
-    failures: tuple[Failure, ...]
-    longest_gap: float
-    refusals: Mapping[tuple[str, str], int]
-
-    @property
-    def failovers(self) -> int:
-        """How often a client had to ask another member."""
-        return sum(self.refusals.values())
 
 
 class Writers:
@@ -111,7 +64,7 @@ class Writers:
             client.name: _Task(self, client, place, deadline)
             for place, client in enumerate(clients)
         }
-        self._stopped = False
+        self._stopped = self._given_up = False
         self._running: Future[None] | None = None
 
     @property
@@ -134,23 +87,18 @@ class Writers:
         A write belongs to where it ends.
         """
         end = time.monotonic() if end is None else end
-        written = list(self._written)
-        inside = [write for write in written if begin < write.ended <= end]
-        refusals: dict[tuple[str, str], int] = {}
-        for write in inside:
-            for refusal in write.refusals:
-                refusals[refusal] = refusals.get(refusal, 0) + 1
-        failures = tuple(write.failure for write in inside if write.failure)
-        gaps = [self._longest_gap(name, written, begin, end) for name in self._tasks]
-        return Tally(len(inside) - len(failures), failures, max(gaps, default=0.0), refusals)
+        return tally(list(self._written), self._tasks, self._begun, begin, end)
 
-    def settle(self, writes: int = SETTLED) -> None:
-        """Wait until each client has begun and ended so many writes, taken or not.
+    def settle(self, writes: int = SETTLED, seconds: float = math.inf) -> None:
+        """Wait until each client has begun and ended so many writes, or for so many seconds.
 
-        So that a step is not over before it can show.
+        Taken or not: so that a step is not over before it can show.
         """
+        until = time.monotonic() + seconds
         wanted = {name: task.begun + writes for name, task in self._tasks.items()}
-        while any(self._tasks[name].ended < count for name, count in wanted.items()):
+        while time.monotonic() < until and any(
+            self._tasks[name].ended < count for name, count in wanted.items()
+        ):
             if self._running and self._running.done():
                 self._running.result()  # what ended it is not for us alone
                 return
@@ -172,16 +120,32 @@ class Writers:
         """Begin to write."""
         self._running = executor.submit(asyncio.run, self._write())
 
-    def stop(self) -> None:
-        """Let nobody begin another write, and wait for those that were begun."""
+    def stop(self, *, at_once: bool = False) -> None:
+        """Let nobody begin another write, and wait for those that were begun.
+
+        `at_once` they are given up, as they are where somebody interrupts us.
+        """
         self._stopped = True
+        self._given_up = at_once
         if self._running:
             self._running.result()
 
     async def _write(self) -> None:
         # What a connection is ended by is told as a reason, not on the terminal.
         asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
-        await asyncio.gather(*(self._write_as(task) for task in self._tasks.values()))
+        writing = [asyncio.ensure_future(self._write_as(task)) for task in self._tasks.values()]
+        left: set[asyncio.Future[None]] = set(writing)
+        while left and not self._given_up:
+            done, left = await asyncio.wait(
+                left, timeout=LISTEN, return_when=asyncio.FIRST_EXCEPTION
+            )
+            if any(each.exception() for each in done):
+                break
+        for each in left:
+            each.cancel()
+        for ended in await asyncio.gather(*writing, return_exceptions=True):
+            if isinstance(ended, Exception):
+                raise ended
 
     async def _write_as(self, task: "_Task") -> None:
         try:
@@ -190,14 +154,6 @@ class Writers:
                 await asyncio.sleep(PAUSE)
         finally:
             task.let_go()
-
-    def _longest_gap(
-        self, client: str, written: Sequence[Write], begin: float, end: float
-    ) -> float:
-        taken = [each.ended for each in written if each.client == client and not each.failure]
-        before = [each for each in taken if each <= begin][-1:] or [min(self._begun, begin)]
-        inside = [each for each in taken if begin < each <= end]
-        return max(later - earlier for earlier, later in pairwise([*before, *inside, end]))
 
 
 class _Task:
@@ -230,7 +186,7 @@ class _Task:
         """Write once, to the first member that takes it; give up at the deadline."""
         self.begun += 1
         until = time.monotonic() + self._deadline
-        refusals: list[tuple[str, str]] = []
+        refused: list[Refusal] = []
         if self._reconnects:
             self._reconnects = False
             self.let_go()
@@ -244,12 +200,13 @@ class _Task:
                 self.let_go()
             if not reason:
                 break
-            refusals.append((endpoint.member, reason))
-            if len(refusals) % len(endpoints) == 0:
+            refused.append(Refusal(self.client.name, endpoint, reason))
+            if len(refused) % len(endpoints) == 0:
                 await asyncio.sleep(ROUND_PAUSE)
         self.ended += 1
-        failure = Failure(self.client.name, dict(refusals)) if left <= 0 else None
-        return Write(self.client.name, time.monotonic(), tuple(refusals), failure)
+        reasons = {each.endpoint.member: each.reason for each in refused}
+        failure = Failure(self.client.name, reasons) if left <= 0 else None
+        return Write(self.client.name, time.monotonic(), tuple(refused), failure)
 
     async def _put(self, endpoint: Endpoint, value: str, seconds: float) -> str:
         """Try one member; return why it did not take the write, empty where it did."""
@@ -310,5 +267,7 @@ def writing(
         writers.start(executor)
         try:
             yield writers
-        finally:
-            writers.stop()
+        except BaseException:
+            writers.stop(at_once=True)
+            raise
+        writers.stop()
