@@ -184,6 +184,28 @@ def test_ca_rotation_by_hand(tmp_path: Path) -> None:
     assert tls_scaffold("-C", str(folder), "status").returncode == 0
 
 
+def test_revocation(signed: Factory, tmp_path: Path) -> None:
+    revoked, by_hand = blocks("revocation.md")
+    words = ("--members", "10.0.0.1,10.0.0.2", "--proxies", "0", "--users", "root,alice,bob,carol")
+    folder = signed(*words, *P256)
+    before = pair_sums(folder)
+    leaked = shutil.copy(folder / "certs/carol.pem", tmp_path / "leaked.pem")
+
+    run_block(revoked, folder, {"leaked.pem": str(leaked)})
+
+    lines = (folder / "revoked.tsv").read_text().splitlines()[1:]
+    assert [line.split("\t")[1] for line in lines] == ["alice", "bob", "etcd1", "root", "carol"]
+    after = pair_sums(folder)
+    assert {name for name in before if after.get(name, before[name]) != before[name]} == {
+        *(f"{name}{ending}" for name in ("etcd1", "root") for ending in (".pem", "-key.pem"))
+    }
+    (folder / "certs/crl.der").unlink()
+    run_block(by_hand, folder)
+    text = ("-inform", "DER", "-in", str(folder / "certs/crl.der"), "-noout", "-text")
+    assert run("openssl", "crl", *text).stdout.count("Serial Number:") == 5
+    assert tls_scaffold("-C", str(folder), "bundle", "etcd1,etcd2").returncode == 0
+
+
 def test_ca_by_hand(tmp_path: Path) -> None:
     asked, there, back = (each.split("$ ")[1:] for each in _console("ca-by-hand.md"))
     machine = tmp_path / "machine"
@@ -254,15 +276,8 @@ def test_what_needs_a_cluster_that_runs_is_marked_as_an_example(page: str) -> No
 
 def test_every_option_of_these_pages_is_one() -> None:
     """Also of those commands that no test can run."""
-    for page in (
-        "backup",
-        "several-folders",
-        "ca-encrypted",
-        "ca-renewal",
-        "live",
-        "explain",
-        "renewal",
-    ):
+    pages = ("backup", "several-folders", "ca-encrypted", "ca-renewal", "live", "explain")
+    for page in (*pages, "renewal", "revocation"):
         text = "\n".join(blocks(f"{page}.md"))
         for command, words in re.findall(r"tls-scaffold (?:-C \S+ )?([a-z-]+)(.*)", text):
             known = run(str(BIN / "tls-scaffold"), command, "--help").stdout

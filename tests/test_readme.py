@@ -126,6 +126,7 @@ def test_every_option_that_the_readme_names_exists() -> None:
         "--enable",
         "--only-given",
         "--set-password",
+        "--prune",
         "--env-file",
     }
 
