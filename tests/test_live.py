@@ -32,6 +32,8 @@ SAME, REPLACE, RESTART, UNREACHABLE = (
 )
 LEFT_BEHIND = 5  # states, of 50 in the long form
 pytestmark = pytest.mark.needs("etcd", "etcdctl", within=NEWEST["3.5"])
+# No member of the inventory has this address.
+NOBODY = "127.0.0.9"
 
 
 @dataclass
@@ -205,22 +207,22 @@ def test_a_pair_that_is_being_replaced_is_no_tls(level: Scene) -> None:
 def test_a_dead_member_and_a_silent_one_do_not_hold_up_the_others(level: Scene) -> None:
     with ExitStack() as stack:
         silent = stack.enter_context(closing(socket.socket()))
-        silent.bind((HOST, 0))
+        silent.bind((NOBODY, 0))
         silent.listen()  # it takes connections, and never says a word
         full = stack.enter_context(closing(socket.socket()))
-        full.bind((HOST, 0))
+        full.bind((NOBODY, 0))
         full.listen(0)
         for _ in range(3):  # from now on nobody is taken: a black hole
             waiting = stack.enter_context(closing(socket.socket()))
             waiting.settimeout(0)
             waiting.connect_ex(full.getsockname())
         dead = socket.socket()
-        dead.bind((HOST, 0))
+        dead.bind((NOBODY, 0))
         refusing = dead.getsockname()[1]
         dead.close()
         ports = [silent.getsockname()[1], full.getsockname()[1], refusing]
         words = ",".join(
-            [f"x{port}={HOST}:{port}" for port in ports] + [each.endpoint for each in level.members]
+            [f"{NOBODY}:{port}" for port in ports] + [each.endpoint for each in level.members]
         )
         without = seconds(level, "status")
         took = seconds(level, "status", "--live", "--endpoints", words)
@@ -345,9 +347,9 @@ def test_metrics_of_members_come_with_a_look_alone(level: Scene) -> None:
 
 def test_check_finds_what_was_left_behind(level: Scene) -> None:
     level.members[0].lay_out(level.old / "etcd1.pem")
-    with closing(socket.create_server((HOST, 0))) as dead:
+    with closing(socket.create_server((NOBODY, 0))) as dead:
         words = ("check", "--live", "--json", *with_ports(level.members))
-        words = (*words, "--endpoints", f"{HOST}:{dead.getsockname()[1]}")
+        words = (*words, "--endpoints", f"{NOBODY}:{dead.getsockname()[1]}")
     (level.folder / "certs/trust.pem").write_bytes(level.own_ca + level.next_ca)
 
     done = tls_scaffold(*words, cwd=level.folder)
