@@ -38,14 +38,15 @@ def level(scene: Scene) -> Scene:
 
 
 def rotation(scene: Scene, *words: str) -> tuple[Done, dict[str, Any]]:
-    looking = words or ("--live", *with_ports(scene.members))
+    # A busy machine may keep a member waiting that has just been restarted.
+    looking = words or ("--live", "--timeout", "10", *with_ports(scene.members))
     done = tls_scaffold("rotate", "status", "--json", *looking, cwd=scene.folder)
     document: dict[str, Any] = json.loads(done.stdout)
     return done, document
 
 
 def live_of(scene: Scene) -> dict[str, Any]:
-    words = ("status", "--live", "--json", *with_ports(scene.members))
+    words = ("status", "--live", "--json", "--timeout", "10", *with_ports(scene.members))
     found: dict[str, Any] = json.loads(tls_scaffold(*words, cwd=scene.folder).stdout)["live"]
     return found
 
