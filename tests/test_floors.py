@@ -83,8 +83,7 @@ SHELVES = {
     ),
     "rendering": "template / documents",
     "bundles": (
-        "kubeadm overview procfile / consumers / calico kubernetes members / "
-        "memberflags / settings"
+        "kubeadm overview procfile / consumers / calico kubernetes members / memberflags / settings"
     ),
     "remote": "servers / wire / protocol",
     "scripts": (
