@@ -60,16 +60,16 @@ def edited(path: Path, *words: str) -> Path:
 def test_a_command_killed_at_any_of_its_steps_is_finished_by_the_next(
     signed: Factory, tmp_path: Path, pytestconfig: pytest.Config, words: tuple[str, ...]
 ) -> None:
-    every = 1 if pytestconfig.getoption("--long") else 3
+    every = 1 if pytestconfig.getoption("--long") else 9
     hits = killed(edited(signed(), *words), tmp_path / "work", "steps", 500, *words, every=every)
     assert hits > 25 // every
 
 
 @pytest.mark.parametrize("words", COMMANDS[:2], ids=lambda words: words[0])
-@pytest.mark.parametrize("count", [20, pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [10, pytest.param(500, marks=pytest.mark.long)])
 def test_random_kills_lose_nothing_and_heal(
     signed: Factory, tmp_path: Path, words: tuple[str, ...], count: int
 ) -> None:
     assert (
-        killed(edited(signed(), *words), tmp_path / "work", "moments", count, *words) > count // 10
+        killed(edited(signed(), *words), tmp_path / "work", "moments", count, *words) > count // 20
     )

@@ -335,7 +335,7 @@ def test_a_ca_that_lies_in_the_folder_is_no_pin(trusted: Path, tmp_path: Path) -
     (trusted / "certs").mkdir()
     shutil.copy(stranger.place / "ca.pem", trusted / "certs")
     inventory = json.loads((trusted / "tls-scaffold.json").read_text())
-    inventory["ca"] = {"key": "offline"}
+    inventory["ca"] = {"own": True, "key": "offline"}
     (trusted / "tls-scaffold.json").write_text(json.dumps(inventory))
     make(trusted, "csr", SIGNER="tls-scaffold")
     signed = by_ours(stranger, exported(trusted, tmp_path / "p.tar"))

@@ -5,7 +5,7 @@ import pytest
 from tls_scaffold.etcd import versions
 from tls_scaffold.etcd.versions import HOLES
 
-NESTED, MAINTENANCE, PUT, WATCH, LEASED = (each.name for each in HOLES)
+NESTED, MAINTENANCE, PUT, WATCH, LEASED, REVOKED = (each.name for each in HOLES)
 
 
 @pytest.mark.parametrize(
@@ -13,17 +13,23 @@ NESTED, MAINTENANCE, PUT, WATCH, LEASED = (each.name for each in HOLES)
     [
         ("3.3.27", {NESTED, MAINTENANCE, PUT, WATCH, LEASED}, False),
         ("3.4.23", {NESTED, MAINTENANCE, PUT, WATCH, LEASED}, False),
-        ("3.4.26", {NESTED, MAINTENANCE, PUT, WATCH}, False),
-        ("3.4.42", {PUT, WATCH}, True),
-        ("3.4.45", {WATCH}, True),
+        ("3.4.24", {NESTED, MAINTENANCE, PUT, WATCH, LEASED}, False),
+        ("3.4.25", {NESTED, MAINTENANCE, PUT, WATCH, LEASED, REVOKED}, False),
+        ("3.4.26", {NESTED, MAINTENANCE, PUT, WATCH, REVOKED}, False),
+        ("3.4.42", {PUT, WATCH, REVOKED}, True),
+        ("3.4.45", {WATCH, REVOKED}, True),
         ("3.5.1", {NESTED, MAINTENANCE, PUT, WATCH, LEASED}, False),
-        ("3.5.16", {NESTED, MAINTENANCE, PUT, WATCH}, False),
-        ("3.5.28", {PUT, WATCH}, True),
-        ("3.5.30", {WATCH}, True),
+        ("3.5.7", {NESTED, MAINTENANCE, PUT, WATCH, LEASED}, False),
+        ("3.5.8", {NESTED, MAINTENANCE, PUT, WATCH, LEASED, REVOKED}, False),
+        ("3.5.16", {NESTED, MAINTENANCE, PUT, WATCH, REVOKED}, False),
+        ("3.5.28", {PUT, WATCH, REVOKED}, True),
+        ("3.5.30", {WATCH, REVOKED}, True),
         ("3.5.32", {WATCH}, False),
         ("3.5.33", set(), False),
-        ("3.6.0-rc.1", {NESTED, MAINTENANCE, PUT, WATCH}, True),
-        ("3.6.11", {WATCH}, True),
+        ("3.6.0-rc.1", {NESTED, MAINTENANCE, PUT, WATCH, REVOKED}, True),
+        ("3.6.11", {WATCH, REVOKED}, True),
+        ("3.6.12", {WATCH, REVOKED}, False),
+        ("3.6.13", {WATCH}, False),
         ("3.6.14", set(), False),
         ("3.7.0", {WATCH}, False),
         ("3.7.1", set(), False),

@@ -37,7 +37,9 @@ def access(folder: Path, *paths: str) -> dict[str, tuple[int, str]]:
 
 @needs_signers
 @pytest.mark.usefixtures("either_signer")
-@pytest.mark.parametrize("umask", [0o022, 0o077, 0o000])
+@pytest.mark.parametrize(
+    "umask", [0o000, *(pytest.param(each, marks=pytest.mark.long) for each in (0o022, 0o077))]
+)
 def test_the_group_reads_each_key_after_every_way_of_signing_and_never_the_ca_s(
     folder: Factory, umask: int
 ) -> None:

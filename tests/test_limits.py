@@ -60,6 +60,7 @@ def keep(folder: Path) -> None:
     done_well("-C", str(folder), "status")
 
 
+@pytest.mark.long
 @pytest.mark.needs("make")
 def test_a_folder_whose_files_are_all_above_a_mebibyte_is_signed_looked_at_and_kept(
     tmp_path: Path,

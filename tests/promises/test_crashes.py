@@ -19,7 +19,7 @@ from support import environment, kill_group
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl", "strace")
 each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-SAMPLE = 2
+SAMPLE = 1
 SURE = 100
 
 

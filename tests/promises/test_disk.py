@@ -49,7 +49,7 @@ def test_no_room_at_any_write_is_healed_by_the_next_run(
 ) -> None:
     before, place = scenario.place(folder, tmp_path / "before"), tmp_path / "place"
     failed = 0
-    for number in range(1, MOST, 1 if pytestconfig.getoption("--long") else 12):
+    for number in range(1, MOST, 1 if pytestconfig.getoption("--long") else 20):
         copy(before, place)
         # Every process fails at its own number-th call, and at all that follow; it may still say
         # why.
