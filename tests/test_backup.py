@@ -25,6 +25,7 @@ from keeping import edit
 from promises.test_secrecy import SLOWLY, watching
 from promises.tracing import traced
 from rights import as_somebody
+from rotating import rotate
 from support import BIN, SMALL, contents, environment, faults, make, modes, run
 from tls_scaffold.cli import cli
 from tls_scaffold.commands.restoreplan import plan_restore
@@ -486,7 +487,7 @@ def test_both_cas_come_back_with_their_newest_certificates(
 
 
 def test_a_rotation_comes_back_as_far_as_it_was(place: Place) -> None:
-    assert run(PROGRAM, "rotate", "start", cwd=place.folder).returncode == 0
+    rotate(place.folder, "start")
     clone = cloned(place)
     told = place.backup().stderr + place.restore(str(clone)).stderr
     assert "was not signed by" not in told
@@ -497,13 +498,13 @@ def test_a_rotation_comes_back_as_far_as_it_was(place: Place) -> None:
     assert (clone / "certs/old-ca-key.pem").stat().st_mode & 0o777 == 0o600
     assert make(clone).stdout == "nothing to sign: all is as asked for\n"
     for step in ("trust", "finish"):
-        assert run(PROGRAM, "rotate", step, cwd=clone).returncode == 0
+        rotate(clone, step)
     assert faults(clone) == []
 
 
 def test_the_ca_after_one_that_was_given_up_is_the_newest(place: Place) -> None:
     for step in ("start", "abort"):
-        assert run(PROGRAM, "rotate", step, cwd=place.folder).returncode == 0
+        rotate(place.folder, step)
     clone = cloned(place)
     place.backup()
     place.restore(str(clone))
