@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters import OLDEST_AND_NEWEST, P256, live, tools, wrapped
+from clusters import P256, VERSIONS, live, tools, wrapped
 from conftest import Factory
 from support import processes
 from tls_scaffold.errors import ScaffoldError
@@ -30,7 +30,7 @@ def mentioning(text: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", OLDEST_AND_NEWEST)
+@pytest.mark.parametrize("path", VERSIONS)
 @pytest.mark.parametrize("words", [WORDS, THREE], ids=["one member", "three members"])
 def test_a_cluster_comes_up_on_loopback_and_leaves_no_process(
     signed: Factory, tmp_path: Path, path: str, words: tuple[str, ...]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from checking import finds_nothing
-from clusters import OLDEST_AND_NEWEST, P256, SYSTEM, VERSIONS, Live, live, tools, wrapped
+from clusters import P256, SYSTEM, VERSIONS, Live, live, tools, wrapped
 from conftest import Factory
 from support import BIN, Done, openssl, run, tls_scaffold
 
@@ -184,7 +184,7 @@ def test_a_password_that_etcd_would_cut_or_that_is_missing_makes_no_user(
     assert "patroni" not in running.users()
 
 
-@pytest.mark.parametrize("path", OLDEST_AND_NEWEST)
+@pytest.mark.parametrize("path", VERSIONS)
 def test_a_user_that_was_made_without_a_password_is_told(start: Any, path: str) -> None:
     running = start(path)
     running.said("user", "add", "--no-password", "patroni")

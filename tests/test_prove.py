@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import certs
-from clusters import DISTRIBUTION, OLDEST_AND_NEWEST, P256, SYSTEM, VERSIONS, tools, wrapped
+from clusters import DISTRIBUTION, P256, SYSTEM, VERSIONS, tools, wrapped
 from conftest import Factory
 from support import BIN, Done, make, openssl, run, tls_scaffold, wait_for
 from test_etcd import mentioning
@@ -706,7 +706,7 @@ def test_an_intermediate_ca_is_trusted_without_the_one_that_signed_it(
 @pytest.mark.parametrize(
     "users", [("--user", "root"), ("--user", "app"), ()], ids=["root", "app", "nobody"]
 )
-@pytest.mark.parametrize("path", OLDEST_AND_NEWEST)
+@pytest.mark.parametrize("path", VERSIONS)
 def test_the_ca_s_key_may_lie_elsewhere(signed: Factory, path: str, users: tuple[str, ...]) -> None:
     folder = signed(*ONE, *users)
     (folder / "certs/ca-key.pem").unlink()

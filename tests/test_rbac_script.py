@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import certs
-from clusters import OLDEST_AND_NEWEST, P256, SYSTEM, VERSIONS, Live, live, tools, wrapped
+from clusters import P256, SYSTEM, VERSIONS, Live, live, tools, wrapped
 from conftest import Factory
 from support import Done, environment, run, wait_for
 from tls_scaffold.etcd import throwaway
@@ -293,7 +293,7 @@ def test_a_user_root_without_the_role_root_enables_nothing(start: Start) -> None
     assert not running.is_on()
 
 
-@pytest.mark.parametrize("path", OLDEST_AND_NEWEST)
+@pytest.mark.parametrize("path", VERSIONS)
 def test_a_member_that_ignores_the_cn_ends_with_authentication_off_and_nobody_locked_out(
     start: Start, path: str
 ) -> None:
@@ -387,7 +387,7 @@ def first_of(running: Live) -> dict[str, str]:
     return {"ETCDCTL_ENDPOINTS": running.cluster.endpoints[0]}
 
 
-@pytest.mark.parametrize("path", OLDEST_AND_NEWEST)
+@pytest.mark.parametrize("path", VERSIONS)
 def test_every_member_that_etcd_lists_is_asked_not_only_those_that_are_given(
     start: Start, path: str
 ) -> None:
@@ -430,7 +430,7 @@ def test_a_listed_member_that_ignores_the_cn_is_enough_to_switch_off_again(
 
 
 @EITHER
-@pytest.mark.parametrize("path", OLDEST_AND_NEWEST)
+@pytest.mark.parametrize("path", VERSIONS)
 def test_a_listed_member_that_refuses_the_certificate_enables_nothing(
     start: Start, tmp_path: Path, path: str, words: tuple[str, ...]
 ) -> None:
@@ -449,7 +449,7 @@ def test_a_listed_member_that_refuses_the_certificate_enables_nothing(
     assert not running.is_on()
 
 
-@pytest.mark.parametrize("path", OLDEST_AND_NEWEST)
+@pytest.mark.parametrize("path", VERSIONS)
 def test_a_listed_member_that_can_not_be_reached_is_named_and_left_out_only_if_that_is_said(
     start: Start, tmp_path: Path, path: str
 ) -> None:
@@ -527,7 +527,7 @@ os.execv(real, [real, *words, "--advertise-client-urls=https://[::1]:1," + own])
 """
 
 
-@pytest.mark.parametrize("path", OLDEST_AND_NEWEST)
+@pytest.mark.parametrize("path", VERSIONS)
 def test_a_member_of_several_urls_and_an_odd_name_is_asked_where_it_can_be_reached(
     start: Start, tmp_path: Path, path: str
 ) -> None:
