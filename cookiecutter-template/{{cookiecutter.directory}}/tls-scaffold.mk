@@ -56,7 +56,8 @@ all: ## sign what is missing, or is not as asked for
 req: ## sign all again
 ca: ## make the CA if there is none
 # Members that look into a list refuse all without it. None is made where the CA's key is not.
-all: $(if $(shell grep -s '"crl": *true' tls-scaffold.json),certs/crl.der)
+tls_list := $(shell [ -f tls-scaffold.json ] && grep '"crl": *true' tls-scaffold.json)
+all: $(if $(tls_list),certs/crl.der)
 certs/crl.der: | ca
 	@[ ! -e certs/ca-key.pem ] || { sh sign.sh need tls-scaffold && tls-scaffold revoke; }
 csr: ## make keys and CSRs for a CA whose key is on another machine
