@@ -325,7 +325,16 @@ def cas_of(folder: Path) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-@pytest.mark.parametrize("is_later", [False, True], ids=["both CAs", "the CA of peers later"])
+each_of_two = pytest.mark.parametrize(
+    "is_later",
+    [
+        pytest.param(False, id="both CAs"),
+        pytest.param(True, id="the CA of peers later", marks=pytest.mark.long),
+    ],
+)
+
+
+@each_of_two
 def test_a_make_that_is_killed_anywhere_makes_whole_cas_or_none(
     folder: Factory, killer: Killer, pytestconfig: pytest.Config, is_later: bool
 ) -> None:
@@ -367,7 +376,7 @@ def test_a_regenerate_that_is_killed_anywhere_leaves_both_old_cas_or_both_new_on
     assert not pytestconfig.getoption("--long") or {(False, True), (True, False)} <= ends
 
 
-@pytest.mark.parametrize("is_later", [False, True], ids=["both CAs", "the CA of peers later"])
+@each_of_two
 def test_the_own_signer_that_is_killed_anywhere_makes_whole_cas_or_none(
     folder: Factory, pytestconfig: pytest.Config, is_later: bool
 ) -> None:

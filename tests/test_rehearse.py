@@ -202,6 +202,7 @@ def test_members_learn_both_cns_before_one_of_them_shows_the_new_one(
     ]
 
 
+@pytest.mark.long
 def test_whom_peers_trust_comes_first_where_they_get_a_ca_of_their_own(signed: Factory) -> None:
     folder = signed(*THREE, *ALICE)
     edit(folder / "tls-scaffold.json", '"key": "ecdsa-256"', '"key": "ecdsa-256", "peer_ca": true')
@@ -221,6 +222,7 @@ def git(folder: Path, *words: str) -> None:
     subprocess.run(["git", *name, *words], cwd=folder, check=True, capture_output=True)
 
 
+@pytest.mark.long
 def test_from_one_revision_to_another_members_leave_move_and_join(signed: Factory) -> None:
     folder = signed("--members", "a=10.0.0.1,b=10.0.0.2,c=10.0.0.3,d=10.0.0.4", *P256, *ALICE)
     git(folder, "init", "-q")
@@ -270,7 +272,9 @@ def test_no_key_of_the_folder_leaves_it_and_what_is_made_is_for_its_owner_alone(
     assert "alice-key.pem" in (tmp_path / "keys").read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL]
+)
 def test_everything_is_gone_when_it_is_interrupted_or_killed(
     signed: Factory, tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"], number: int
 ) -> None:
