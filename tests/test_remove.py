@@ -182,7 +182,7 @@ def test_bundles_of_what_is_removed_go_to_the_archive_with_their_keys(signed: Fa
 
     assert (
         "warning: etcd keeps the user `calico` and its rights "
-        "until `etcdctl user delete -- calico`\n" in said
+        "until `sh rbac.sh --prune`, or `etcdctl user delete -- calico`\n" in said
     )
     assert [each.name for each in (path / "dist").iterdir()] == [".gitignore"]
     [archived] = (path / "archive").glob("2*")
