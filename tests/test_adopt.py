@@ -398,6 +398,7 @@ def test_the_teams_lines_run_when_everything_is_signed(tmp_path: Path) -> None:
     assert (path / "certs/chain.pem").read_bytes().startswith((path / "certs/m1.pem").read_bytes())
 
 
+@pytest.mark.long
 def test_an_adopt_that_was_killed_is_finished_by_the_next(
     tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:

@@ -2522,6 +2522,7 @@ def test_what_can_t_be_read_is_told_without_a_traceback(sound: Path, path: str) 
     assert "ermission denied" in done.output
 
 
+@pytest.mark.long
 def test_ten_thousand_components_are_read_and_checked(folder: Factory) -> None:
     path = folder(
         "--members",

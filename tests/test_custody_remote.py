@@ -722,6 +722,7 @@ def test_the_key_is_in_no_argument_no_file_and_no_message(remote: Path, signer: 
         assert holders == []
 
 
+@pytest.mark.long
 @pytest.mark.needs("strace")
 @two_signers
 def test_a_make_that_is_killed_at_any_write_is_healed_by_the_next(

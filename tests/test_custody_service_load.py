@@ -12,6 +12,7 @@ pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "multirootca")
 ASKING = [("1.2.0", "cfssl"), ("1.6.5", "cfssl"), ("1.6.5", "tls-scaffold")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("version", "signer"), ASKING)
 def test_no_folder_has_a_broken_or_doubled_pair_when_a_server_is_killed_midway(

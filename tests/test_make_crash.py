@@ -217,6 +217,7 @@ def test_a_regenerate_that_is_killed_anywhere_keeps_the_old_set_or_is_completed_
     assert not alone or not ends[IN_SWAP]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("goal", GOALS)
 def test_a_regenerate_that_is_killed_in_its_swap_is_completed_by_any_target(
     signed: Factory, killer: Killer, goal: str

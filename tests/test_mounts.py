@@ -458,6 +458,7 @@ def test_a_journal_that_is_moved_away_leaves_a_folder_that_works_and_nothing_is_
 # --- kills
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("part", ["certs", "archive"])
 def test_a_remove_that_is_killed_at_any_write_is_finished_by_the_next_on_two_disks_too(
     signed: Factory, mounted: Mounts, tmp_path: Path, pytestconfig: pytest.Config, part: str
@@ -521,6 +522,7 @@ HEALING: dict[str, tuple[str, ...]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("healer", HEALING)
 @pytest.mark.parametrize("kind", ["overlay", "volume"])
 def test_a_new_set_is_finished_across_disks_wherever_that_is_killed(

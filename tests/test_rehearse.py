@@ -157,6 +157,7 @@ def test_a_chain_that_is_not_in_a_member_s_file_is_caught(tmp_path: Path) -> Non
     assert ("server-other-ca", ["b"]) in at_restart
 
 
+@pytest.mark.long
 def test_another_ca_at_one_stroke_is_caught_where_clients_get_their_pairs(signed: Factory) -> None:
     document = rehearsed(signed(*THREE, *ALICE), "regenerate", code=1)
 
