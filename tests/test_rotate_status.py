@@ -338,7 +338,6 @@ def test_of_peers_ca_their_ports_alone_are_asked_and_no_client_waits(
     assert [each["file"] for each in found["pairs"]] == [f"certs/peer-{each}.pem" for each in NAMES]
 
 
-@pytest.mark.long
 def test_who_hangs_on_a_ca_that_is_gone_is_named_in_the_short_order(
     level: Scene, tmp_path: Path
 ) -> None:
