@@ -193,10 +193,10 @@ def member(
 
 
 def cluster_of(
-    noted: Started, into: Path, folder: Path, names: Sequence[str], version: str
-) -> None:
-    """Start a cluster of the folder's members from copies of their files."""
-    begun = [member(noted, into, name, version) for name in names]
+    noted: Started, into: Path, folder: Path, names: Sequence[str], version: str, *flags: str
+) -> list[Running]:
+    """Start a cluster of the folder's members from copies of their files, and return them."""
+    begun = [member(noted, into, name, version, *flags) for name in names]
     addresses = ",".join(f"{each.name}=https://{HOST}:{each.peer}" for each in begun)
     for each in begun:
         each.cluster = addresses
@@ -205,6 +205,7 @@ def cluster_of(
         each.start(wait=False)
     for each in begun:
         each.wait()
+    return begun
 
 
 def with_ports(members: Sequence[Running]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import pytest
 from clusters import EACH_VERSION
 from conftest import Factory
 from revoking import CRL, listed, revoke, serial
-from runningmembers import HOST, Running, Started, free_ports, member, started
+from runningmembers import HOST, Running, Started, cluster_of, free_ports, member, started
 from support import environment, make, tls_scaffold, wait_for
 from test_revoke_sequences import (
     Life,
@@ -95,15 +95,7 @@ def running(
     shutil.copy(folder / CRL, path)
     both = (f"--client-crl-file={path}", f"--peer-crl-file={path}", *flags)
     with started() as noted:
-        begun = [member(noted, into, name, version, *both) for name in names]
-        addresses = ",".join(f"{each.name}=https://{HOST}:{each.peer}" for each in begun)
-        for each in begun:
-            each.cluster = addresses
-            each.lay_out(folder / f"certs/{each.name}.pem")
-            each.trust((folder / "certs/trust.pem").read_bytes())
-            each.start(wait=False)
-        for each in begun:
-            each.wait()
+        begun = cluster_of(noted, into, folder, names, version, *both)
         lists = Lists(folder, begun, path)
         wait_for(lambda: all(lists.takes(lists.identity("root"))), 30)
         yield lists

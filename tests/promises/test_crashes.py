@@ -73,7 +73,7 @@ def test_a_command_killed_at_a_random_moment_is_healed_by_the_next_run(
 
 
 def chosen(count: int, seed: str, *, every: bool) -> Iterator[int]:
-    """Yield the calls to kill at: each of `count`, or one of each third of them."""
+    """Yield the calls to kill at: each of `count`, or one of each part of them."""
     chance = random.Random(seed)  # noqa: S311
     part = 1 if every else -(-count // SAMPLE)
     yield from (

@@ -103,8 +103,10 @@ def files_of(folder: Path) -> tuple[str, ...]:
 
 
 def without_data_folder(path: str) -> str:
-    """Return a path to a file behind a link as consumers see it, without the data folder."""
-    return "/".join(part for part in path.split("/") if not DATA.fullmatch(part))
+    """Return a path such as `dist/NAME/DATA/FILE` as consumers see it, without the data folder."""
+    parts = path.split("/")
+    at = 2  # a component may be called like one
+    return "/".join(part for i, part in enumerate(parts) if i != at or not DATA.fullmatch(part))
 
 
 def own_paths(folder: Path, paths: Iterable[str]) -> set[str]:
