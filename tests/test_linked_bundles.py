@@ -32,14 +32,17 @@ folder, names, last = sys.argv[1], sys.argv[2:], None
 def content(name, at):
     with open(os.open(name, os.O_RDONLY, dir_fd=at), "rb") as file:
         return file.read()
-while True:
+def contents():
     at = os.open(f"{folder}/current", os.O_RDONLY | os.O_DIRECTORY)
     try:
-        both = [content(name, at) for name in names]
-    except FileNotFoundError:  # what was opened is gone: the next is there
-        continue
+        return [content(name, at) for name in names]
     finally:
         os.close(at)
+while True:
+    try:
+        both = contents()
+    except FileNotFoundError:  # what the link led to is gone: it leads to the next
+        continue
     if both != last:
         print(repr(both), flush=True)
         last = both

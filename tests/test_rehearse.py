@@ -147,14 +147,20 @@ def test_a_chain_that_is_not_in_a_member_s_file_is_caught(tmp_path: Path) -> Non
 
     document = rehearsed(folder, "to", "certs", "--from", "dist", code=1)
 
-    assert steps(document) == ["as it is", "members' pairs", "restart of a", "restart of b"]
-    assert document["not_done"] == ["restart of c"]
+    # Where b leads, a finds no leader any more behind its restart; else b does, behind its own.
+    last = steps(document)[-1]
+    restarts = ["restart of a", "restart of b", "restart of c"]
+    assert last in restarts[:2]
+    done = restarts.index(last) + 1
+    assert steps(document) == ["as it is", "members' pairs", *restarts[:done]]
+    assert document["not_done"] == restarts[done:]
     assert caught(document)["members' pairs"] == [("server-other-ca", ["b"])]
     (trouble,) = document["steps"][1]["troubles"]
     assert "(nothing stands behind it)" in trouble["knows"]
-    at_restart = caught(document)["restart of b"]
-    assert ("client-other-ca", ["a", "c"]) in at_restart
+    at_restart = caught(document)[last]
     assert ("server-other-ca", ["b"]) in at_restart
+    refusing = dict(at_restart)["client-other-ca"]
+    assert refusing == (["a", "c"] if last == "restart of b" else ["a"])
 
 
 @pytest.mark.long
