@@ -1,4 +1,4 @@
-"""How commands end: one list of codes, told by help and README, that scripts can rely on."""
+"""How commands end: one list of codes, told by help and a page, that scripts can rely on."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from keeping import edit, kept
 from tls_scaffold.cli import cli
 from tls_scaffold.errors import ExitCode
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[1] / "docs/for-scripts.md").read_text(encoding="utf-8")
 
 
 def test_the_codes_stay_what_scripts_know() -> None:
@@ -24,10 +24,10 @@ def test_the_codes_stay_what_scripts_know() -> None:
     }
 
 
-def test_the_help_and_the_readme_have_each_code_with_its_meaning() -> None:
+def test_the_help_and_the_page_have_each_code_with_its_meaning() -> None:
     help_text = CliRunner().invoke(cli, ["--help"]).output
     told = help_text.split("Exit codes:\n")[1].split("\n\n")[0].splitlines()
-    rows = re.findall(r"^\| (\d) \| (.*?) \| .* \|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| (\d) \| (.*?) \| .* \|$", PAGE, re.MULTILINE)
 
     expected = [(str(code.value), code.meaning) for code in ExitCode]
     assert [tuple(line.split(maxsplit=1)) for line in told] == expected
