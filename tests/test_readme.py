@@ -154,8 +154,8 @@ def test_every_option_that_a_page_names_exists(page: str) -> None:
     }
     text = re.sub(r"```.*?```", "", TEXTS[page], flags=re.DOTALL)
     named = set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)", text))
-    # of rbac.sh and docker
-    others = {"--enable", "--only-given", "--set-password", "--prune", "--env-file"}
+    # of click, rbac.sh and docker
+    others = {"--help", "--enable", "--only-given", "--set-password", "--prune", "--env-file"}
     assert named - options <= others
 
 
