@@ -168,7 +168,7 @@ def test_a_cluster_that_runs_takes_its_bundle_and_one_more_member(
 def test_members_whose_peers_have_other_cns_are_taken_over_in_two_rounds(
     signed: Factory, running: Running, path: str
 ) -> None:
-    """As the README says: at no moment a member is refused, at the end users are."""
+    """As docs/bundles.md says: at no moment a member is refused, at the end users are."""
     hosts = addresses(path, 3)
     folder = signed("--members", ",".join(hosts), *USERS, *P256)
     cluster = Cluster(bundled(folder), path, running)

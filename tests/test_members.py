@@ -324,11 +324,11 @@ def test_a_member_and_a_cn_may_be_called_as_what_switches_a_flag_on() -> None:
 def test_what_people_read_of_a_member_s_flags_is_what_it_is_started_with() -> None:
     flags = flags_on_host(TWO, TWO.members[0])
     variables = {f"ETCD_{flag.upper().replace('-', '_')}" for flag in flags}
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/bundles.md").read_text(encoding="utf-8")
     overview = (template.location() / "{{cookiecutter.directory}}/COMPONENTS.md").read_text()
     rows = " ".join(row.takes for row in rows_of_overview(TWO))
 
-    named = set(re.findall(r"\bETCD_[A-Z_]+\b", readme)) - {"ETCD_CONFIG_FILE"}
+    named = set(re.findall(r"\bETCD_[A-Z_]+\b", page)) - {"ETCD_CONFIG_FILE"}
     shown = set(
         re.findall(r"--((?:peer-)?(?:client-)?(?:cert|key|trusted)[a-z-]+)", overview + rows)
     )

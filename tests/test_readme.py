@@ -1,10 +1,14 @@
-"""The README is the product's face: its commands run, and it names what the command line has."""
+"""The README is the product's face: its commands run, and it names what the command line has.
+
+The pages to which its texts have moved are held to the same.
+"""
 
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -12,10 +16,21 @@ import pytest
 
 from support import run
 from tls_scaffold.cli import cli
+from tls_scaffold.inventory.values import Inventory
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CFSSL = ("cfssl", "cfssljson")
+MOST_LINES, LONGEST_LINE = 100, 120
+PAGES = (
+    *("adopt", "bundles", "commands", "for-scripts", "hand-edits", "inventory"),
+    *("limits", "makefile", "rbac", "record", "signers", "state"),
+)
+"""The pages of docs/ that say what the README once said at length."""
+TEXTS = {
+    "README.md": README,
+    **{f"docs/{name}.md": (ROOT / f"docs/{name}.md").read_text("utf-8") for name in PAGES},
+}
 
 
 def block_under(heading: str) -> str:
@@ -84,16 +99,26 @@ def test_the_quick_start_ends_with_certificates_on_a_machine_without_cfssl(
         assert (certs / f"{name}-key.pem").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.needs("make", "cfssl", "cfssljson")
-def test_the_console_block_is_what_the_commands_print(tmp_path: Path) -> None:
-    block = re.search(r"```console\n(\$ tls-scaffold new .*?)```", README, re.DOTALL)
-    assert block
-    commands = [part.partition("\n") for part in block[1].split("$ ")[1:]]
-    script = "\n".join(f"echo '$ {command}'; {command}" for command, _, _ in commands)
-    done = run("sh", "-c", f"exec 2>&1; {script}", cwd=tmp_path)
-    *said, listed = done.stdout.split("$ ")[1:]
-    assert said == [f"{command}\n{output}" for command, _, output in commands[:-1]]
-    assert set(listed.split()) == {*commands[-1][0].split(), *commands[-1][2].split()}
+def test_it_is_read_in_three_minutes() -> None:
+    lines = README.splitlines()
+    assert len(lines) <= MOST_LINES
+    long = [line for line in lines if len(line) > LONGEST_LINE]
+    assert long == [f"$ {block_under('Quick start')}"], "a command to copy can't be broken"
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson", "etcd", "etcdctl")
+def test_the_console_blocks_are_what_the_commands_print(tmp_path: Path) -> None:
+    made, proven = re.findall(r"```console\n(\$ .*?)```", README, re.DOTALL)[:2]
+    assert printed(made, "exec 2>&1", tmp_path) == made
+    # What prove says besides of its etcd's version goes to stderr.
+    assert printed(proven, ":", tmp_path) == proven
+
+
+def printed(block: str, first: str, at: Path) -> str:
+    """Return a block with what its commands print now, after a first one that nobody sees."""
+    commands = re.findall(r"^\$ (.*)$", block, re.MULTILINE)
+    script = "\n".join(f"echo '$ {command}'; {command}" for command in commands)
+    return run("sh", "-c", f"{first}; {script}", cwd=at).stdout
 
 
 def test_the_test_command_is_the_one_that_ci_runs() -> None:
@@ -103,38 +128,89 @@ def test_the_test_command_is_the_one_that_ci_runs() -> None:
     assert "## Tests" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-def test_every_command_stands_in_the_readme_and_every_command_there_exists() -> None:
-    named = set(re.findall(r"`tls-scaffold ([a-z][a-z-]*)", README))
-    assert named == {name for name, _ in commands()}
+# What the next version of the command line has, and its pages say already.
+NOT_YET = {"schema"}
 
 
-def test_every_option_that_the_readme_names_exists() -> None:
+def test_every_command_stands_on_the_page_of_commands_and_every_command_there_exists() -> None:
+    known = {name for name, _ in commands()}
+    named = set(re.findall(r"`tls-scaffold ([a-z][a-z-]*)", TEXTS["docs/commands.md"]))
+    assert named | NOT_YET == known | NOT_YET
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_command_that_a_page_names_exists(page: str) -> None:
+    known = {name for name, _ in commands()} | NOT_YET
+    assert set(re.findall(r"`tls-scaffold ([a-z][a-z-]*)", TEXTS[page])) <= known
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_option_that_a_page_names_exists(page: str) -> None:
     options = {
         option
         for _, command in commands()
         for each in command.params
         for option in (*each.opts, *each.secondary_opts)
     }
-    named = set(
-        re.findall(r"`[^`]*?(--[a-z][a-z-]+)", re.sub(r"```.*?```", "", README, flags=re.DOTALL))
-    )
-    # of cookiecutter, click, the tests, rbac.sh and docker
-    assert named - options <= {
-        "--directory",
-        "--help",
-        "--long",
-        "--enable",
-        "--only-given",
-        "--set-password",
-        "--prune",
-        "--env-file",
-    }
+    text = re.sub(r"```.*?```", "", TEXTS[page], flags=re.DOTALL)
+    named = set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)", text))
+    # of click, rbac.sh and docker
+    others = {"--help", "--enable", "--only-given", "--set-password", "--prune", "--env-file"}
+    assert named - options <= others
 
 
-def test_every_target_that_the_readme_names_is_in_the_makefile() -> None:
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_target_that_a_page_names_is_in_the_makefile(page: str) -> None:
     template = ROOT / "cookiecutter-template" / "{{cookiecutter.directory}}"
     rules = "".join(
         (template / name).read_text(encoding="utf-8") for name in ("Makefile", "tls-scaffold.mk")
     )
-    for target in re.findall(r"`make ([a-z][a-z-]*)`", README):
+    for target in re.findall(r"`make ([a-z][a-z-]*)`", TEXTS[page]):
         assert re.search(rf"^([a-z-]+ )*{target}( [a-z-]+)*:(?!=)", rules, re.MULTILINE), target
+
+
+def test_every_field_of_the_inventory_stands_on_its_page() -> None:
+    text = TEXTS["docs/inventory.md"]
+    assert [each.name for each in fields(Inventory) if f"`{each.name}`" not in text] == []
+
+
+def test_every_target_of_make_help_stands_on_its_page() -> None:
+    template = ROOT / "cookiecutter-template" / "{{cookiecutter.directory}}"
+    rules = (template / "tls-scaffold.mk").read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z-]+(?: [a-z-]+)*): ## ", rules, re.MULTILINE)
+    assert len(targets) > 10
+    for target in " ".join(targets).split():
+        assert f"`make {target}`" in TEXTS["docs/makefile.md"] or target in ("all", "cfssl", "help")
+
+
+def places(page: Path) -> set[str]:
+    """Return what a page may be linked at: its headings, as code hosts spell them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    plain = (re.sub(r"\]\([^)]*\)|[^\w -]", "", each.lower()) for each in headings)
+    return {each.strip().replace(" ", "-") for each in plain}
+
+
+# Of other hands: what builds the documentation looks for these.
+ELSEWHERE = ("tutorial.md", "life", "team", "coming-from", "reference")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*TEXTS, *(f"docs/{each}" for each in ("how-built", "quality"))],
+)
+def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
+    path = ROOT / page
+    for each in path.glob("*.md") if path.is_dir() else [path]:
+        text = re.sub(r"```.*?```", "", each.read_text("utf-8"), flags=re.DOTALL)
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            target, _, heading = link.partition("#")
+            if link.startswith("https://"):
+                continue
+            place = (each.parent / target).resolve() if target else each
+            if (
+                place.is_relative_to(ROOT / "docs")
+                and place.relative_to(ROOT / "docs").parts[0] in ELSEWHERE
+            ):
+                continue
+            assert place.exists(), (each.name, link)
+            assert not heading or heading in places(place), (each.name, link)

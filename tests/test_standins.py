@@ -367,12 +367,15 @@ def test_cfssljson_prints_what_it_would_write(words: str, tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["in.json"]
 
 
-def test_the_readme_names_every_command_and_all_that_is_refused() -> None:
-    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    section = text.split("### In place of cfssl\n")[1].split("\n### ")[0]
+def test_the_pages_name_every_command_and_all_that_is_refused() -> None:
+    signers, limits = (
+        (Path(__file__).parents[1] / f"docs/{name}.md").read_text(encoding="utf-8")
+        for name in ("signers", "limits")
+    )
+    section = signers.split("## In place of cfssl\n")[1].split("\n## ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     assert set(re.findall("`([a-z-]+)`", "".join(rows))) == set(COMMANDS)
-    (refused,) = re.findall(r"(?s)- Sign with a profile's (.*?), or into a", text)
+    (refused,) = re.findall(r"(?s)- Sign with a profile's (.*?), or into a", limits)
     assert set(re.findall("`(\\w+)`", refused)) == set(REFUSED_PROFILE_FIELDS)
 
 

@@ -20,6 +20,12 @@ COLUMNS = [
 ]
 
 
+def test_the_page_on_quality_names_the_same_versions() -> None:
+    page = (Path(__file__).parents[1] / "docs/quality/versions.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (3\.[\d., ]*) \|", page, re.MULTILINE)
+    assert ", ".join(rows).split(", ") == ROWS[0][1:-1]
+
+
 @pytest.mark.parametrize(("path", "column"), COLUMNS)
 def test_each_column_is_the_version_that_is_run(path: str, column: str) -> None:
     assert tools(path).version == column

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """How a command ends, for scripts: the table of the README and of `--help`."""
+    """How a command ends, for scripts: docs/reference/exit-codes.md and `--help`."""
 
     DONE = 0
     REFUSED = 1
