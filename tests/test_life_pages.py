@@ -31,7 +31,7 @@ pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl", "bash")
 
 
 def life(page: str) -> list[Block]:
-    return blocks_of(f"life/{page}.md")
+    return blocks_of(f"life/{page}")
 
 
 def run_block(block: Block, at: Path, *, begin: str = "", code: int = 0) -> Done:
@@ -86,8 +86,12 @@ class Hosts:
         )
 
     def wait(self) -> None:
-        """Wait until each member that is known answers."""
-        wait_for(lambda: self.etcdctl("endpoint", "health", "--cluster").returncode == 0, 60)
+        """Wait until each member that runs is one of the cluster, and answers."""
+        wait_for(lambda: self.answering() == len(self.running), 60)
+
+    def answering(self) -> int:
+        done = self.etcdctl("endpoint", "health", "--cluster")
+        return (done.stdout + done.stderr).count("is healthy")
 
 
 @contextmanager
@@ -103,7 +107,7 @@ def hosts_of(into: Path) -> Iterator[Hosts]:
     make(folder)
     assert tls_scaffold("bundle", cwd=folder).returncode == 0
     (into / "hosts").mkdir()
-    (as_root,) = life("index")
+    (as_root,) = life("index.md")
     places = {"10.0.0.": network, ":2380": ":23800"}
     hosts = Hosts(folder, into / "hosts", places, as_root.typed)
     names = ("etcd1", "etcd2", "etcd3")
@@ -128,7 +132,7 @@ def test_members_and_users_of_a_cluster_that_runs(tmp_path: Path) -> None:
 
 
 def _move_a_member(hosts: Hosts) -> None:
-    signed, told, looked = life("move-a-member")
+    signed, told, looked = life("move-a-member.md")
     inventory = hosts.folder / "tls-scaffold.json"
     network = hosts.places["10.0.0."]
     inventory.write_text(inventory.read_text().replace(f'"{network}3"', f'"{network}33"'))
@@ -144,7 +148,7 @@ def _move_a_member(hosts: Hosts) -> None:
 
 
 def _add_and_remove_a_member(hosts: Hosts) -> None:
-    signed, told, looked = life("add-a-member")
+    signed, told, looked = life("add-a-member.md")
     hosts.type(Block(signed.typed.replace("=10.0.0.4", f"={hosts.places['10.0.0.']}4"), ""))
     hosts.lay_out("etcd1", "etcd2", "etcd3")
     hosts.type(told, as_root=True)
@@ -154,7 +158,7 @@ def _add_and_remove_a_member(hosts: Hosts) -> None:
     hosts.type(looked, as_root=True)
     assert "etcd4" in hosts.etcdctl("member", "list").stdout
 
-    removed, signed_again = life("remove-a-member")
+    removed, signed_again = life("remove-a-member.md")
     hosts.type(removed, as_root=True)
     hosts.running.pop("etcd4").wait(30)  # it ends by itself
     hosts.type(signed_again)
@@ -163,24 +167,24 @@ def _add_and_remove_a_member(hosts: Hosts) -> None:
 
 
 def _add_and_remove_a_user(hosts: Hosts) -> None:
-    added, written = life("add-a-user")
+    added, written = life("add-a-user.md")
     hosts.type(added)
     hosts.type(written)
     assert hosts.etcdctl("get", "/bob/first").stdout == "/bob/first\n1\n"
-    (removed,) = life("remove-a-user")
+    (removed,) = life("remove-a-user.md")
     hosts.type(removed)
     assert hosts.etcdctl("user", "list").stdout == "root\n"
 
 
 def test_renewing(signed: Factory) -> None:
-    nothing, carried = life("renew-and-who-reloads")
+    nothing, carried = life("renew-and-who-reloads.md")
     folder = signed(*WORDS)
     run_block(nothing, folder)
     run_block(carried, folder)
 
 
 def test_a_lost_key(signed: Factory) -> None:
-    lost, stolen = life("a-lost-key")
+    lost, stolen = life("a-lost-key.md")
     folder = signed(*WORDS)
     (folder / "certs/alice-key.pem").unlink()
     seen, mended = lost_and_mended(lost)
@@ -198,7 +202,7 @@ def lost_and_mended(block: Block) -> tuple[Block, Block]:
 
 
 def test_an_expired_certificate(folder: Factory) -> None:
-    (block,) = life("an-expired-certificate")
+    (block,) = life("an-expired-certificate.md")
     path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "alice")
     certs.ca(path)
     certs.member(path)
@@ -210,7 +214,7 @@ def test_an_expired_certificate(folder: Factory) -> None:
 
 
 def test_the_cas_last_year(signed: Factory) -> None:
-    (renewed,) = life("the-cas-last-year")
+    (renewed,) = life("the-cas-last-year.md")
     folder = signed(*WORDS)
     leaf, ca = ((folder / f"certs/{name}.pem").read_bytes() for name in ("alice", "ca"))
     run_block(renewed, folder)
@@ -222,21 +226,21 @@ def test_the_cas_last_year(signed: Factory) -> None:
 def test_rotate(signed: Factory) -> None:
     folder = signed(*SMALL, "--key", "ecdsa-256")
     ca = (folder / "certs/ca.pem").read_bytes()
-    for step in life("rotate"):
+    for step in life("rotate.md"):
         run_block(step, folder)
     assert ca not in (folder / "certs/trust.pem").read_bytes()
     assert tls_scaffold("-C", str(folder), "status").returncode == 0
 
 
 def test_revoke(signed: Factory) -> None:
-    (revoked,) = life("revoke")
+    (revoked,) = life("revoke.md")
     folder = signed(*WORDS)
     run_block(revoked, folder)
     assert (folder / "dist/etcd1/crl.der").read_bytes() == (folder / "certs/crl.der").read_bytes()
 
 
 def test_your_own_ca(tmp_path: Path) -> None:
-    made, renewed = life("your-own-ca")
+    made, renewed = life("your-own-ca.md")
     request = {"CN": "A company", "key": {"algo": "ecdsa", "size": 256}}
     (tmp_path / "ca.json").write_text(json.dumps({**request, "ca": {"expiry": "87600h"}}))
     company = "cfssl gencert -initca ca.json | cfssljson -bare company"
@@ -250,7 +254,7 @@ def test_your_own_ca(tmp_path: Path) -> None:
 
 
 def test_a_ca_elsewhere(signed: Factory, tmp_path: Path) -> None:
-    encrypted, by_hand, _ = life("ca-elsewhere")
+    encrypted, by_hand, _ = life("ca-elsewhere.md")
     folder = signed(*WORDS)
     other = shutil.copytree(folder, tmp_path / "other", symlinks=True)
     (tmp_path / "ca-password").write_text("a long one, made by a machine\n")

@@ -34,11 +34,11 @@ def test_the_tutorial(tmp_path: Path, path: str) -> None:
 
 def run_script(script: str, at: Path, path: str) -> str:
     """Run the blocks in one shell; return what all of them print, errors among it."""
-    variables = environment(PATH=path, COLUMNS="80", TLS_SCAFFOLD_KEY="ecdsa-256")
+    given = {"COLUMNS": "80", "TLS_SCAFFOLD_KEY": "ecdsa-256", "TLS_SCAFFOLD_TIMEOUT": "10"}
     process = subprocess.Popen(
         ("bash", "-c", f"exec 2>&1\n{script}"),
         cwd=at,
-        env=variables,
+        env=environment(PATH=path, **given),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
