@@ -10,6 +10,7 @@ import pytest
 from tls_scaffold.cfssl.profiles import Constraint, Profile
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import Place, Problem
+from tls_scaffold.live.served import STATES as PORT_STATES
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.signing import certificates, issuer, signer
 from tls_scaffold.state.advice import (
@@ -24,16 +25,18 @@ from tls_scaffold.state.advice import (
     NOT_YET,
     OTHER_LINE,
     OUR_LINE,
+    PAGES,
     REGENERATE,
     RENEW,
     RENEW_CA,
     TARGETS,
     UNREADABLE,
     carried,
+    page,
     steps,
 )
-from tls_scaffold.state.entries import Contents, Entry, Fault
-from tls_scaffold.state.states import AWAITING, STATES, Row
+from tls_scaffold.state.entries import CA_KIND, Contents, Entry, Fault
+from tls_scaffold.state.states import AWAITING, ON_REQUEST, STATES, Row
 
 NOW = datetime(2026, 11, 28, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
@@ -41,6 +44,7 @@ INCLUDE = "include tls-scaffold.mk\n"
 LINE = "req-a certs/a.pem: config/a.json ; $(sign) $<\n"
 MAKEFILES = {OUR_LINE: INCLUDE + LINE, OTHER_LINE: INCLUDE, FOREIGN: LINE}
 TARGET = "req-a"
+ROOT = Path(__file__).parents[1]
 
 
 REQUEST = Request(cn="a CA", hosts=())
@@ -116,6 +120,56 @@ def test_where_another_machine_signs_a_csr_is_the_way() -> None:
     for step in (MAKE, RENEW, TARGETS):
         assert carried({CHECK: [], REGENERATE: [], step: [TARGET]}) == {CHECK: [], CSR: []}
     assert carried({REGENERATE: []}) == {}
+
+
+@pytest.mark.parametrize(("state", "kind"), PAGES)
+def test_each_row_of_the_other_table_gives_its_page(tmp_path: Path, state: str, kind: str) -> None:
+    (tmp_path / "certs").mkdir()
+    found = entry("user" if kind == COMPONENT else kind)
+    if state == UNREADABLE:
+        (tmp_path / found.path).touch()
+    shown, now = row(found, state), NOW
+    if state == ENDING:
+        now = OURS.not_after - 364 * DAY
+        shown = replace(shown, state="valid")
+    others = (row(entry(None), "valid"), row(entry(None), ON_REQUEST))
+    contents = Contents((found, entry(None)))
+    rows = [shown, *others]
+    assert page(tmp_path, contents, rows, {RENEW_CA: []}, now) == PAGES[state, kind]
+
+
+def test_nothing_is_to_be_read_about_what_is_well(tmp_path: Path) -> None:
+    ca = entry("ca")
+    rows = [replace(row(ca, "valid"), path=ca.path)]
+    assert page(tmp_path, Contents((ca,)), rows, {}, NOW) == ""
+    # It ends within a year, and whoever holds it renews it.
+    assert page(tmp_path, Contents((ca,)), rows, {}, OURS.not_after - 364 * DAY) == ""
+
+
+def test_every_trouble_has_its_page() -> None:
+    in_trouble = {*STATES, NOT_YET, UNREADABLE} - {"valid", ON_REQUEST}
+    assert {state for state, kind in PAGES if kind == COMPONENT} == in_trouble
+    assert {state for state, kind in PAGES if kind == CA_KIND} == {*in_trouble, ENDING}
+
+
+def headings(page: str) -> list[str]:
+    """Return the anchors of a page of the documentation."""
+    lines = (ROOT / page).read_text("utf-8").splitlines()
+    titles = [line.lstrip("# ") for line in lines if line.startswith("#")]
+    return [title.lower().replace("'", "").replace(" ", "-") for title in titles]
+
+
+def test_every_page_that_is_advised_is_there_with_its_section() -> None:
+    for advised in PAGES.values():
+        page, _, section = advised.partition("#")
+        assert (ROOT / page).is_file()
+        assert not section or section in headings(page)
+
+
+def test_every_state_has_a_section() -> None:
+    states = {*STATES, NOT_YET, UNREADABLE, *PORT_STATES}
+    wanted = {state.replace(" ", "-").replace("'", "") for state in states}
+    assert wanted - set(headings("docs/life/states.md")) == set()
 
 
 @pytest.mark.parametrize("line", MAKEFILES)

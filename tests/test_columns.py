@@ -162,5 +162,6 @@ def test_failed_shows_trouble_alone(signed: Factory) -> None:
     document = json.loads(run(PROGRAM, "-C", str(path), "status", "--failed", "--json").stdout)
 
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["NAME", "calico", "missing:"]
-    assert (done.returncode, done.stderr) == (1, f"next: make -C {path}\n")
+    assert done.returncode == 1
+    assert done.stderr == f"next: make -C {path}\npage: docs/life/states.md#missing\n"
     assert [each["name"] for each in document["components"]] == ["calico"]

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.needs("make", "openssl", "cfssl", "cfssljson")
 
 BUILT = str(peers.folder("cfssl"))
 CLUSTER = ("--members", "10.0.0.1", "--proxies", "0", "--users", "alice,bob")
+LAST_YEAR = "docs/life/the-cas-last-year.md"
 SIGNERS = ("cfssl", "tls-scaffold")
 SIGN = "-ca certs/ca.pem -ca-key certs/ca-key.pem"
 
@@ -111,7 +112,7 @@ def test_days_left_are_those_of_what_ends_first(folder: Factory) -> None:
     assert line.endswith(f" {end.timestamp():.0f}")
     done = tls_scaffold("status", "--within", "101d", cwd=path)
     assert f"  expiring: its CA `certs/ca.pem` ends {end:%Y-%m-%d %H:%M} UTC\n" in done.stdout
-    assert done.stderr == "next: make renew-ca\n"
+    assert done.stderr == f"next: make renew-ca\npage: {LAST_YEAR}\n"
 
 
 def test_cfssl_s_leaves_tell_of_a_ca_that_ends_within_their_life(folder: Factory) -> None:

@@ -16,6 +16,7 @@ from support import contents, make, tls_scaffold, verify
 pytestmark = pytest.mark.needs("make", "openssl", "cfssl", "cfssljson")
 
 CLUSTER = ("--members", "10.0.0.1", "--proxies", "0", "--users", "alice,bob")
+LAST_YEAR = "docs/life/the-cas-last-year.md"
 SIGNERS = ("cfssl", "tls-scaffold")
 NO_SIGNER = (
     "hint: cfssl and cfssljson sign (`apt-get install golang-cfssl`, `brew install cfssl`, "
@@ -156,7 +157,7 @@ def test_a_ca_that_has_ended_renews_nothing(aged: Callable[..., Path], signer: s
     assert "hint: `make renew-ca` signs it again, with the same key" in done.stderr
     assert signed_again(before, folder) == set()
     advised = tls_scaffold("status", cwd=folder)
-    assert advised.stderr == "next: make renew-ca\n"
+    assert advised.stderr == f"next: make renew-ca\npage: {LAST_YEAR}\n"
 
 
 @pytest.mark.parametrize("signer", SIGNERS)
@@ -167,7 +168,7 @@ def test_what_ends_with_its_ca_is_not_renewed_for_ever(
     folder = aged(ca=20)
     make(folder, "req", SIGNER="tls-scaffold")
     advised = tls_scaffold("status", cwd=folder)
-    assert advised.stderr == "next: make renew-ca\n"
+    assert advised.stderr == f"next: make renew-ca\npage: {LAST_YEAR}\n"
     before = contents(folder)
     done = make(folder, "renew", SIGNER=signer)
     assert done.stdout == "nothing expires within 30 days\n"
@@ -246,9 +247,11 @@ def test_a_profile_and_a_request_of_today_are_used(aged: Callable[..., Path], si
 def test_status_names_the_very_command(aged: Callable[..., Path]) -> None:
     folder = aged(alice=1)
     advised = tls_scaffold("status", cwd=folder).stderr
-    assert advised == "next: make renew\n"
+    assert advised == "next: make renew\npage: docs/life/states.md#expiring\n"
     shutil.copy(folder / "certs/bob-key.pem", folder / "certs/etcd1-key.pem")
-    assert tls_scaffold("status", cwd=folder).stderr == "next: make renew\n      make req-etcd1\n"
+    assert tls_scaffold("status", cwd=folder).stderr == (
+        "next: make renew\n      make req-etcd1\npage: docs/life/states.md#mismatched\n"
+    )
     make(folder, "renew", SIGNER="cfssl")
     make(folder, "req-etcd1", SIGNER="cfssl")
     assert tls_scaffold("status", cwd=folder).returncode == 0

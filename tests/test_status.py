@@ -138,6 +138,7 @@ def test_the_table_shows_every_state_with_its_reasons_and_trouble_first(
         f"next: {place}",
         f"      {place} renew",
         f"      {place} req-stale req-mismatched req-foreign",
+        "page: docs/life/states.md#mismatched",
     ]
     assert done.exit_code == 1
 
@@ -272,7 +273,7 @@ def test_renewal_further_ahead_is_told_with_its_days(small: Callable[..., Path])
     folder = small("alice")
     certs.leaf(folder, "alice", begin=NOW - YEAR + 50 * DAY)
     done = run(str(BIN / "tls-scaffold"), "status", "--within", "60d", cwd=folder)
-    assert done.stderr == "next: make renew RENEW_DAYS=60\n"
+    assert done.stderr == "next: make renew RENEW_DAYS=60\npage: docs/life/states.md#expiring\n"
 
 
 @pytest.mark.parametrize(
@@ -1069,7 +1070,8 @@ def test_of_a_loop_that_is_not_understood_is_told_where_it_stands(
         (
             "note: Makefile:6 signs in a way that is not understood, what it asks for is not "
             f"known here: `{loop}`"
-        )
+        ),
+        "page: docs/life/states.md#orphaned",
     ]
     assert states(folder)["alice"] == (
         "orphaned",

@@ -80,6 +80,10 @@ def _tell_beside(states: "SeveralStates", *, with_advice: bool) -> None:
     counts = Counter(each.state for each in states.folders)
     told = ", ".join(f"{count} {state}" for state, count in counts.items())
     talk(f"{len(states.folders)} folder{'' if len(states.folders) == 1 else 's'}: {told}")
-    advice = [each for folder in states.folders if folder.report for each in folder.report.advice]
+    reports = [folder.report for folder in states.folders if folder.report]
+    advice = [each for report in reports for each in report.advice]
     if advice and with_advice:
         talk("next: " + "\n      ".join(map(escaped, advice)))
+    pages = dict.fromkeys(report.page for report in reports if report.page)
+    if pages and with_advice:
+        talk("page: " + "\n      ".join(pages))

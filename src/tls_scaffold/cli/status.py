@@ -142,5 +142,7 @@ def _tell_beside(report: "Report", *, with_advice: bool) -> None:
         tell_live(report.live)
     if report.advice and with_advice:
         talk("next: " + "\n      ".join(map(escaped, report.advice)))
+    if report.page and with_advice:
+        talk(f"page: {report.page}")
     if report.problem:
         tell_error(report.problem)

@@ -50,6 +50,7 @@ FEW = 5  # targets that a line has room for
 class Report:
     """The rows of a folder, those in trouble first, and the commands that mend what they tell.
 
+    `page` is the page of the documentation about the worst of them.
     `problem` is why the inventory that is there could not be read. `unread` has the commands of the
     Makefile that sign in a way that is not understood: nothing is known here of what they ask for.
     `removed` are certificates of components that are gone, which are valid still.
@@ -79,6 +80,7 @@ class Report:
     earlier: tuple[EarlierCertificate, ...] = ()
     rotation: Rotation | None = None
     crl_end: datetime | None = None
+    page: str = ""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -182,6 +184,7 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     elif inventory and inventory.ca.own and inventory.ca.has_key_here:
         steps = advice.brought(steps, found)
     commands = _commands(steps, folder, within)
+    page = advice.page(folder, found, rows, steps, now)
     removed = still_valid(folder, inventory, found, now) if inventory else ()
     stale = bundleages.stale_bundles(folder, inventory) if inventory else ()
     known = Report(rows, commands, now, problem, unread, removed, own_hosts, within)
@@ -196,6 +199,7 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
         earlier=earlier,
         rotation=rotation,
         crl_end=crl_end,
+        page=page,
     )
 
 

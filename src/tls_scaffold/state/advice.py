@@ -8,9 +8,9 @@ from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_out
 from tls_scaffold.paths import CA, PEER_CA
 from tls_scaffold.signing import caconstraints
 from tls_scaffold.signing.custodies import custody_of
-from tls_scaffold.state.entries import CA_KIND, Contents, Entry
+from tls_scaffold.state.entries import CA_KIND, REVOKED, Contents, Entry
 from tls_scaffold.state.lives import ends_with_ca, is_to_be_renewed
-from tls_scaffold.state.states import Row
+from tls_scaffold.state.states import AWAITING, EXPIRED, ON_REQUEST, Row
 
 UNREADABLE = "unreadable"
 """Missing, although a file is there: make takes it for the certificate, and signs no other."""
@@ -73,6 +73,33 @@ ADVICE = {
 }
 """Nothing is to be run about anything else, such as orphans."""
 
+LAST_YEAR = "docs/life/the-cas-last-year.md"
+PAGES = {
+    # (state, what it is): the page of the documentation, and its section, that tells what to do
+    ("mismatched", COMPONENT): "docs/life/states.md#mismatched",
+    ("mismatched", CA_KIND): "docs/life/states.md#mismatched",
+    ("missing", COMPONENT): "docs/life/states.md#missing",
+    ("missing", CA_KIND): "docs/life/states.md#missing",
+    (UNREADABLE, COMPONENT): "docs/life/states.md#unreadable",
+    (UNREADABLE, CA_KIND): "docs/life/states.md#unreadable",
+    (REVOKED, COMPONENT): "docs/life/states.md#revoked",
+    (REVOKED, CA_KIND): "docs/life/states.md#revoked",
+    (EXPIRED, COMPONENT): "docs/life/states.md#expired",
+    (EXPIRED, CA_KIND): LAST_YEAR,
+    (NOT_YET, COMPONENT): "docs/life/states.md#not-yet-valid",
+    (NOT_YET, CA_KIND): "docs/life/states.md#not-yet-valid",
+    (AWAITING, COMPONENT): "docs/life/states.md#awaiting-signature",
+    (AWAITING, CA_KIND): "docs/life/states.md#awaiting-signature",
+    ("stale", COMPONENT): "docs/life/states.md#stale",
+    ("stale", CA_KIND): "docs/life/states.md#stale",
+    ("orphaned", COMPONENT): "docs/life/states.md#orphaned",
+    ("orphaned", CA_KIND): "docs/life/states.md#orphaned",
+    ("expiring", COMPONENT): "docs/life/states.md#expiring",
+    ("expiring", CA_KIND): LAST_YEAR,
+    (ENDING, CA_KIND): LAST_YEAR,
+}
+"""Nothing is to be read about what is valid, or signed on request."""
+
 Steps = dict[str, list[str]]
 
 
@@ -124,6 +151,21 @@ def steps(
     if is_at_fault or is_lost or missing_cas & signing_cas:
         return {step: found[step] for step in (CHECK, RENEW_CA, REGENERATE) if step in found}
     return found
+
+
+def page(folder: Path, contents: Contents, rows: Iterable[Row], found: Steps, now: datetime) -> str:
+    """Return the page about the worst row, the first one; empty where all is as asked for.
+
+    A CA that is valid has one only where a step is to be taken.
+    """
+    entries = {entry.path: entry for entry in contents.entries}
+    for row in rows:
+        state = _state_for_advice(folder, entries[row.path], row, now)
+        kind = CA_KIND if row.kind == CA_KIND else COMPONENT
+        is_well = state in ("valid", ON_REQUEST) or (state == ENDING and RENEW_CA not in found)
+        if not is_well:
+            return PAGES[state, kind]
+    return ""
 
 
 def carried(found: Steps) -> Steps:
