@@ -61,11 +61,11 @@ class Reader:
         program, *words = shlex.split(command)
         if program == "tls-scaffold" and not set(command) & SHELL:
             # The same without a shell, which spares the start of Python.
-            done = run(OURS, *words, cwd=self.at, **given)
+            done = run(OURS, *words, cwd=self.at, umask=-1, **given)
             output = done.stderr + done.stdout
         else:
             whole = f"exec 2>&1\n{command}\ncode=$?; printf '%s' '{MARK}'; pwd; exit $code\n"
-            done = run("sh", "-c", whole, cwd=self.at, **given)
+            done = run("sh", "-c", whole, cwd=self.at, umask=-1, **given)
             output, _, place = done.stdout.partition(MARK)
             self.at = Path(place.strip())
         assert done.returncode == 0, f"{command}\n{output}"

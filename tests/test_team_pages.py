@@ -201,6 +201,7 @@ def ansible_user(tmp_path: Path, *hosts: str) -> tuple[Reader, str]:
         "ANSIBLE_PIPELINING": "1",
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         "ANSIBLE_NOCOLOR": "1",
+        "LC_ALL": "C.UTF-8",  # it refuses to run with another encoding
     }
     return ansible, command
 
