@@ -120,11 +120,11 @@ def test_easy_rsa_with_a_password(tmp_path: Path) -> None:
 
 
 def test_kubeadm(tmp_path: Path) -> None:
-    adopted, added = blocks_of("coming-from/kubeadm.md", "test_kubeadm")
+    adopted, added, allowed = blocks_of("coming-from/kubeadm.md", "test_kubeadm")
     pki = kubeadm(tmp_path / "kubernetes")
     before = contents(pki)
     ann = Reader(tmp_path, {"/etc/kubernetes/pki": str(pki)})
-    ann.types(adopted + added)
+    ann.types(adopted + added + allowed)
     assert contents(pki) == before
     current = tmp_path / "etcd/dist/server/current/pki/etcd"
     for name in ("ca.crt", "server.crt", "peer.crt"):
