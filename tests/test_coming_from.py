@@ -86,7 +86,7 @@ MEMBER = (
 )
 
 
-@pytest.mark.skipif(not EASYRSA.is_dir(), reason="easy-rsa is not installed")
+@pytest.mark.needs("easyrsa", within=str(EASYRSA))
 def test_easy_rsa(tmp_path: Path) -> None:
     (adopted,) = blocks_of("coming-from/easy-rsa.md", "test_easy_rsa")
     clients = [("build-client-full", name, "nopass") for name in ("alice", "gone")]
@@ -102,7 +102,7 @@ def test_easy_rsa(tmp_path: Path) -> None:
         assert openssl(*shown, str(certs / f"{name}.pem")) == openssl(*shown, str(pki / path))
 
 
-@pytest.mark.skipif(not EASYRSA.is_dir(), reason="easy-rsa is not installed")
+@pytest.mark.needs("easyrsa", within=str(EASYRSA))
 def test_easy_rsa_with_a_password(tmp_path: Path) -> None:
     (adopted,) = blocks_of("coming-from/easy-rsa.md", "test_easy_rsa_with_a_password")
     pki = easy_rsa(tmp_path, ("build-ca", "nopass"), MEMBER)

@@ -36,6 +36,26 @@ def committed(folder: Path, name: str) -> Reader:
     return ann
 
 
+@pytest.mark.parametrize(
+    ("block", "fault"),
+    [
+        ("$ echo one && echo two\none\n…\n", ""),
+        ("$ echo one && echo two\ntwo\none\n", "the page shows: one"),
+        ("$ echo one\non\n", "the page shows: on"),
+        ("$ false\n", "false"),
+        ("$ false; echo $?\n1\n", ""),
+    ],
+)
+def test_a_block_that_shows_what_is_not_said_or_fails_is_found(
+    block: str, fault: str, tmp_path: Path
+) -> None:
+    if not fault:
+        Reader(tmp_path).types(block)
+        return
+    with pytest.raises(AssertionError, match=fault):
+        Reader(tmp_path).types(block)
+
+
 @pytest.mark.needs("age", "age-keygen")
 def test_keys(signed: Factory, tmp_path: Path) -> None:
     generated, kept_safe, brought, by_hand = blocks_of("team/who-has-the-keys.md", "test_keys")
