@@ -12,7 +12,6 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "_ext"))
 
 import programtexts  # noqa: E402 - it is in the folder that was named just now
-
 from tls_scaffold import __version__  # noqa: E402
 
 project = "tls-scaffold"

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from inventorytext import fields_text, inventory_schema, prose
 
+from inventorytext import fields_text, inventory_schema, prose
 from tls_scaffold import checks
 from tls_scaffold.checks.rule import ERROR, NOTE, WARNING
 from tls_scaffold.cli import cli

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import programtexts
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.nodes import nested_parse_with_titles
 from sphinx_click.ext import ClickDirective
+
+import programtexts
 
 LOG = logging.getLogger(__name__)
 MARK = re.compile(r"<!-- made: (\S+) -->")
@@ -48,7 +49,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
 def write_command_pages(app: Sphinx) -> None:
     """Write a page for each command, which is a man page too; take away those of no command."""
     folder = Path(app.srcdir) / "reference" / "commands"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     pages = {folder / f"{name}.rst": text for name, text in programtexts.command_pages().items()}
     for path in set(folder.iterdir()) - set(pages):
         path.unlink()
@@ -77,7 +78,7 @@ def complete_page(app: Sphinx, docname: str, source: list[str]) -> None:
             return found[0]
         if not path.is_relative_to(pages.parent) or not path.exists():
             LOG.warning("there is no `%s`", found["path"], location=docname)
-            return found[0]
+            return found["text"]
         if found["heading"] and found["heading"] not in headings(path):
             LOG.warning("`%s` has no #%s", found["path"], found["heading"], location=docname)
         return f"[{found['text']}](path:{found['path']})" if path.is_file() else found["text"]
