@@ -54,6 +54,7 @@ SCHEMA = {
         "one_member": {
             "type": "object",
             "description": "An etcd server",
+            "anyOf": [{"properties": {"hosts": {"minItems": 1}}}, {"required": ["name"]}],
             "properties": {
                 "name": {"$ref": "#/$defs/name"},
                 "hosts": {"type": ["array", "null"], "items": {"$ref": "#/$defs/name"}},
@@ -111,14 +112,17 @@ def test_every_field_of_a_schema_stands_in_the_reference() -> None:
     assert field_names(SCHEMA) == {
         *("version", "members", "etcd", "data_dir", "ignore", "name", "hosts")
     }
-    assert "`version`\n: `1`. The format\n" in text
-    members = "`members`\n: list of text or [one_member](#inventory-one-member), has to be there. "
-    assert f"{members}The members, `*.example.com` \\<too\\>\n" in text
-    assert "`etcd.data_dir`\n: text. Where it lies\n" in text
-    assert "`ignore`\n: object of text.\n" in text
+    assert "`version`\n: *`1`.* The format\n" in text
+    kind = "list, each of it text or [one_member](#inventory-one-member)"
+    assert (
+        f"`members`\n: *{kind}, has to be there.* The members, `*.example.com` \\<too\\>\n" in text
+    )
+    assert "`etcd.data_dir`\n: *text.* Where it lies\n" in text
+    assert "`ignore`\n: *object of text.*\n" in text
     assert "(inventory-one-member)=\n## `one_member`\n\nAn etcd server\n" in text
-    assert "`hosts`\n: list of [name](#inventory-name) or null.\n" in text
-    assert "(inventory-name)=\n## `name`\n\nA word\n\ntext.\n" in text
+    assert text.count("`hosts`\n") == 1
+    assert "`hosts`\n: *list of [name](#inventory-name) or null.*\n" in text
+    assert "(inventory-name)=\n## `name`\n\nA word\n\n*text.*\n" in text
 
 
 def test_every_field_of_the_inventory_stands_in_the_reference() -> None:

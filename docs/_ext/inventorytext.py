@@ -12,6 +12,8 @@ TYPES = {
     "number": "number",
     "boolean": "true or false",
 }
+# What a schema says of a value itself; without any of these it only says when another part holds.
+SAYS_WHAT = {"$ref", "const", "description", "enum", "type"}
 
 
 def inventory_schema() -> Mapping[str, Any] | None:
@@ -33,7 +35,7 @@ def fields_text(schema: Mapping[str, Any] | None) -> str:
             for one in _objects(part):
                 lines += _fields(one)
         else:
-            lines += [f"{_kind(part)}.", ""]
+            lines += [f"*{_kind(part)}.*", ""]
     return "\n".join(lines)
 
 
@@ -60,10 +62,12 @@ def _objects(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _fields(schema: Mapping[str, Any], above: str = "") -> Iterator[str]:
     required = schema.get("required", ())
     for name, field in schema["properties"].items():
+        if not set(field) & SAYS_WHAT:
+            continue  # of a condition: the field itself is described where its object is
         needed = ", has to be there" if name in required else ""
         text = field.get("description", "")
         yield f"`{above}{name}`"
-        yield f": {_kind(field)}{needed}. {prose(text)}".rstrip()
+        yield f": *{_kind(field)}{needed}.* {prose(text)}".rstrip()
         yield ""
         within = field.get("items", {}) if field.get("type") == "array" else field
         for one in _objects(within):
@@ -85,7 +89,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
     elif isinstance(kind, list):
         text = " or ".join(_kind({**schema, "type": each}) for each in kind)
     elif kind == "array":
-        text = f"list of {_kind(schema.get('items', {}))}"
+        items = _kind(schema.get("items", {}))
+        text = f"list, each of it {items}" if " or " in items else f"list of {items}"
     elif kind == "object" and isinstance(others, Mapping):
         text = f"object of {_kind(others)}"
     else:

@@ -109,7 +109,7 @@ def command_pages() -> dict[str, str]:
     """Return the page of each command by its name, in reStructuredText for sphinx-click."""
     pages = {PROGRAM: _page_of_program()}
     for words in groups().values():
-        pages |= {name: f".. scaffold-command:: {name}\n" for name in words}
+        pages |= {name: _page(name, _SEE_ALSO) for name in words}
     return pages
 
 
@@ -122,12 +122,22 @@ def _page_of_program() -> str:
     lines += _title("Exit codes", "=")
     for code in ExitCode:
         lines += [f"{code:d}", f"   {code.meaning}", ""]
+    return _page("", [*lines, *_SEE_ALSO])
+
+
+def _page(words: str, lines: Sequence[str]) -> str:
     body = "".join(f"   {line}\n" if line else "\n" for line in lines)
-    return f".. scaffold-command::\n\n{body}"
+    return f".. scaffold-command:: {words}".rstrip() + f"\n\n{body}"
 
 
 def _title(text: str, under: str) -> list[str]:
     return [text, under * len(text), ""]
+
+
+_SEE_ALSO = [
+    *_title("See also", "="),
+    f":doc:`{PROGRAM}(1) <{PROGRAM}>`, :doc:`{INVENTORY[1]}({INVENTORY[3]}) <../{INVENTORY[0]}>`",
+]
 
 
 def options_of(one: click.Command) -> list[str]:

@@ -114,13 +114,15 @@ class ScaffoldCommand(ClickDirective):
         self.env = self.state.document.settings.env
         words = " ".join(self.arguments).split()
         command = programtexts.command(words)
-        if not words:
-            sections = self._generate_nodes(programtexts.PROGRAM, command, None, "none")
-            nested_parse_with_titles(self.state, self.content, sections[0], self.content_offset)
-            return sections
         # In their own order: sphinx-click would sort them, and `start` comes before `finish`.
-        below = [*getattr(command, "commands", ())]
-        return self._generate_nodes(words[-1], command, programtexts.context(), "full", below)
+        below = [*getattr(command, "commands", ())] if words else []
+        name, parent = (
+            (words[-1], programtexts.context()) if words else (programtexts.PROGRAM, None)
+        )
+        nested = "full" if words else "none"
+        sections = self._generate_nodes(name, command, parent, nested, below)
+        nested_parse_with_titles(self.state, self.content, sections[0], self.content_offset)
+        return sections
 
     def _generate_nodes(
         self,
