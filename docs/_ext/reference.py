@@ -18,14 +18,6 @@ MARK = re.compile(r"<!-- made: (\S+) -->")
 LINK_UP = re.compile(
     r"\[(?P<text>[^][]*)\]\((?P<path>(?:\.\./)+[^)#\s]*)(?:#(?P<heading>[^)\s]+))?\)"
 )
-COMING = (
-    "tutorial",
-    "life/index",
-    "team/index",
-    "coming-from/index",
-    "how-built/index",
-    "quality/index",
-)
 # sphinx-click 6.2 emits the one and registers the other.
 EVENTS_OF_VARIABLES = ("sphinx-click-process-envars", "sphinx-click-process-envvars")
 
@@ -89,10 +81,13 @@ def complete_page(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def without_coming(pages: Path, text: str) -> str:
-    """Return the front page without the lines that name a page which is not there yet."""
-    missing = [each for each in COMING if not (pages / f"{each}.md").exists()]
-    lines = text.splitlines(keepends=True)
-    return "".join(line for line in lines if not any(each in line for each in missing))
+    """Return the front page without the lines about pages that are not there yet."""
+    lines = []
+    for line in text.splitlines(keepends=True):
+        entry = re.fullmatch(r"- \[.*?\]\((\w.*?)\.md\).*|([a-z][a-z/-]*)", line.rstrip("\n"))
+        if not entry or (pages / f"{entry[1] or entry[2]}.md").exists():
+            lines.append(line)
+    return "".join(lines)
 
 
 def headings(path: Path) -> set[str]:
