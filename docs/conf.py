@@ -28,8 +28,6 @@ exclude_patterns = ["_ext"]
 myst_heading_anchors = 4
 # What has a name and a text is a list of definitions: a man page has no room for wide tables.
 myst_enable_extensions = ["deflist"]
-# `10.0.0.1:2379` and `alice@example.com` in a sentence are no links.
-myst_linkify_fuzzy_links = False
 
 # What stands in `one pair of backticks` in a command's help is code, as in Markdown.
 default_role = "code"
@@ -44,8 +42,10 @@ html_theme = "furo"
 html_title = f"tls-scaffold {release}"
 # A copy of each page's source beside it says nothing that the repository does not.
 html_copy_source = False
+# A page ends with what it says, not with what made it.
 html_show_sphinx = False
 
+# What is in a list of man pages follows the commands of the program.
 man_pages: list[tuple[str, str, str, list[str], int]] = [
     (f"reference/{place}", name, text, [], section)
     for place, name, text, section in programtexts.man_pages()

@@ -53,7 +53,10 @@ def context() -> click.Context:
 
 
 def groups() -> dict[str, list[str]]:
-    """Return the commands of each group, in the order of `--help`: the help itself is asked."""
+    """Return the commands of each group, in the order of `--help`.
+
+    The help itself is asked: so the reference follows where a command moves to another group.
+    """
     names = set(cli.list_commands(context()))
     formatter = _Sections()
     cli.format_commands(context(), formatter)
@@ -148,10 +151,9 @@ def options_of(one: click.Command) -> list[str]:
 
 def _typed(option: click.Option) -> str:
     names = ", ".join([*option.opts, *option.secondary_opts])
-    takes = (
-        "" if option.is_flag or option.count else f" {option.metavar or str(option.name).upper()}"
-    )
-    return f"{names}{takes}"
+    if option.is_flag or option.count:
+        return names
+    return f"{names} {option.metavar or str(option.name).upper()}"
 
 
 def man_pages() -> list[tuple[str, str, str, int]]:
@@ -241,7 +243,7 @@ def _notes(preset: Preset) -> Iterator[str]:
 
 
 def cell(text: str) -> str:
-    """Return the same for a cell of a table."""
+    """Return a text of the program for a cell of a table."""
     return prose(text).replace("|", "\\|")
 
 

@@ -111,11 +111,9 @@ class ScaffoldCommand(ClickDirective):
         command = programtexts.command(words)
         # In their own order: sphinx-click would sort them, and `start` comes before `finish`.
         below = [*getattr(command, "commands", ())] if words else []
-        name, parent = (
-            (words[-1], programtexts.context()) if words else (programtexts.PROGRAM, None)
-        )
-        nested = "full" if words else "none"
-        sections = self._generate_nodes(name, command, parent, nested, below)
+        name = words[-1] if words else programtexts.PROGRAM
+        parent = programtexts.context() if words else None
+        sections = self._generate_nodes(name, command, parent, "full" if words else "none", below)
         nested_parse_with_titles(self.state, self.content, sections[0], self.content_offset)
         return sections
 
