@@ -199,12 +199,17 @@ def test_the_man_pages_that_are_committed_are_those_of_today(tmp_path: Path) -> 
 
 
 def man_texts(folder: Path) -> dict[str, str]:
-    """Return the pages without what stands before their title, which tells of the generator."""
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    return {
-        path.relative_to(folder).as_posix(): path.read_text("utf-8").partition("\n.TH ")[2]
-        for path in paths
-    }
+    """Return what pages say, from their title to the copyright.
+
+    What stands around that is the generator's, and other versions of it write it otherwise.
+    """
+    own = re.compile(r"^\.TH .*?(?=^\.SH COPYRIGHT)", re.DOTALL | re.MULTILINE | re.IGNORECASE)
+    found = {}
+    for path in folder.rglob("*.[15]"):
+        text = own.search(path.read_text(encoding="utf-8"))
+        assert text, path
+        found[path.relative_to(folder).as_posix()] = text[0]
+    return found
 
 
 @pytest.mark.needs("groff")
