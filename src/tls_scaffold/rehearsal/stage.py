@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,7 @@ class Stage:
         self._no_fsync = members.tools.knows_no_fsync
         self._root = (Identity(Path(), Path()), Path())
         self._times_applied = 0
+        self._leader = ""  # as far as we know: an election by itself may have chosen another
 
     @property
     def has_rights(self) -> bool:
@@ -91,6 +93,7 @@ class Stage:
             self._start(state, member, is_first=True)
         for member in members:
             self.wait_until_healthy(member)
+        self._let_lead(members[-1].name)
 
     def restart(self, state: State, name: str, peer_cns: Iterable[str] | None = None) -> None:
         """End a member, start it as it is in a state, and wait until it is healthy.
@@ -98,10 +101,21 @@ class Stage:
         `peer_cns` are those that it takes from its peers, where that is not what the state says;
         none for any.
         """
+        if name == self._leader:
+            self._let_lead(next((each for each in self.running if each != name), name))
         self._members.end(name)
         member = self.running[name] = self._member(state, name)
         self._start(state, member, peer_cns=peer_cns)
         self.wait_until_healthy(member)
+
+    def restart_all(self, state: State, names: Iterable[str]) -> None:
+        """Restart members as fast as they come up, and only then wait until all are healthy."""
+        for name in names:
+            self._members.end(name)
+            member = self.running[name] = self._member(state, name)
+            self._start(state, member)
+        for member in self.running.values():
+            self.wait_until_healthy(member)
 
     def join(self, state: State, name: str) -> None:
         """Tell the cluster of a new member, and start it."""
@@ -302,11 +316,11 @@ class Stage:
             logins=throwaway.logins(inventory),
         )
 
-    def _etcdctl(self, *words: str) -> str:
+    def _etcdctl(self, *words: str, **variables: str) -> str:
         identity, trust = self._root
         until = time.monotonic() + HEALTHY_SECONDS
         while True:
-            done = replace(self._cluster(), ca=trust).etcdctl(identity, *words)
+            done = replace(self._cluster(), ca=trust).etcdctl(identity, *words, **variables)
             if done.returncode == 0:
                 return done.stdout
             told = done.stderr.strip().splitlines()[-1:]
@@ -315,9 +329,29 @@ class Stage:
                 raise ScaffoldError(f"`etcdctl {' '.join(words)}` failed", told)
             time.sleep(LOOK_PAUSE)
 
+    def _let_lead(self, name: str) -> None:
+        """Make a member the leader: what a step shows may hang on who leads, and not on chance.
+
+        Where etcdctl finds no way to the one that leads, etcd chooses by itself.
+        """
+        if len(self.running) == 1 or name == self._leader:
+            return
+        asked = (self._leader,) if self._leader in self.running else tuple(self.running)
+        self._leader = ""
+        with suppress(ScaffoldError):
+            self._etcdctl("move-leader", self._id_of(name), ETCDCTL_ENDPOINTS=self._urls(asked))
+            self._leader = name
+
+    def _urls(self, names: Iterable[str]) -> str:
+        urls = dict(zip(self.running, self._cluster().endpoints, strict=True))
+        return ",".join(urls[name] for name in names)
+
     def _id_of(self, name: str) -> str:
         lines = [line.split(", ") for line in self._etcdctl("member", "list").splitlines()]
-        return next(line[0] for line in lines if line[2] == name)
+        for line in lines:
+            if line[2] == name:
+                return line[0]
+        raise ScaffoldError(f"`etcdctl member list` has no `{name}`")
 
 
 def _check_key(state: State, user: str) -> None:
