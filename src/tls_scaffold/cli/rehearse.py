@@ -28,9 +28,7 @@ from tls_scaffold.errors import ExitCode
     "(left out: from the PATH, else from `tls-scaffold[prove]`)",
 )
 @option("--peer-ca", is_flag=True, help="With `rotate`: the CA of peers, not the other one")
-@option(
-    "--compromised", is_flag=True, help="With `rotate`: its key was stolen, so writes will be lost"
-)
+@option("--compromised", is_flag=True, help="With `rotate`: its key was stolen; this loses writes")
 @option(
     "--deadline",
     type=click.FloatRange(1, 300),

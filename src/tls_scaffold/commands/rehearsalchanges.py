@@ -279,7 +279,7 @@ def _check_regenerates(folder: Path) -> None:
     if not custody.makes_ca:
         raise ScaffoldError(
             f"{NOT_REHEARSED}: `make {REGENERATE}` makes no CA here",
-            hint=f"another CA is made where its key is; {BY_HAND}",
+            hint=f"its owner makes another one, where its key is; {BY_HAND}",
         )
 
 

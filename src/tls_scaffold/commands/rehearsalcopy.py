@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -132,10 +133,11 @@ def _sign_without_remotes(at: Path) -> None:
     config = _without_remotes(json.loads((at / CONFIG).read_text(encoding="utf-8")))
     (at / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
     lines = []
-    for line in (plain_or_empty(at / LAST_RENDER)).decode().splitlines():
+    for line in plain_or_empty(at / LAST_RENDER).decode(errors="replace").splitlines():
         path, tab, value = line.partition("\t")
         if path == CONFIG:
-            value = compact(_without_remotes(json.loads(value)))
+            with suppress(ValueError):  # a record that is damaged counts as lost
+                value = compact(_without_remotes(json.loads(value)))
         lines.append(f"{path}{tab}{value}\n")
     (at / LAST_RENDER).write_text("".join(lines), encoding="utf-8")
 

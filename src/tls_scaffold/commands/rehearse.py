@@ -35,7 +35,7 @@ from tls_scaffold.paths import CERTS, KEY_ENDING
 from tls_scaffold.rehearsal.layout import Layout
 from tls_scaffold.rehearsal.loopback import Loopback, dialled_hosts
 from tls_scaffold.rehearsal.performing import Performance, Row, perform
-from tls_scaffold.rehearsal.stage import Stage, writing_users
+from tls_scaffold.rehearsal.stage import HEALTHY_SECONDS, Stage, writing_users
 from tls_scaffold.rehearsal.states import NOT_REHEARSED, State
 from tls_scaffold.rehearsal.steps import RollOut
 from tls_scaffold.signing.keys import PrivateKey, read_private_key
@@ -46,6 +46,7 @@ MOST_MEMBERS = 5
 MOST_USERS = 6
 LOCK_SECONDS = 60.0
 PATIENT = "--deadline 20"
+HEALTHY = 3  # times as long as for a write who is patient waits for a member
 # Of these another CA is the reason, where one takes the place of another at one stroke.
 OF_ANOTHER_CA = (
     *causes.OTHER_CAS,
@@ -106,7 +107,7 @@ def rehearse(
     this returns or raises.
     """
     tools = etcdctl.find_tools(etcd_directory)
-    intake.load(folder)  # no lock in what is no folder of ours
+    intake.load(folder)  # where there is none, nothing is made for a lock
     with ended_by_signals(), guarded.temporary_folder("tls-scaffold-") as into:
         with lock_or_refusal(folder, wait=LOCK_SECONDS):
             prepared = _prepare(folder, change, begin, into / "folder")
@@ -121,7 +122,7 @@ def rehearse(
         layout.know(states)
         with rolling_members(tools, _new(into / "members")) as members:
             performance = perform(
-                Stage(layout, loopback, members),
+                Stage(layout, loopback, members, max(HEALTHY_SECONDS, HEALTHY * deadline)),
                 states[0],
                 list(_roll_outs(states, prepared.nexts, users)),
                 users,

@@ -34,6 +34,7 @@ LATE = (
     "connect call failed",
     "connection refused",
 )
+OF_TLS = ("tls", "x509", "certificate", "ssl")  # words of what waiting does not mend
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Row:
     def is_late(self) -> bool:
         """Whether no cause is known, and all that is told is of time alone."""
         told = [*self.reasons, *(each.what for each in self.troubles)]
-        is_of_time = all(any(late in each.lower() for late in LATE) for each in told)
+        is_of_time = all(map(_is_of_time, told))
         has_waited = self.is_end or self.tally.longest_gap >= GAP
         return has_waited and is_of_time and not any(each.found for each in self.troubles)
 
@@ -167,6 +168,11 @@ def _row(step: Step, stage: Stage, writers: Writers, seconds: float) -> Row:
         left = tuple(_refused_to_etcdctl(stage, writers))
     troubles += tuple(_troubles_of_clients(stage, writers, left))
     return Row(step.name, writers.between(begin), troubles, is_end)
+
+
+def _is_of_time(told: str) -> bool:
+    text = told.lower()
+    return any(each in text for each in LATE) and not any(each in text for each in OF_TLS)
 
 
 def _still_refused(stage: Stage, writers: Writers, seconds: float) -> tuple[Refusal, ...]:

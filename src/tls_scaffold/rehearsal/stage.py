@@ -55,14 +55,24 @@ class UnhealthyError(ScaffoldError):
 
 
 class Stage:
-    """The members that run, by name; `loaded` are copies of the trust files that they read."""
+    """The members that run, by name; `loaded` are copies of the trust files that they read.
 
-    def __init__(self, layout: Layout, loopback: Loopback, members: RollingMembers) -> None:
+    A member that is started has `healthy_seconds` to become healthy.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        loopback: Loopback,
+        members: RollingMembers,
+        healthy_seconds: float = HEALTHY_SECONDS,
+    ) -> None:
         self.layout = layout
         self.loopback = loopback
         self.running: dict[str, Member] = {}
         self.loaded: dict[str, Loaded] = {}
         self._members = members
+        self._healthy_seconds = healthy_seconds
         self._no_fsync = members.tools.knows_no_fsync
         self._root = (Identity(Path(), Path()), Path())
         self._times_applied = 0
@@ -241,7 +251,7 @@ class Stage:
         port = self.loopback.ports(member)[0]
         cluster = replace(self._cluster(), ca=trust)
         begin = time.monotonic()
-        for seconds in (SOON_HEALTHY_SECONDS, HEALTHY_SECONDS):
+        for seconds in (SOON_HEALTHY_SECONDS, self._healthy_seconds):
             while time.monotonic() - begin < seconds:
                 if self._members.has_ended(member.name):
                     told = self._members.first_cause(member.name)
@@ -252,7 +262,7 @@ class Stage:
                 time.sleep(LOOK_PAUSE)
             # Where peers refuse each other, nothing is waited for.
             found = tuple(self._causes_among_peers(member))
-            if found or seconds == HEALTHY_SECONDS:
+            if found or seconds == self._healthy_seconds:
                 summary = f"`{member.name}` is not healthy after {seconds:g} s"
                 told = "" if found else self._members.first_cause(member.name)
                 raise UnhealthyError(member.name, summary, told, found)
