@@ -442,7 +442,7 @@ def test_where_a_ca_was_compromised_what_is_lost_is_told_as_it_is(
         (trouble,) = (one for one in each["troubles"] if one["cause"] == "server-other-ca")
         assert set(trouble["where"]) <= set(everywhere)
         assert "docs/ca-rotation.md" in trouble["mend"][0]
-    # What was begun before may still fail; behind it all are let in.
+    # What was begun before may still fail in that step; behind it all are let in.
     assert last["troubles"] == []
     assert last["writes"] > 0
 

@@ -195,6 +195,8 @@ class Stage:
                 identity, _ = self.layout.identity(pairs, user)
                 files[user] = identity, self.layout.identity(trusts, user)[1]
             writers.equip(client.name, *files[user], reconnect=True)
+        # A write that was begun with the old files shows nothing of the new ones.
+        writers.settle(0)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Return each host of each member that runs, as clients ask for it."""
