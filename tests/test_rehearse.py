@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,12 +13,15 @@ from typing import Any
 
 import pytest
 
-from clusters import BUILT, P256, short_with, tools, wrapped
+from clusters import BUILT, EACH_VERSION, P256, short_with, tools, wrapped
 from companies import company
 from conftest import Factory
 from support import BIN, Done, contents, make, run, tls_scaffold
+from test_custody_encrypted import GIVEN
+from test_documentation_pages import blocks
 from test_etcd import mentioning
 from test_prove import ended
+from tls_scaffold.disk.folder import lock
 from tls_scaffold.inventory import intake
 from tls_scaffold.rehearsal.layout import Layout
 from tls_scaffold.rehearsal.loopback import Loopback
@@ -147,20 +151,15 @@ def test_a_chain_that_is_not_in_a_member_s_file_is_caught(tmp_path: Path) -> Non
 
     document = rehearsed(folder, "to", "certs", "--from", "dist", code=1)
 
-    # Where b leads, a finds no leader any more behind its restart; else b does, behind its own.
-    last = steps(document)[-1]
-    restarts = ["restart of a", "restart of b", "restart of c"]
-    assert last in restarts[:2]
-    done = restarts.index(last) + 1
-    assert steps(document) == ["as it is", "members' pairs", *restarts[:done]]
-    assert document["not_done"] == restarts[done:]
+    # c leads, so a gets on without b, and b finds no leader behind its restart.
+    assert steps(document) == ["as it is", "members' pairs", "restart of a", "restart of b"]
+    assert document["not_done"] == ["restart of c"]
     assert caught(document)["members' pairs"] == [("server-other-ca", ["b"])]
     (trouble,) = document["steps"][1]["troubles"]
     assert "(nothing stands behind it)" in trouble["knows"]
-    at_restart = caught(document)[last]
+    at_restart = caught(document)["restart of b"]
     assert ("server-other-ca", ["b"]) in at_restart
-    refusing = dict(at_restart)["client-other-ca"]
-    assert refusing == (["a", "c"] if last == "restart of b" else ["a"])
+    assert ("client-other-ca", ["a", "c"]) in at_restart
 
 
 @pytest.mark.long
@@ -177,8 +176,11 @@ def test_another_ca_at_one_stroke_is_caught_where_clients_get_their_pairs(signed
     assert clients["failures"] > 0
     assert clients["longest_gap"] > 5
     assert any(re.search("alice at etcd1: .*alert", each) for each in clients["lost"])
+    (trouble,) = document["steps"][2]["troubles"]
+    assert "`tls-scaffold rotate start`" in trouble["mend"][0]
 
 
+@pytest.mark.long
 def test_a_member_that_joins_and_another_cn_of_a_user_lose_nothing(signed: Factory) -> None:
     folder = signed(*THREE, *ALICE, "--grant", "alice=/a/:rw", "--user", "root")
 
@@ -256,7 +258,7 @@ def test_from_one_revision_to_another_members_leave_move_and_join(signed: Factor
 def test_no_key_of_the_folder_leaves_it_and_what_is_made_is_for_its_owner_alone(
     signed: Factory, tmp_path: Path
 ) -> None:
-    folder = signed(*THREE, *ALICE)
+    folder = signed("--members", "10.0.0.1", *P256, *ALICE)
     keys = [*folder.glob("certs/*-key.pem")]
     (tmp_path / "lines").write_text(
         "".join(f"{line}\n" for key in keys for line in key.read_text().splitlines()[1:-1])
@@ -271,9 +273,11 @@ def test_no_key_of_the_folder_leaves_it_and_what_is_made_is_for_its_owner_alone(
     programs = wrapped(tools(NEWEST), tmp_path / "wrapped", "etcdctl", looking)
     (tmp_path / "wrapped/etcd").symlink_to(programs.etcd)
 
-    document = rehearsed(folder, "renew", path=str(tmp_path / "wrapped"))
+    # A write waits until the one member is there again.
+    words = ("renew", "--deadline", "60")
+    document = rehearsed(folder, *words, path=str(tmp_path / "wrapped"))
 
-    assert len(document["steps"]) == 6
+    assert len(document["steps"]) == 4
     assert (tmp_path / "found").read_text() == ""
     assert set((tmp_path / "modes").read_text().splitlines()) == {"drwx------"}
     assert "alice-key.pem" in (tmp_path / "keys").read_text()
@@ -282,18 +286,20 @@ def test_no_key_of_the_folder_leaves_it_and_what_is_made_is_for_its_owner_alone(
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL]
 )
-def test_everything_is_gone_when_it_is_interrupted_or_killed(
+def test_it_waits_for_who_works_in_the_folder_and_all_is_gone_when_it_is_killed(
     signed: Factory, tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"], number: int
 ) -> None:
     folder, temporary = signed(*THREE, *ALICE), tmp_path / "temporary"
     temporary.mkdir()
     before = contents(folder)
     words = (str(BIN / "tls-scaffold"), "rehearse", "renew", "--etcd", NEWEST)
-    program = running(*words, cwd=folder, TMPDIR=str(temporary))
-    assert program.stderr
-    assert any("restart of etcd2" in line for line in program.stderr)
-
-    told = ended(program, number)
+    with lock(folder):
+        program = running(*words, cwd=folder, TMPDIR=str(temporary))
+        assert program.stderr
+        assert any("waiting for another run" in line for line in program.stderr)
+    assert any("restart of etcd1" in line for line in program.stderr)
+    with lock(folder, wait=0):  # what is rehearsed was read before the cluster started
+        told = ended(program, number)
 
     deadline = time.monotonic() + 60
     while (mentioning(str(temporary)) or any(temporary.iterdir())) and time.monotonic() < deadline:
@@ -307,18 +313,20 @@ def test_everything_is_gone_when_it_is_interrupted_or_killed(
 
 
 def test_what_is_asked_for_and_not_there_yet_comes_next(signed: Factory) -> None:
-    folder = signed(*THREE, "--users", "alice,bob", "--grant", "alice=/a/:rw")
+    folder = signed(*THREE, "--users", "alice,bob,root", "--grant", "alice=/a/:rw")
     edit(folder / "tls-scaffold.json", '"cn": "alice"', '"cn": "alice.b"')
     for words in (("sync",), ("add", "--member", "d=10.0.0.4", "--user", "carol")):
         assert tls_scaffold("-C", str(folder), *words).returncode == 0
 
-    document = rehearsed(folder)
+    (command,) = blocks("rehearsal.md")[0].splitlines()
+
+    document = rehearsed(folder, *shlex.split(command.removeprefix("$ tls-scaffold rehearse")))
 
     assert steps(document) == [
         *("as it is", "rights: rbac.sh", "clients' pairs", "members' pairs", "d joins"),
         *(f"restart of {name}" for name in ("etcd1", "etcd2", "etcd3", "d")),
     ]
-    assert document["users"] == ["alice"]
+    assert document["users"] == ["alice", "root"]
     assert document["untried"] == ["bob", "carol"]
 
 
@@ -346,6 +354,7 @@ def test_a_key_that_does_not_fit_is_told_before_and_at_its_step(signed: Factory)
         (("renew", "alice"), "`renew alice` is nothing that can come next"),
         (("cn", "alice"), "`cn alice`: it reads `cn NAME=CN`"),
         (("add-member", "=10.0.0.4"), "`add-member =10.0.0.4`: it reads `add-member NAME=HOST`"),
+        (("renew", "--peer-ca"), "`--peer-ca` goes with `rotate` alone"),
     ],
 )
 def test_words_that_are_no_change_are_refused(
@@ -366,12 +375,13 @@ def test_words_that_are_no_change_are_refused(
         (("renew", "--from", "dist"), "`dist/etcd1/etcd1.pem` is missing"),
         (("to", "HEAD"), "git does not know that revision"),
         (("cn", "bob=b"), "`bob` is not a component"),
+        (("rotate", "--peer-ca"), "peers have no CA of their own here"),
     ],
 )
 def test_what_is_not_there_is_told_before_anything_starts(
     folder: Factory, signed: Factory, words: Sequence[str], told: str
 ) -> None:
-    made = signed(*THREE, *ALICE) if words[0] in ("to", "cn") else folder(*THREE, *ALICE)
+    made = signed(*THREE, *ALICE) if words[0] in ("to", "cn", "rotate") else folder(*THREE, *ALICE)
 
     done = rehearse(made, *words)
 
@@ -380,18 +390,73 @@ def test_what_is_not_there_is_told_before_anything_starts(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("path", short_with("newest 3.5"))
-def test_a_rotation_loses_nothing_from_start_to_finish(signed: Factory, path: str) -> None:
-    document = rehearsed(signed(*THREE, *ALICE), "rotate", path=path)
+OF_ROTATION = ["`rotate trust`", "`rotate finish`"]
+LAID_OUT = ["members' trust files", "unplanned restart of etcd3"]
+ROLLING = [f"restart of {name}" for name in ("etcd1", "etcd2", "etcd3")]
 
-    names = ("etcd1", "etcd2", "etcd3")
-    laid_out = ["members' trust files", "unplanned restart of etcd3"]
-    assert document["states"] == ["certs/", "`rotate start`", "`rotate trust`", "`rotate finish`"]
+
+@pytest.mark.parametrize("path", short_with("newest 3.5"))
+def test_a_rotation_loses_nothing_and_asks_for_no_password(folder: Factory, path: str) -> None:
+    encrypted = folder(*THREE, *ALICE, "--encrypt-ca-key")
+    make(encrypted, SIGNER="tls-scaffold", **GIVEN)
+
+    document = rehearsed(encrypted, "rotate", path=path)
+
+    assert document["states"] == ["certs/", "`rotate start`", *OF_ROTATION]
     assert steps(document) == [
-        *("as it is", "clients' pairs", "members' pairs", *laid_out, "clients' trust"),
-        *(f"restart of {name}" for name in names),
-        *("clients' trust", "clients' pairs", "members' pairs", *laid_out),
+        *("as it is", "clients' pairs", "members' pairs", *LAID_OUT, "clients' trust"),
+        *(*ROLLING, "clients' trust", "clients' pairs", "members' pairs", *LAID_OUT),
     ]
+    assert document["hints"] == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", EACH_VERSION.values())
+def test_a_rotation_of_the_peers_ca_loses_nothing(signed: Factory, path: str) -> None:
+    folder = signed(*THREE, *ALICE, "--peer-ca")
+
+    document = rehearsed(folder, "rotate", "--peer-ca", path=path)
+
+    assert document["states"] == ["certs/", "`rotate start --peer-ca`", *OF_ROTATION]
+    assert steps(document) == [
+        *("as it is", "members' pairs", *LAID_OUT, *ROLLING, "members' pairs", *LAID_OUT)
+    ]
+
+
+@pytest.mark.parametrize("path", short_with("newest 3.5"))
+def test_where_a_ca_was_compromised_what_is_lost_is_told_as_it_is(
+    signed: Factory, path: str
+) -> None:
+    words = ("rotate", "--compromised", "--deadline", "3")
+    document = rehearsed(signed(*THREE, *ALICE), *words, code=1, path=path)
+
+    everywhere = ["etcd1", "etcd2", "etcd3"]
+    assert document["states"] == ["certs/", "`rotate start --compromised`"]
+    assert steps(document) == [
+        *("as it is", "members' files", "restart of all members", "clients' files")
+    ]
+    assert document["failures"] > 0
+    _, files, restart, last = document["steps"]
+    for each in (files, restart):
+        # On a busy machine a handshake that takes too long may show nothing.
+        (trouble,) = (one for one in each["troubles"] if one["cause"] == "server-other-ca")
+        assert set(trouble["where"]) <= set(everywhere)
+        assert "docs/ca-rotation.md" in trouble["mend"][0]
+    # What was begun before may still fail in that step; behind it all are let in.
+    assert last["troubles"] == []
+    assert last["writes"] > 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", EACH_VERSION.values())
+def test_where_the_peers_ca_was_compromised_members_meet_again(signed: Factory, path: str) -> None:
+    folder = signed(*THREE, *ALICE, "--peer-ca")
+    done = rehearse(folder, "rotate", "--peer-ca", "--compromised", "--json", path=path)
+
+    document = json.loads(done.stdout)
+    assert steps(document) == ["as it is", "members' files", "restart of all members"]
+    assert [each["troubles"] for each in document["steps"]] == [[], [], []]
+    assert done.returncode == bool(document["failures"])
 
 
 def test_a_cross_certificate_that_was_left_out_is_caught(signed: Factory) -> None:

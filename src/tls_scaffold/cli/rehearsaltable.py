@@ -1,6 +1,6 @@
 """The steps of a rehearsal as a table, and what went wrong in each."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from tls_scaffold.commands.rehearse import mends
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.rehearse import Rehearsal
+    from tls_scaffold.live.diagnosis import Found
     from tls_scaffold.rehearsal.performing import Row, Trouble
 
 HEADINGS = ("STEP", "WRITES", "FAILED", "LONGEST GAP", "FAILOVERS")
@@ -47,8 +48,12 @@ def _cells(row: "Row") -> tuple[str, ...]:
 
 def _troubles(rehearsal: "Rehearsal", folder: Path, width: int) -> Iterator[str]:
     told: set[tuple[str, str]] = set()
+
+    def mending(found: "Found") -> tuple[str, ...]:
+        return mends(found, folder, rehearsal.change)
+
     for row in rehearsal.performance.rows:
-        lines = [line for each in row.troubles for line in _lines(each, folder, width, told)]
+        lines = [line for each in row.troubles for line in _lines(each, mending, width, told)]
         failed = len(row.tally.failures)
         if failed and not lines:
             lines = [wrapped(f"lost: {each}", width, "  ") for each in row.reasons]
@@ -57,7 +62,10 @@ def _troubles(rehearsal: "Rehearsal", folder: Path, width: int) -> Iterator[str]
 
 
 def _lines(
-    trouble: "Trouble", folder: Path, width: int, told: set[tuple[str, str]]
+    trouble: "Trouble",
+    mending: Callable[["Found"], tuple[str, ...]],
+    width: int,
+    told: set[tuple[str, str]],
 ) -> Iterator[str]:
     """Yield the lines of a trouble; what was told above is not told again."""
     who, where = (", ".join(each) for each in (trouble.who, trouble.where))
@@ -72,5 +80,5 @@ def _lines(
     told.add((cause.id, where))
     yield wrapped(f"{about}: {cause.id}: {cause.what}", width, "  ")
     yield wrapped(f"known from: {trouble.what}", width, "    ")
-    for step in mends(trouble.found, folder):
+    for step in mending(trouble.found):
         yield wrapped(f"mend: {step}", width, "    ")

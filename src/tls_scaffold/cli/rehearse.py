@@ -27,14 +27,27 @@ from tls_scaffold.errors import ExitCode
     help="Take etcd and etcdctl from DIR "
     "(left out: from the PATH, else from `tls-scaffold[prove]`)",
 )
+@option("--peer-ca", is_flag=True, help="With `rotate`: the CA of peers, not the other one")
+@option("--compromised", is_flag=True, help="With `rotate`: its key was stolen; this loses writes")
+@option(
+    "--deadline",
+    type=click.FloatRange(1, 300),
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a write may take before it has failed: more on a machine that is busy",
+)
 @json_option_for("Print the steps as JSON")
 @click.pass_context
-def rehearse(
+def rehearse(  # noqa: PLR0913 - its options
     context: click.Context,
     words: tuple[str, ...],
     begin: str,
     directory: Path | None,
+    deadline: float,
     *,
+    peer_ca: bool,
+    compromised: bool,
     as_json: bool,
 ) -> None:
     """Roll out what comes next on a throw-away cluster, while the folder's users write.
@@ -43,7 +56,7 @@ def rehearse(
     CHANGE is what comes next:
       make                       what `sync` and `make` would do now (the default)
       renew                      everything signed again
-      rotate                     another CA, step by step
+      rotate                     another CA, step by step (--peer-ca, --compromised)
       regenerate                 another CA at one stroke
       add-member NAME=HOST       one more member
       cn NAME=CN                 another CN of a member or a user (`members`: of all)
@@ -61,9 +74,9 @@ def rehearse(
     from tls_scaffold.commands import rehearse as command
     from tls_scaffold.commands.rehearsalchanges import read_change
 
-    change = read_change(words)
+    change = read_change(words, of_peers=peer_ca, is_compromised=compromised)
     talk("starting a throw-away cluster")
-    rehearsal = command.rehearse(context.obj, change, begin, directory, _tell_step)
+    rehearsal = command.rehearse(context.obj, change, begin, directory, deadline, _tell_step)
     if as_json:
         give_json(json.dumps(command.document(rehearsal, context.obj), indent=2) + "\n")
     else:
@@ -71,6 +84,8 @@ def rehearse(
 
         say(text(rehearsal, context.obj))
     talk(command.verdict(rehearsal))
+    for hint in command.hints(rehearsal):
+        talk(f"hint: {hint}")
     if not rehearsal.performance.is_well:
         context.exit(ExitCode.REFUSED)
 

@@ -10,12 +10,16 @@ from typing import TypeVar
 
 from tls_scaffold.commands import add, rotate, sign, sync
 from tls_scaffold.commands.results import Outcome
+from tls_scaffold.commands.rotationrefusals import (
+    check_can_rotate,
+    check_none_is_under_way,
+)
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.clusterparts import Member, User
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import FILE, Inventory
-from tls_scaffold.paths import CA, CERTIFICATE_ENDING, CERTS, ISSUED, KEY_ENDING
+from tls_scaffold.paths import CA, CERTIFICATE_ENDING, CERTS, ISSUED, KEY_ENDING, PEER_CA
 from tls_scaffold.rehearsal.revisions import read_revision
 from tls_scaffold.rehearsal.states import (
     NOT_REHEARSED,
@@ -28,6 +32,7 @@ from tls_scaffold.rehearsal.states import (
     read_dist,
     with_their_cns,
 )
+from tls_scaffold.rehearsal.steps import Restarts
 from tls_scaffold.signing import custodies
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.execution import Means
@@ -38,24 +43,43 @@ MAKE, RENEW, ROTATE, REGENERATE = "make", "renew", "rotate", "regenerate"
 ADD_MEMBER, CN, TO = "add-member", "cn", "to"
 ARGUMENTS = {ADD_MEMBER: "NAME=HOST", CN: "NAME=CN", TO: "STATE"}
 CHANGES = (MAKE, RENEW, ROTATE, REGENERATE, ADD_MEMBER, CN, TO)
+PEERS_OPTION, COMPROMISED_OPTION = "--peer-ca", "--compromised"
 ALL_MEMBERS = "members"
 DIST = "dist"
+# What helps where no command of ours makes the change, for one that was made by hand.
+BY_HAND = (
+    "when that is done in the folder, `tls-scaffold rehearse to certs --from dist` rolls it out, "
+    "as long as the bundles are those from before"
+)
 Named = TypeVar("Named", Member, User)
 
 
 @dataclass(frozen=True)
 class Change:
-    """What comes next: one of CHANGES, and its argument where it takes one."""
+    """What comes next: one of CHANGES, and its argument where it takes one.
+
+    `of_peers` and `is_compromised` are options of `rotate`.
+    """
 
     kind: str = MAKE
     argument: str = ""
+    of_peers: bool = False
+    is_compromised: bool = False
 
     def __str__(self) -> str:
         """Return it as it is typed."""
-        return " ".join(filter(None, (self.kind, self.argument)))
+        return " ".join(filter(None, (self.kind, self.argument, self.options)))
+
+    @property
+    def options(self) -> str:
+        """The options as they are typed, for `rehearse rotate` and for `rotate start` alike."""
+        said = {PEERS_OPTION: self.of_peers, COMPROMISED_OPTION: self.is_compromised}
+        return " ".join(option for option, is_said in said.items() if is_said)
 
 
-def read_change(words: Sequence[str]) -> Change:
+def read_change(
+    words: Sequence[str], *, of_peers: bool = False, is_compromised: bool = False
+) -> Change:
     """Return the change that words of the command line name; none are `make`.
 
     Raises UsageError for what is none.
@@ -67,7 +91,14 @@ def read_change(words: Sequence[str]) -> Change:
         raise UsageError(f"`{' '.join(words)}` is nothing that can come next", hint=forms)
     if "=" in wanted and not all(rest[0].partition("=")):
         raise UsageError(f"`{kind} {rest[0]}`: it reads `{kind} {wanted}`")
-    return Change(kind, *rest)
+    argument = rest[0] if rest else ""
+    change = Change(kind, argument, of_peers=of_peers, is_compromised=is_compromised)
+    if change.options and kind != ROTATE:
+        raise UsageError(
+            f"`{change.options}` goes with `{ROTATE}` alone",
+            hint=f"`tls-scaffold rehearse {ROTATE} {change.options}`",
+        )
+    return change
 
 
 def read_begin(folder: Path, name: str) -> State:
@@ -96,10 +127,10 @@ def read_state(folder: Path, name: str) -> State:
 
 @dataclass(frozen=True)
 class Next:
-    """A state that comes next; `restarts` where members have to load what they read at start."""
+    """A state that comes next, and how members come to load what they read at their start."""
 
     state: State
-    restarts: bool = True
+    restarts: Restarts = Restarts.ROLLING
 
 
 def next_states(
@@ -112,18 +143,30 @@ def next_states(
     """
     # `rotate start` asks for no restart: whom all trust is not what makes them take each other.
     rotation = rotation_of(folder)
-    restarts = rotation is None or rotation.stage is not Stage.REPLACING
+    is_replacing = rotation is not None and rotation.stage is Stage.REPLACING
+    restarts = Restarts.UNPLANNED if is_replacing else Restarts.ROLLING
     if change.kind == TO:
         yield Next(like(read_state(folder, change.argument)), restarts)
         return
     if change.kind == REGENERATE:
-        _check_makes_ca(folder)
+        _check_regenerates(folder)
     if change.kind == ROTATE:
         yield from _rotation(change, copy)
         return
     with _as_next(change):
         DOERS[change.kind](copy, change.argument)
     yield Next(read_certs(copy, intake.load(copy), f"`{change}`"), restarts)
+
+
+def refused_here(folder: Path, change: Change) -> tuple[str, ...]:
+    """Return why the folder itself refuses what the copy does, as its CA's key is elsewhere."""
+    if change.kind != ROTATE or rotation_of(folder):
+        return ()
+    try:
+        check_can_rotate(folder, PEER_CA if change.of_peers else CA)
+    except ScaffoldError as error:
+        return (f"`rotate start` is refused in this folder: {error.summary}; {error.hint}", BY_HAND)
+    return ()
 
 
 @contextmanager
@@ -141,18 +184,34 @@ def _rotation(change: Change, copy: Path) -> Iterator[Next]:
 
     A rotation that is under way goes on from where it is.
     """
-    begun = rotation_of(copy)
+    begun = None if change.options else rotation_of(copy)
+    start = " ".join(filter(None, ("rotate start", change.options)))
     with _as_next(change):
         if begun is None:
-            rotate.start(copy, CA, _means(), utc_now())
+            _start_rotation(copy, change)
+    if change.is_compromised:
+        yield Next(read_certs(copy, intake.load(copy), f"`{start}`"), Restarts.AT_ONCE)
+        return
     if begun is None or begun.stage is Stage.REPLACING:
-        yield Next(read_certs(copy, intake.load(copy), "`rotate start`"), restarts=False)
+        yield Next(read_certs(copy, intake.load(copy), f"`{start}`"), Restarts.UNPLANNED)
         with _as_next(change):
             rotate.trust(copy, utc_now())
     yield Next(read_certs(copy, intake.load(copy), "`rotate trust`"))
     with _as_next(change):
         rotate.finish(copy, utc_now())
-    yield Next(read_certs(copy, intake.load(copy), "`rotate finish`"), restarts=False)
+    yield Next(read_certs(copy, intake.load(copy), "`rotate finish`"), Restarts.UNPLANNED)
+
+
+def _start_rotation(copy: Path, change: Change) -> None:
+    ca = PEER_CA if change.of_peers else CA
+    check_none_is_under_way(copy)
+    if ca == CA and intake.load(copy).ca.own:
+        try:
+            check_can_rotate(copy, ca)
+        except ScaffoldError as error:
+            hint = f"{error.hint}; {BY_HAND}"
+            raise ScaffoldError(error.summary, error.problems, hint) from None
+    rotate.start(copy, ca, _means(), utc_now(), is_compromised=change.is_compromised)
 
 
 def _make(copy: Path, _argument: str) -> None:
@@ -214,12 +273,13 @@ DOERS: Mapping[str, Callable[[Path, str], None]] = {
 }
 
 
-def _check_makes_ca(folder: Path) -> None:
+def _check_regenerates(folder: Path) -> None:
+    check_none_is_under_way(folder)
     custody = custodies.custody_of(folder)
     if not custody.makes_ca:
         raise ScaffoldError(
             f"{NOT_REHEARSED}: `make {REGENERATE}` makes no CA here",
-            hint=custodies.another_hint(folder, CA),
+            hint=f"its owner makes another one, where its key is; {BY_HAND}",
         )
 
 

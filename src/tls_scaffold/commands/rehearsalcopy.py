@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from tls_scaffold.paths import (
     OLD_CAS,
     PENDING,
 )
+from tls_scaffold.rendering import template
+from tls_scaffold.rendering.documents import LAST_RENDER, compact
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.contentkinds import CERTIFICATE
@@ -117,9 +120,26 @@ def _hold_ca_here(at: Path) -> None:
         pin = certificates.read(plain_or_empty(at / CA), CA).sum
     ours = replace(inventory, ca=Custody(own=held.own, sha256=pin), key_group="")
     (at / FILE).write_text(ours.to_json(), encoding="utf-8")
+    if ours.custody_parts:
+        # Nothing else follows here: what was edited and not synced has no part in every change.
+        script = template.render(ours, at.parent)[CUSTODY]
+        (at / CUSTODY).write_text(script, encoding="utf-8")
     if held.key is KeyPlace.REMOTE:
-        config = _without_remotes(json.loads((at / CONFIG).read_text(encoding="utf-8")))
-        (at / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
+        _sign_without_remotes(at)
+
+
+def _sign_without_remotes(at: Path) -> None:
+    """Let cfssl's configuration, and what the record has of it, sign with the copy's CA."""
+    config = _without_remotes(json.loads((at / CONFIG).read_text(encoding="utf-8")))
+    (at / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
+    lines = []
+    for line in plain_or_empty(at / LAST_RENDER).decode(errors="replace").splitlines():
+        path, tab, value = line.partition("\t")
+        if path == CONFIG:
+            with suppress(ValueError):  # a record that is damaged counts as lost
+                value = compact(_without_remotes(json.loads(value)))
+        lines.append(f"{path}{tab}{value}\n")
+    (at / LAST_RENDER).write_text("".join(lines), encoding="utf-8")
 
 
 def _without_remotes(config: Any) -> Any:

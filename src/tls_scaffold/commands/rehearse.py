@@ -3,6 +3,7 @@
 The certificates there are like the folder's, under keys that are made for it and thrown away.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -10,20 +11,31 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.commands.explain import Answer
-from tls_scaffold.commands.rehearsalchanges import Change, Next, next_states, read_begin
+from tls_scaffold.commands.rehearsalchanges import (
+    REGENERATE,
+    Change,
+    Next,
+    next_states,
+    read_begin,
+    refused_here,
+)
 from tls_scaffold.commands.rehearsalcopy import copy_folder
+from tls_scaffold.disk.folder import lock_or_refusal
 from tls_scaffold.disk.signals import ended_by_signals
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import etcdctl, guarded
 from tls_scaffold.etcd.rolling import rolling_members
+from tls_scaffold.etcd.writers import DEADLINE
+from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.values import FILE
+from tls_scaffold.live import causes
 from tls_scaffold.live.diagnosis import Found
 from tls_scaffold.paths import CERTS, KEY_ENDING
 from tls_scaffold.rehearsal.layout import Layout
 from tls_scaffold.rehearsal.loopback import Loopback, dialled_hosts
 from tls_scaffold.rehearsal.performing import Performance, Row, perform
-from tls_scaffold.rehearsal.stage import Stage, writing_users
+from tls_scaffold.rehearsal.stage import HEALTHY_SECONDS, Stage, writing_users
 from tls_scaffold.rehearsal.states import NOT_REHEARSED, State
 from tls_scaffold.rehearsal.steps import RollOut
 from tls_scaffold.signing.keys import PrivateKey, read_private_key
@@ -32,6 +44,23 @@ from tls_scaffold.signing.mirrors import Mirror
 VERSION = 1
 MOST_MEMBERS = 5
 MOST_USERS = 6
+LOCK_SECONDS = 60.0
+PATIENT = "--deadline 20"
+HEALTHY = 3  # times as long as for a write who is patient waits for a member
+# Of these another CA is the reason, where one takes the place of another at one stroke.
+OF_ANOTHER_CA = (
+    *causes.OTHER_CAS,
+    causes.SAME_SUBJECT,
+    causes.SERVER_CA,
+    causes.SERVER_CHAIN,
+    causes.CLIENT_TRUST,
+    causes.MEMBER_TRUST,
+)
+ROTATE_INSTEAD = "`tls-scaffold rotate start` brings another CA step by step, and nothing is lost"
+EXPECTED = (
+    "without a cross certificate old and new refuse each other, until members and clients all have "
+    "their new files: docs/ca-rotation.md has the shortest order"
+)
 
 
 @dataclass(frozen=True)
@@ -39,15 +68,27 @@ class Rehearsal:
     """What was rolled out, from one state to the next ones by their names, and how it went.
 
     `version` is etcd's. `users` are those who wrote; `untried` are members and users who had no
-    part in it.
+    part in it. `notes` say where the folder refuses what was rehearsed.
     """
 
     version: str
+    change: Change
     states: tuple[str, ...]
     members: tuple[str, ...]
     users: tuple[str, ...]
     untried: tuple[str, ...]
     performance: Performance
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is rolled out: states that were read or made, with keys that are no secret."""
+
+    before: State
+    nexts: tuple[Next, ...]
+    keys: tuple[PrivateKey, ...]
+    notes: tuple[str, ...]
 
 
 def rehearse(
@@ -55,59 +96,86 @@ def rehearse(
     change: Change,
     begin: str = CERTS,
     etcd_directory: Path | None = None,
+    deadline: float = DEADLINE,
     progress: Callable[[str], object] = lambda _step: None,
 ) -> Rehearsal:
     """Run the state `begin` on a throw-away cluster, and roll it to what a change leads to.
 
-    `progress` is told each step. Raises ScaffoldError where there is no etcd, where something is
-    missing, or where a command would refuse the change. The folder stays as it is, and everything
-    started or written is gone when this returns or raises.
+    `deadline` is how many seconds a write may take, `progress` is told each step. Raises
+    ScaffoldError where there is no etcd, where something is missing, or where a command would
+    refuse the change. The folder stays as it is, and everything started or written is gone when
+    this returns or raises.
     """
     tools = etcdctl.find_tools(etcd_directory)
-    first = read_begin(folder, begin)
+    intake.load(folder)  # where there is none, nothing is made for a lock
     with ended_by_signals(), guarded.temporary_folder("tls-scaffold-") as into:
-        inner = Mirror()
-        inner.know_cas(first.certificates)
-        copy = into / "folder"
-        copy_folder(folder, copy, inner)
-
-        def like(state: State) -> State:
-            inner.know_cas(state.certificates)
-            return state.mapped(inner.like)
-
-        before = like(first)
-        nexts = tuple(next_states(folder, change, copy, like))
-        whole = [before, *(each.state for each in nexts)]
+        with lock_or_refusal(folder, wait=LOCK_SECONDS):
+            prepared = _prepare(folder, change, begin, into / "folder")
+        whole = [prepared.before, *(each.state for each in prepared.nexts)]
         states = _cut(whole)
         users = _users(states)
         loopback = Loopback(each.inventory for each in states)
         mirror = Mirror(loopback.addresses)
-        for key in (*inner.keys, *_keys(copy)):
+        for key in prepared.keys:
             mirror.know_key(key)
         layout = Layout(_new(into / "files"), mirror, loopback)
         layout.know(states)
         with rolling_members(tools, _new(into / "members")) as members:
             performance = perform(
-                Stage(layout, loopback, members),
+                Stage(layout, loopback, members, max(HEALTHY_SECONDS, HEALTHY * deadline)),
                 states[0],
-                list(_roll_outs(states, nexts, users)),
+                list(_roll_outs(states, prepared.nexts, users)),
                 users,
-                with_rights=states[0].has_rights,
+                deadline=deadline,
                 progress=progress,
             )
     return Rehearsal(
         tools.version,
+        change,
         tuple(state.name for state in states),
         tuple(dict.fromkeys(each.name for state in states for each in state.inventory.members)),
         users,
         _untried(whole, states, users),
         performance,
+        prepared.notes,
     )
 
 
-def mends(found: Found, folder: Path) -> tuple[str, ...]:
-    """Return what mends a cause, as `explain` tells it."""
+def _prepare(folder: Path, change: Change, begin: str, copy: Path) -> Prepared:
+    """Read and make the states, the folder's lock being held: nobody changes it meanwhile."""
+    first = read_begin(folder, begin)
+    mirror = Mirror()
+    mirror.know_cas(first.certificates)
+    copy_folder(folder, copy, mirror)
+
+    def like(state: State) -> State:
+        mirror.know_cas(state.certificates)
+        return state.mapped(mirror.like)
+
+    before = like(first)
+    nexts = tuple(next_states(folder, change, copy, like))
+    return Prepared(before, nexts, (*mirror.keys, *_keys(copy)), refused_here(folder, change))
+
+
+def mends(found: Found, folder: Path, change: Change) -> tuple[str, ...]:
+    """Return what mends a cause as `explain` tells it, where the change is not the cause itself."""
+    if found.cause in OF_ANOTHER_CA and change.kind == REGENERATE:
+        return (ROTATE_INSTEAD,)
+    if found.cause in OF_ANOTHER_CA and change.is_compromised:
+        return (EXPECTED,)
     return Answer((), folder, "").mends(found)
+
+
+def hints(rehearsal: Rehearsal) -> tuple[str, ...]:
+    """Return what is to be known beside the steps, a line each."""
+    if not rehearsal.performance.may_be_busy:
+        return rehearsal.notes
+    load, processors = os.getloadavg()[0], os.cpu_count() or 1
+    busy = (
+        f"no cause was found but time: this machine may be too busy (load {load:.1f}, processors "
+        f"{processors}); try again when it has less to do, or with `{PATIENT}`"
+    )
+    return (*rehearsal.notes, busy)
 
 
 def verdict(rehearsal: Rehearsal) -> str:
@@ -131,15 +199,16 @@ def document(rehearsal: Rehearsal, folder: Path) -> dict[str, Any]:
         "members": rehearsal.members,
         "users": rehearsal.users,
         "untried": rehearsal.untried,
-        "steps": [_row_document(row, folder) for row in performance.rows],
+        "steps": [_row_document(row, folder, rehearsal.change) for row in performance.rows],
         "not_done": performance.not_done,
         "writes": performance.written,
         "failures": performance.failed,
         "well": performance.is_well,
+        "hints": hints(rehearsal),
     }
 
 
-def _row_document(row: Row, folder: Path) -> dict[str, Any]:
+def _row_document(row: Row, folder: Path, change: Change) -> dict[str, Any]:
     return {
         "step": row.step,
         "writes": row.tally.writes,
@@ -154,7 +223,7 @@ def _row_document(row: Row, folder: Path) -> dict[str, Any]:
                 "cause": each.found.cause.id if each.found else None,
                 "what": each.found.cause.what if each.found else None,
                 "knows": each.what,
-                "mend": mends(each.found, folder) if each.found else (),
+                "mend": mends(each.found, folder, change) if each.found else (),
             }
             for each in row.troubles
         ],

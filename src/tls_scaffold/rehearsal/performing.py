@@ -6,7 +6,7 @@ from itertools import chain
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd.tallies import Endpoint, Refusal, Tally
-from tls_scaffold.etcd.writers import Writers, writing
+from tls_scaffold.etcd.writers import DEADLINE, Writers, writing
 from tls_scaffold.live.diagnosis import Found
 from tls_scaffold.rehearsal.causes import causes_of, causes_of_start
 from tls_scaffold.rehearsal.stage import Stage, UnhealthyError, user_of
@@ -20,7 +20,21 @@ MOST_MEETINGS = 12  # of which a cause is looked for: each takes handshakes
 PAUSE = 0.05  # seconds between two writes of a client, where no more than FEW write
 FEW = 4
 LOOKS = 3  # times that a refusal is seen before it counts: an election passes by itself
-SETTLE_SECONDS = 6.0  # longer than a write may take
+SETTLED_BY = 1.0  # seconds that are waited longer than a write may take
+GAP = 2.0  # seconds: as long as one member is asked
+# What is said where an answer came too late, or somebody was not there yet.
+LATE = (
+    "no answer",
+    "timed out",
+    "deadline exceeded",
+    "no leader",
+    "leader changed",
+    "is not healthy after",
+    "connection lost",
+    "connect call failed",
+    "connection refused",
+)
+OF_TLS = ("tls", "x509", "certificate", "ssl")  # words of what waiting does not mend
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,14 @@ class Row:
         return not (self.tally.failures or self.troubles)
 
     @property
+    def is_late(self) -> bool:
+        """Whether no cause is known, and all that is told is of time alone."""
+        told = [*self.reasons, *(each.what for each in self.troubles)]
+        is_of_time = all(map(_is_of_time, told))
+        has_waited = self.is_end or self.tally.longest_gap >= GAP
+        return has_waited and is_of_time and not any(each.found for each in self.troubles)
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """What each client was told last by each member where a write of it failed, each once."""
         reasons = {
@@ -78,6 +100,12 @@ class Performance:
         return not self.not_done and all(row.is_well for row in self.rows)
 
     @property
+    def may_be_busy(self) -> bool:
+        """Whether what went wrong may be a machine that was too busy: all told is of time alone."""
+        rows = [row for row in self.rows if not row.is_well]
+        return bool(rows) and all(row.is_late for row in rows)
+
+    @property
     def written(self) -> int:
         """How many writes a member took."""
         return sum(row.tally.writes for row in self.rows)
@@ -94,12 +122,13 @@ def perform(
     roll_outs: Sequence[RollOut],
     users: Sequence[str],
     *,
-    with_rights: bool,
+    deadline: float = DEADLINE,
     progress: Callable[[str], object] = lambda _step: None,
 ) -> Performance:
     """Start the cluster as it is in the state `begin`, then carry out the roll-outs, in a row.
 
-    With `with_rights` authentication is on. Raises ScaffoldError where a user can't write at all.
+    Authentication is on where somebody has rights. A write has `deadline` seconds. Raises
+    ScaffoldError where a user can't write at all.
     """
     clients = list(stage.clients(begin, users))
     try:
@@ -107,22 +136,23 @@ def perform(
     except UnhealthyError as error:
         troubles = tuple(_troubles_of_member(stage, error))
         return Performance((Row(AS_IT_IS, NOTHING_WRITTEN, troubles),), ())
-    if with_rights:
+    if begin.has_rights:
         stage.apply_rights(begin, users)
     rows: list[Row] = []
     not_done: list[str] = []
-    with writing(clients, stage.endpoints(), pause=PAUSE * max(1, len(clients) / FEW)) as writers:
+    pause = PAUSE * max(1, len(clients) / FEW)
+    with writing(clients, stage.endpoints(), deadline=deadline, pause=pause) as writers:
         steps = (step for each in roll_outs for step in steps_of(each, stage, writers))
         for step in chain([Step(AS_IT_IS, lambda: None)], steps):
             if not_done or (rows and rows[-1].is_end):
                 not_done.append(step.name)
                 continue
             progress(step.name)
-            rows.append(_row(step, stage, writers))
+            rows.append(_row(step, stage, writers, deadline + SETTLED_BY))
     return Performance(tuple(rows), tuple(not_done))
 
 
-def _row(step: Step, stage: Stage, writers: Writers) -> Row:
+def _row(step: Step, stage: Stage, writers: Writers, seconds: float) -> Row:
     begin = writers.mark()
     troubles: tuple[Trouble, ...] = ()
     is_end = False
@@ -133,20 +163,25 @@ def _row(step: Step, stage: Stage, writers: Writers) -> Row:
     except ScaffoldError as error:
         told = ": ".join((error.summary, *map(str, error.problems)))
         troubles, is_end = (Trouble(stage.loopback.told(told)),), True
-    left = _still_refused(stage, writers)
+    left = _still_refused(stage, writers, seconds)
     if not left:
         left = tuple(_refused_to_etcdctl(stage, writers))
     troubles += tuple(_troubles_of_clients(stage, writers, left))
     return Row(step.name, writers.between(begin), troubles, is_end)
 
 
-def _still_refused(stage: Stage, writers: Writers) -> tuple[Refusal, ...]:
+def _is_of_time(told: str) -> bool:
+    text = told.lower()
+    return any(each in text for each in LATE) and not any(each in text for each in OF_TLS)
+
+
+def _still_refused(stage: Stage, writers: Writers, seconds: float) -> tuple[Refusal, ...]:
     """Return who is refused where when a step is over; what passes by itself is none."""
     refused: tuple[Refusal, ...] = ()
     for _ in range(LOOKS):
         begin = writers.mark()
         # Each client comes to every member.
-        writers.settle(len(stage.endpoints()) + 1, SETTLE_SECONDS)
+        writers.settle(len(stage.endpoints()) + 1, seconds)
         seen = writers.between(begin)
         refused = seen.refused
         if not refused or seen.failures:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,17 +55,28 @@ class UnhealthyError(ScaffoldError):
 
 
 class Stage:
-    """The members that run, by name; `loaded` are copies of the trust files that they read."""
+    """The members that run, by name; `loaded` are copies of the trust files that they read.
 
-    def __init__(self, layout: Layout, loopback: Loopback, members: RollingMembers) -> None:
+    A member that is started has `healthy_seconds` to become healthy.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        loopback: Loopback,
+        members: RollingMembers,
+        healthy_seconds: float = HEALTHY_SECONDS,
+    ) -> None:
         self.layout = layout
         self.loopback = loopback
         self.running: dict[str, Member] = {}
         self.loaded: dict[str, Loaded] = {}
         self._members = members
+        self._healthy_seconds = healthy_seconds
         self._no_fsync = members.tools.knows_no_fsync
         self._root = (Identity(Path(), Path()), Path())
         self._times_applied = 0
+        self._leader = ""  # as far as we know: an election by itself may have chosen another
 
     @property
     def has_rights(self) -> bool:
@@ -91,6 +103,7 @@ class Stage:
             self._start(state, member, is_first=True)
         for member in members:
             self.wait_until_healthy(member)
+        self._let_lead(members[-1].name)
 
     def restart(self, state: State, name: str, peer_cns: Iterable[str] | None = None) -> None:
         """End a member, start it as it is in a state, and wait until it is healthy.
@@ -98,10 +111,21 @@ class Stage:
         `peer_cns` are those that it takes from its peers, where that is not what the state says;
         none for any.
         """
+        if name == self._leader:
+            self._let_lead(next((each for each in self.running if each != name), name))
         self._members.end(name)
         member = self.running[name] = self._member(state, name)
         self._start(state, member, peer_cns=peer_cns)
         self.wait_until_healthy(member)
+
+    def restart_all(self, state: State, names: Iterable[str]) -> None:
+        """Restart members as fast as they come up, and only then wait until all are healthy."""
+        for name in names:
+            self._members.end(name)
+            member = self.running[name] = self._member(state, name)
+            self._start(state, member)
+        for member in self.running.values():
+            self.wait_until_healthy(member)
 
     def join(self, state: State, name: str) -> None:
         """Tell the cluster of a new member, and start it."""
@@ -171,6 +195,8 @@ class Stage:
                 identity, _ = self.layout.identity(pairs, user)
                 files[user] = identity, self.layout.identity(trusts, user)[1]
             writers.equip(client.name, *files[user], reconnect=True)
+        # A write that was begun with the old files shows nothing of the new ones.
+        writers.settle(0)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Return each host of each member that runs, as clients ask for it."""
@@ -227,7 +253,7 @@ class Stage:
         port = self.loopback.ports(member)[0]
         cluster = replace(self._cluster(), ca=trust)
         begin = time.monotonic()
-        for seconds in (SOON_HEALTHY_SECONDS, HEALTHY_SECONDS):
+        for seconds in (SOON_HEALTHY_SECONDS, self._healthy_seconds):
             while time.monotonic() - begin < seconds:
                 if self._members.has_ended(member.name):
                     told = self._members.first_cause(member.name)
@@ -238,7 +264,7 @@ class Stage:
                 time.sleep(LOOK_PAUSE)
             # Where peers refuse each other, nothing is waited for.
             found = tuple(self._causes_among_peers(member))
-            if found or seconds == HEALTHY_SECONDS:
+            if found or seconds == self._healthy_seconds:
                 summary = f"`{member.name}` is not healthy after {seconds:g} s"
                 told = "" if found else self._members.first_cause(member.name)
                 raise UnhealthyError(member.name, summary, told, found)
@@ -302,11 +328,11 @@ class Stage:
             logins=throwaway.logins(inventory),
         )
 
-    def _etcdctl(self, *words: str) -> str:
+    def _etcdctl(self, *words: str, **variables: str) -> str:
         identity, trust = self._root
         until = time.monotonic() + HEALTHY_SECONDS
         while True:
-            done = replace(self._cluster(), ca=trust).etcdctl(identity, *words)
+            done = replace(self._cluster(), ca=trust).etcdctl(identity, *words, **variables)
             if done.returncode == 0:
                 return done.stdout
             told = done.stderr.strip().splitlines()[-1:]
@@ -315,9 +341,29 @@ class Stage:
                 raise ScaffoldError(f"`etcdctl {' '.join(words)}` failed", told)
             time.sleep(LOOK_PAUSE)
 
+    def _let_lead(self, name: str) -> None:
+        """Make a member the leader: what a step shows may hang on who leads, and not on chance.
+
+        Where etcdctl finds no way to the one that leads, etcd chooses by itself.
+        """
+        if len(self.running) == 1 or name == self._leader:
+            return
+        asked = (self._leader,) if self._leader in self.running else tuple(self.running)
+        self._leader = ""
+        with suppress(ScaffoldError):
+            self._etcdctl("move-leader", self._id_of(name), ETCDCTL_ENDPOINTS=self._urls(asked))
+            self._leader = name
+
+    def _urls(self, names: Iterable[str]) -> str:
+        urls = dict(zip(self.running, self._cluster().endpoints, strict=True))
+        return ",".join(urls[name] for name in names)
+
     def _id_of(self, name: str) -> str:
         lines = [line.split(", ") for line in self._etcdctl("member", "list").splitlines()]
-        return next(line[0] for line in lines if line[2] == name)
+        for line in lines:
+            if line[2] == name:
+                return line[0]
+        raise ScaffoldError(f"`etcdctl member list` has no `{name}`")
 
 
 def _check_key(state: State, user: str) -> None:

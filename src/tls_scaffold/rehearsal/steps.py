@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 
 from tls_scaffold.etcd.writers import Writers
@@ -25,18 +26,22 @@ class Step:
     act: Callable[[], object]
 
 
+class Restarts(Enum):
+    """How members come to load what they read at their start alone."""
+
+    ROLLING = "one after another"
+    UNPLANNED = "one by somebody who knows of nothing, which has to be harmless"
+    AT_ONCE = "all at once, when all have their files: old and new refuse each other"
+
+
 @dataclass(frozen=True)
 class RollOut:
-    """The way from one state to the next; `users` are those who write.
-
-    With `restarts` the members are to load what they read at their start alone. Else only one is
-    restarted, as by somebody who knows of nothing, and that has to be harmless.
-    """
+    """The way from one state to the next; `users` are those who write."""
 
     before: State
     after: State
     users: tuple[str, ...]
-    restarts: bool = True
+    restarts: Restarts = Restarts.ROLLING
 
 
 def steps_of(plan: RollOut, stage: Stage, writers: Writers) -> Iterator[Step]:
@@ -47,9 +52,12 @@ def steps_of(plan: RollOut, stage: Stage, writers: Writers) -> Iterator[Step]:
     there = [member.name for member in after.inventory.members]
     for name in [each for each in stage.running if each not in there]:
         yield Step(f"{name} leaves", partial(_leave, stage, writers, name))
-    if plan.restarts:
+    if plan.restarts is Restarts.AT_ONCE:
+        yield from _all_at_once(plan, stage, writers)
+        return
+    if plan.restarts is Restarts.ROLLING:
         yield from _learning_both_cns(plan, stage)
-    if plan.restarts and _trust_comes_first(before, after):
+    if plan.restarts is Restarts.ROLLING and _trust_comes_first(before, after):
         yield from _restarts(plan, stage)
         yield from _trust_of_clients(plan, stage, writers, pairs=before)
         yield from _pairs(plan, stage, writers, trusts=after)
@@ -57,8 +65,27 @@ def steps_of(plan: RollOut, stage: Stage, writers: Writers) -> Iterator[Step]:
         return
     yield from _pairs(plan, stage, writers, trusts=before)
     yield from _new_places(plan, stage, writers)
-    yield from _restarts(plan, stage) if plan.restarts else _an_unplanned_restart(plan, stage)
+    if plan.restarts is Restarts.ROLLING:
+        yield from _restarts(plan, stage)
+    else:
+        yield from _an_unplanned_restart(plan, stage)
     yield from _trust_of_clients(plan, stage, writers, pairs=after)
+
+
+def _all_at_once(plan: RollOut, stage: Stage, writers: Writers) -> Iterator[Step]:
+    """Yield the shortest order where whoever has been restarted refuses whoever has not."""
+    names = list(stage.running)
+    yield Step("members' files", partial(_give_all, stage, plan.after, names))
+    yield Step("restart of all members", partial(stage.restart_all, plan.after, names))
+    before, after = plan.before.held, plan.after.held
+    if any(before[user] != after[user] for user in plan.users):
+        yield Step("clients' files", partial(stage.equip, writers, plan.after, plan.after))
+    yield from _new_places(plan, stage, writers)
+
+
+def _give_all(stage: Stage, state: State, names: list[str]) -> None:
+    _give_pairs(stage, state, names)
+    _give_trust(stage, state)
 
 
 def _rights_of(state: State) -> list[str]:
