@@ -9,7 +9,8 @@ from tls_scaffold.bundles.overview import needs_nothing
 from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.commands import bundle, owedhooks
 from tls_scaffold.commands.bundlesagain import has_bundle, lay_out_again, problems_of
-from tls_scaffold.commands.hooks import VARIABLE, Hook
+from tls_scaffold.commands.hooks import Hook
+from tls_scaffold.commands.owedhooks import VARIABLE
 from tls_scaffold.commands.reloads import UNKNOWN, who_reloads
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk import locking
@@ -57,10 +58,7 @@ def warnings(folder: Path, hook: Hook | None) -> Iterator[str]:
     with suppress(ScaffoldError):
         names = owedhooks.owed(folder)
         if names and not hook:
-            yield (
-                f"no hook has ended well for {listed([*names], MOST_TOLD)} yet: "
-                f"`make renew {VARIABLE}='…'` runs it"
-            )
+            yield owedhooks.owed_sentence([*names])
 
 
 def _lay_out_alone(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tls_scaffold.commands.results import Result
+from tls_scaffold.commands.results import Result, as_typed
 from tls_scaffold.commands.revoke import Done
 from tls_scaffold.etcd.versions import REVOKED_LET_IN
 from tls_scaffold.keeping.consequences import user_kept
@@ -16,10 +16,8 @@ BY_RENAME = (
     "connection, and refuses everybody while it is missing, empty or half there"
 )
 GO_ON = "connections and watches that are open go on until their member is restarted"
-HOLE = (
-    f"{REVOKED_LET_IN.sentence}, unless it is etcd {', '.join(REVOKED_LET_IN.fixed)} or later "
-    f"({REVOKED_LET_IN.name})"
-)
+# No inventory says which etcd runs.
+HOLE = f"on etcd {REVOKED_LET_IN.releases} {REVOKED_LET_IN.sentence} ({REVOKED_LET_IN.name})"
 RESTART = (
     "members have not looked into a list till now: each needs its new bundle and one restart, and "
     "refuses nobody before"
@@ -58,6 +56,10 @@ def _counted(count: int) -> str:
 
 def follows(done: Done) -> Iterator[str]:
     """Yield what somebody has to know or do then, a line each."""
+    yield from (as_typed(each, done.folder) for each in _follows(done))
+
+
+def _follows(done: Done) -> Iterator[str]:
     listed = done.listed
     yield from done.told
     if done.dry_run:

@@ -1,6 +1,7 @@
 """`tls-scaffold rotate`: another CA takes the place of a folder's, while the cluster runs."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,11 +16,13 @@ from tls_scaffold.commands.rotationrefusals import (
     signings_of,
 )
 from tls_scaffold.disk.folder import lock
+from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.live.rotationgates import Step
 from tls_scaffold.paths import CHAINS, OLD_CAS, TRUSTS
-from tls_scaffold.signing import rotationabort, rotationend, rotationstart
+from tls_scaffold.signing import certificates, rotationabort, rotationend, rotationstart
 from tls_scaffold.signing.execution import Means
+from tls_scaffold.signing.followedcas import followed_ca
 from tls_scaffold.signing.hangingfiles import hanging_files
 from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
 from tls_scaffold.signing.rotationabort import Aborted
@@ -65,7 +68,8 @@ def start(
     and nothing is started. Raises ScaffoldError, before anything is written, where a rotation is
     under way, or the CA is one that is not made here.
     """
-    if not is_compromised and (resumed := _rest_of_start(folder, ca)):
+    rest = _rest_of_compromised if is_compromised else _rest_of_start
+    if resumed := rest(folder, ca, now):
         return None, resumed
     with lock(folder, wait=LOCK_SECONDS):
         check_none_is_under_way(folder)
@@ -91,7 +95,7 @@ def start(
     )
 
 
-def _rest_of_start(folder: Path, ca: str) -> Turned | None:
+def _rest_of_start(folder: Path, ca: str, _now: datetime) -> Turned | None:
     """Make the bundles that a start which was killed has left; None where it left none."""
     with lock(folder, wait=LOCK_SECONDS):
         rotation = rotation_of(folder)
@@ -102,6 +106,39 @@ def _rest_of_start(folder: Path, ca: str) -> Turned | None:
         return None
     until = rotation.cross.not_after if rotation.cross else None
     return Turned(ca, rotation.stage, warnings=bundles.left, until=until, bundles=bundles)
+
+
+def _rest_of_compromised(folder: Path, ca: str, now: datetime) -> Turned | None:
+    """Make the bundles that a start which was killed has left; None where it left none.
+
+    These hang on the CA that today's has followed: until they are made nobody needs yet another
+    one. Raises ScaffoldError where such a bundle can't be laid out.
+    """
+    with lock(folder, wait=LOCK_SECONDS):
+        if rotation_of(folder) or not (compromised := _followed(folder, ca)):
+            return None
+        left = hanging_files(folder, compromised, signings_of(folder, ca), DIST, now)
+        hangs = [each for each in left if each.startswith(f"`{DIST}/")]
+    if not hangs:
+        return None
+    bundles = lay_out_stale(folder)
+    if bundles.left:
+        raise ScaffoldError(
+            f"`{ca}` is another CA already, and not all bundles could be made with it",
+            bundles.left,
+            "mend that and run the same again, or move these bundles away: then yet another CA "
+            "is made",
+        )
+    return Turned(ca, None, bundles=bundles) if bundles.made else None
+
+
+def _followed(folder: Path, ca: str) -> Rotation | None:
+    """Return a CA of today and the one that it has followed, as what is over; None without one."""
+    with suppress(ScaffoldError):
+        new = certificates.read(plain_or_empty(folder / ca), ca)
+        if old := followed_ca(folder, new, ca):
+            return Rotation(ca, Stage.FINISHING, old, new, None)
+    return None
 
 
 def trust(folder: Path, now: datetime, ask: AskMembers = nobody) -> Turned:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tls_scaffold.commands import live
+from tls_scaffold.commands import live, owedhooks
 from tls_scaffold.commands.results import make_command, scaffold_command
 from tls_scaffold.disk import files
 from tls_scaffold.disk.backupfiles import note_on_backups
@@ -21,7 +21,7 @@ from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.paths import CA, CERTIFICATE_ENDING, CRL
 from tls_scaffold.signing import revocationlists
-from tls_scaffold.signing.rotation import Rotation, rotation_of
+from tls_scaffold.signing.rotation import Rotation, rotation_of, strange_old_cas
 from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state import advice, bundleages, cfsslscripts, contents, states
 from tls_scaffold.state.entries import CA_KIND, Contents
@@ -55,7 +55,8 @@ class Report:
     `removed` are certificates of components that are gone, which are valid still.
     `crl_end` is when the next revocation list is to be there; None where there is none.
     `earlier` are certificates that a CA had before it was signed again, and that hold still.
-    `rotation` tells that one CA is taking the place of another.
+    `rotation` tells that one CA is taking the place of another, `strange_cas` what lies where the
+    old one would and is none. `hooks_owed` are the components for which no hook has ended well.
     Without a Makefile, `scripts` are those in the folder that call cfssl.
     `backup` says that no backup which was made here has the CA of today; empty if there is no need.
     `own_hosts` are those that the inventory gives the component whose certificate is at a path.
@@ -78,6 +79,8 @@ class Report:
     backup: str = ""
     earlier: tuple[EarlierCertificate, ...] = ()
     rotation: Rotation | None = None
+    strange_cas: tuple[str, ...] = ()
+    hooks_owed: tuple[str, ...] = ()
     crl_end: datetime | None = None
 
     @property
@@ -112,6 +115,7 @@ class Report:
             "removed": [_removed_document(each, self.now) for each in self.removed],
             "earlier_cas": [_earlier_document(each, self.now) for each in self.earlier],
             "stale_bundles": list(self.stale_bundles),
+            "hooks_owed": list(self.hooks_owed),
             **({"live": live.document(self.live)} if self.live else {}),
         }
 
@@ -195,8 +199,17 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
         stale_bundles=stale,
         earlier=earlier,
         rotation=rotation,
+        strange_cas=strange_old_cas(folder),
+        hooks_owed=_hooks_owed(folder),
         crl_end=crl_end,
     )
+
+
+def _hooks_owed(folder: Path) -> tuple[str, ...]:
+    try:
+        return tuple(owedhooks.owed(folder))
+    except ScaffoldError:
+        return ()
 
 
 def _pin_of_ca(found: Contents) -> str:
