@@ -89,7 +89,7 @@ def start(
         signed=tuple(started.done.signed),
         written=(ca, TRUSTS[ca], *others),
         archived=(ca,),
-        warnings=(*started.done.warnings, *started.done.unshared, *bundles.left),
+        warnings=(*started.done.warnings, *started.done.unshared, *bundles.warnings),
         until=started.cross.not_after if started.cross else None,
         bundles=bundles,
     )
@@ -105,7 +105,7 @@ def _rest_of_start(folder: Path, ca: str, _now: datetime) -> Turned | None:
     if not bundles.made:
         return None
     until = rotation.cross.not_after if rotation.cross else None
-    return Turned(ca, rotation.stage, warnings=bundles.left, until=until, bundles=bundles)
+    return Turned(ca, rotation.stage, warnings=bundles.warnings, until=until, bundles=bundles)
 
 
 def _rest_of_compromised(folder: Path, ca: str, now: datetime) -> Turned | None:
@@ -129,7 +129,7 @@ def _rest_of_compromised(folder: Path, ca: str, now: datetime) -> Turned | None:
             "mend that and run the same again, or move these bundles away: then yet another CA "
             "is made",
         )
-    return Turned(ca, None, bundles=bundles) if bundles.made else None
+    return Turned(ca, None, warnings=bundles.told, bundles=bundles) if bundles.made else None
 
 
 def _followed(folder: Path, ca: str) -> Rotation | None:
@@ -165,7 +165,7 @@ def trust(folder: Path, now: datetime, ask: AskMembers = nobody) -> Turned:
         Stage.TRUSTING,
         changed=changed or bool(bundles.made),
         written=(TRUSTS[rotation.ca],) if changed else (),
-        warnings=(*warnings, *bundles.left),
+        warnings=(*warnings, *bundles.warnings),
         bundles=bundles,
     )
 
@@ -203,7 +203,7 @@ def finish(
         shelf=shelf,
         archived=(OLD_CAS[rotation.ca], CHAINS[rotation.ca]),
         written=tuple(f"{each.output}.pem" for each in signings),
-        warnings=(*warnings, *reasons, *bundles.left),
+        warnings=(*warnings, *reasons, *bundles.warnings),
         bundles=bundles,
     )
 
@@ -237,7 +237,7 @@ def abort(
         signed=tuple(aborted.done.signed),
         written=(aborted.ca, TRUSTS[aborted.ca], *aborted.restored),
         archived=(aborted.ca,),
-        warnings=(*warnings, *aborted.done.warnings, *aborted.done.unshared, *bundles.left),
+        warnings=(*warnings, *aborted.done.warnings, *aborted.done.unshared, *bundles.warnings),
         bundles=bundles,
     )
 
