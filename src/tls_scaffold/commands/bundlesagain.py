@@ -10,6 +10,7 @@ from tls_scaffold.commands import bundle, dist, forms
 from tls_scaffold.commands.bundleoptions import AS_SIGNED, PKCS8, BundleOptions, read_password
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.linkedfolder import files_of
+from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
@@ -21,7 +22,6 @@ from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.spelling import listed
 from tls_scaffold.state.bundleages import stale_bundles
 
-LOCK_SECONDS = 60.0
 MOST_TOLD = 10
 PKCS8_HEAD = b"-----BEGIN PRIVATE KEY-----"
 

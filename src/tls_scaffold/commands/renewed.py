@@ -14,12 +14,12 @@ from tls_scaffold.commands.owedhooks import VARIABLE
 from tls_scaffold.commands.reloads import UNKNOWN, who_reloads
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk import locking
+from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.spelling import listed
 
-LOCK_SECONDS = 60.0
 FOR_EVER = float("inf")
 MOST_TOLD = 10
 

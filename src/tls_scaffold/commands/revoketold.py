@@ -8,8 +8,8 @@ from tls_scaffold.commands.revoke import Done
 from tls_scaffold.etcd.versions import REVOKED_LET_IN
 from tls_scaffold.keeping.consequences import user_kept
 from tls_scaffold.paths import CRL, REVOKED
-from tls_scaffold.signing.revocations import TIME, Revocation
-from tls_scaffold.spelling import MINUTE
+from tls_scaffold.signing.revocations import Revocation
+from tls_scaffold.spelling import MINUTE, UTC_TIME
 
 BY_RENAME = (
     f"give each member `{CRL}` by a rename (its bundle has it): etcd reads it at each new "
@@ -123,6 +123,11 @@ def to_json(done: Done, of: Result) -> str:
 
 
 def _document(revoked: Revocation) -> dict[str, object]:
-    end = f"{revoked.end:{TIME}}" if revoked.end else None
+    end = f"{revoked.end:{UTC_TIME}}" if revoked.end else None
     named = {"name": revoked.name or None, "ca": revoked.ca or None, "reason": revoked.reason}
-    return {"serial": revoked.hexadecimal, **named, "revoked": f"{revoked.at:{TIME}}", "end": end}
+    return {
+        "serial": revoked.hexadecimal,
+        **named,
+        "revoked": f"{revoked.at:{UTC_TIME}}",
+        "end": end,
+    }

@@ -16,6 +16,7 @@ from tls_scaffold.commands.rotationrefusals import (
     signings_of,
 )
 from tls_scaffold.disk.folder import lock
+from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.live.rotationgates import Step
@@ -28,7 +29,6 @@ from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
 from tls_scaffold.signing.rotationabort import Aborted
 from tls_scaffold.signing.rotationstart import Started
 
-LOCK_SECONDS = 60.0
 AskMembers = Callable[[Rotation, Step], tuple[str, ...]]
 """Asks live members before a step: returns warnings, or raises ScaffoldError if one forbids it."""
 

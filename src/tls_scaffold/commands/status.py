@@ -22,7 +22,7 @@ from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.paths import CA, CERTIFICATE_ENDING, CRL
 from tls_scaffold.signing import revocationlists
 from tls_scaffold.signing.rotation import Rotation, rotation_of, strange_old_cas
-from tls_scaffold.spelling import canonical_host
+from tls_scaffold.spelling import UTC_TIME, canonical_host
 from tls_scaffold.state import advice, bundleages, cfsslscripts, contents, states
 from tls_scaffold.state.entries import CA_KIND, Contents
 from tls_scaffold.state.removed import Removed, still_valid
@@ -255,7 +255,7 @@ def _document(row: Row) -> dict[str, Any]:
         "cn": row.cn,
         "hosts": list(row.hosts),
         "key": row.key,
-        "not_after": f"{row.not_after:%Y-%m-%dT%H:%M:%SZ}" if row.not_after else None,
+        "not_after": f"{row.not_after:{UTC_TIME}}" if row.not_after else None,
         "days_left": row.days_left,
         "state": row.state,
         "reasons": list(row.reasons),
@@ -268,7 +268,7 @@ def _removed_document(removed: Removed, now: datetime) -> dict[str, Any]:
         "cn": removed.cn,
         "file": removed.path,
         "opens_peers": removed.opens_peers,
-        "not_after": f"{removed.not_after:%Y-%m-%dT%H:%M:%SZ}",
+        "not_after": f"{removed.not_after:{UTC_TIME}}",
         "days_left": (removed.not_after - now) // DAY,
     }
 
@@ -277,7 +277,7 @@ def _earlier_document(earlier: EarlierCertificate, now: datetime) -> dict[str, A
     return {
         "ca": earlier.ca,
         "file": earlier.path,
-        "not_after": f"{earlier.not_after:%Y-%m-%dT%H:%M:%SZ}",
+        "not_after": f"{earlier.not_after:{UTC_TIME}}",
         "days_left": (earlier.not_after - now) // DAY,
     }
 
