@@ -849,12 +849,13 @@ def test_a_member_that_does_not_answer_enables_nothing(start: Start) -> None:
     assert not running.is_on()
 
 
+@pytest.mark.parametrize("path", VERSIONS)
 def test_endpoints_of_different_clusters_are_told_before_anything_is_written(
-    start: Start, tmp_path: Path
+    start: Start, tmp_path: Path, path: str
 ) -> None:
-    running = start()
+    running = start(path=path)
     ours = running.cluster.endpoints[0]
-    with live(running.folder, tmp_path / "other") as other:
+    with live(running.folder, tmp_path / "other", with_tools=tools(path)) as other:
         theirs = other.cluster.endpoints[0]
         before = running.users(), other.users()
         for words in ((), ("--diff",), ("--enable",)):

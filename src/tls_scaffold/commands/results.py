@@ -137,7 +137,9 @@ def as_typed(text: str, folder: Path) -> str:
 def error_as_typed(error: ScaffoldError, folder: Path) -> ScaffoldError:
     """Return an error whose problems and hint name commands as they are typed here."""
     problems = (replace(each, message=as_typed(each.message, folder)) for each in error.problems)
-    return type(error)(error.summary, problems, as_typed(error.hint, folder))
+    told = ScaffoldError(error.summary, problems, as_typed(error.hint, folder))
+    told.exit_code = error.exit_code
+    return told
 
 
 def _place(folder: Path) -> str:
