@@ -543,7 +543,7 @@ def test_a_ca_that_somebody_laid_beside_is_neither_trusted_nor_put_in_place(
     make(path)
     assert (path / TRUSTS[CA]).read_bytes() == (path / CA).read_bytes()
     shutil.copy(strange / CA, path / CHAINS[CA])
-    named = "`certs/old-ca.pem` is no CA that the record, `issued/`, has: "
+    named = "certs/old-ca.pem: it is no CA that the record, `issued/`, has"
     for words in (["abort"], ["trust"], ["finish"], ["start"], ["status"]):
         assert f"none of this folder's: nothing was changed\n  {named}" in refused(path, *words)
     assert f"note: {named}" in tls_scaffold("status", cwd=path).stderr
@@ -553,10 +553,10 @@ def test_a_ca_that_somebody_laid_beside_is_neither_trusted_nor_put_in_place(
 def test_what_is_no_certificate_where_the_old_ca_would_be_is_told_by_name(signed: Factory) -> None:
     path = signed(*OUR_WORDS)
     (path / OLD_CAS[CA]).write_text("junk\n")
-    named = "`certs/old-ca.pem` holds no certificate: move it away, or put back the CA that it was"
+    named = "certs/old-ca.pem: it holds no certificate"
     for words in (["start"], ["finish", "--force"]):
         assert named in refused(path, *words)
-    assert f"note: {named}\n" in tls_scaffold("status", cwd=path).stderr
+    assert f"note: {named}: move it away, or put back" in tls_scaffold("status", cwd=path).stderr
     has_nothing_to_sign(path)
 
 

@@ -14,6 +14,7 @@ SHOWN_REMOVED = 10
 def notes_on(report: "Report") -> Iterator[str]:
     """Yield what a report has beside its certificates, a line each."""
     from tls_scaffold.commands.owedhooks import owed_sentence
+    from tls_scaffold.signing.rotation import PUT_OLD_BACK
     from tls_scaffold.state.cfsslscripts import way_to_adopt
 
     if not report.has_makefile:
@@ -29,7 +30,7 @@ def notes_on(report: "Report") -> Iterator[str]:
         yield escaped(f"`dist/{name}` {told}")
     if report.hooks_owed:
         yield owed_sentence(report.hooks_owed)
-    yield from map(escaped, report.strange_cas)
+    yield from (escaped(f"{each}: {PUT_OLD_BACK}") for each in report.strange_cas)
     if report.rotation:
         yield escaped(report.rotation.sentence)
     if report.backup:

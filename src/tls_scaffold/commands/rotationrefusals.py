@@ -12,7 +12,7 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules
 from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, CERTIFICATE_ENDING, PEER_CA
-from tls_scaffold.signing.rotation import NEXT, Rotation, rotation_of, strange_old_cas
+from tls_scaffold.signing.rotation import NEXT, PUT_OLD_BACK, Rotation, rotation_of, strange_old_cas
 
 PAGE = "`docs/ca-rotation.md` has the steps, by hand"
 NAMES = {CA: "the CA", PEER_CA: "the CA of peers"}
@@ -35,6 +35,7 @@ def check_old_ca_is_ours(folder: Path) -> None:
         raise ScaffoldError(
             "what lies in the place of an old CA is none of this folder's: nothing was changed",
             strange,
+            PUT_OLD_BACK,
         )
 
 

@@ -79,7 +79,7 @@ class Report:
     backup: str = ""
     earlier: tuple[EarlierCertificate, ...] = ()
     rotation: Rotation | None = None
-    strange_cas: tuple[str, ...] = ()
+    strange_cas: tuple[Problem, ...] = ()
     hooks_owed: tuple[str, ...] = ()
     crl_end: datetime | None = None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tls_scaffold.disk.issued import PATHS_OF_CAS
 from tls_scaffold.disk.plainfiles import names, plain_or_empty
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.paths import CERTIFICATE_ENDING, CHAINS, ISSUED, OLD_CA_KEYS, OLD_CAS, TRUSTS
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
@@ -37,6 +37,8 @@ NEXT = {
     Stage.ABORTING: "`tls-scaffold rotate abort` goes on",
 }
 """What comes next in each stage."""
+PUT_OLD_BACK = "move it away, or put back the CA that it was"
+"""What mends one of `strange_old_cas`."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,14 @@ def _rotation_of_ca(folder: Path, ca: str) -> Rotation | None:
     return Rotation(ca, stage, old, new, cross)
 
 
-def strange_old_cas(folder: Path) -> tuple[str, ...]:
-    """Return in words what lies where an old CA would, and is none that this folder had.
+def strange_old_cas(folder: Path) -> tuple[Problem, ...]:
+    """Return what lies where an old CA would, and is none that this folder had.
 
     Nobody may act on it: the next command would trust it, or put it in place. A leaf that is called
     so is a component, or asked for by nobody, which is told otherwise.
     """
     return tuple(
-        f"`{path}` {why}: move it away, or put back the CA that it was"
+        Problem(Place(path), why)
         for ca, path in OLD_CAS.items()
         if os.path.lexists(folder / path)
         and (why := _why_strange(folder, ca, _read_first(folder, path)))
@@ -111,14 +113,14 @@ def strange_old_cas(folder: Path) -> tuple[str, ...]:
 def _why_strange(folder: Path, ca: str, old: Certificate | None) -> str:
     """Return why what lies where the old CA would is none of this folder; empty where it is."""
     if old is None:
-        return "holds no certificate"
+        return "it holds no certificate"
     recorded: list[str] = []
     with suppress(ScaffoldError):  # of a record that can't be read nobody can tell
         there = names(folder, ISSUED, CERTIFICATE_ENDING)
         recorded = list(filter(PATHS_OF_CAS[ca].fullmatch, there))
     keys = [each.public_key for path in recorded if (each := _read_first(folder, path))]
     is_known = not recorded or not old.may_sign or old.public_key in keys
-    return "" if is_known else f"is no CA that the record, `{ISSUED}/`, has"
+    return "" if is_known else f"it is no CA that the record, `{ISSUED}/`, has"
 
 
 def is_cross(certificate: Certificate, new: Certificate, old: Certificate) -> bool:
