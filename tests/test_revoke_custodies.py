@@ -97,7 +97,8 @@ def test_where_the_key_is_elsewhere_it_is_noted_and_the_way_is_told(
     assert told_commands(revoke(folder, "alice", code=4).stderr) == told_commands(done.stderr)
     assert len(rows(folder)) == 1
     if mode == "offline":
-        assert "`make req-NAME` asks" in revoke(folder, "--sign-again", "root", code=1).stderr
+        refused = revoke(folder, "--sign-again", "root", code=1).stderr
+        assert f"`make -C {folder} req-NAME` asks" in refused
 
 
 @pytest.mark.parametrize("path", CFSSLS.values())
