@@ -325,7 +325,7 @@ def test_a_ca_that_has_ended_signs_no_list(folder: Factory) -> None:
     before = contents(path)
     done = revoke(path, "alice", code=1)
     assert "`certs/ca.pem` ended " in done.stderr
-    assert "make renew-ca" in done.stderr
+    assert "renew-ca` signs it again" in done.stderr
     assert contents(path) == before
 
 
