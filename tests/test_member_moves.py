@@ -37,14 +37,18 @@ def test_a_member_that_moves_gets_its_new_pair_with_the_move_and_is_taken_there(
         for each in members:
             each.wait()
 
+        def said(through: Running, *words: str) -> str:
+            """Run etcdctl through a member, which may have to wait for a leader first."""
+            end = time.monotonic() + 60
+            done = through.ctl(*words, files=files, wait="5s")
+            while done.returncode and time.monotonic() < end:
+                done = through.ctl(*words, files=files, wait="5s")
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
         def write(*through: Running) -> None:
-            """Write through members, each of which may have to wait for a leader first."""
             for each in through:
-                end = time.monotonic() + 60
-                put = each.ctl("put", "key", each.name, files=files, wait="5s")
-                while put.returncode and time.monotonic() < end:
-                    put = each.ctl("put", "key", each.name, files=files, wait="5s")
-                assert put.returncode == 0, put.stderr
+                said(each, "put", "key", each.name)
 
         write(first, second)
         edit(folder / "tls-scaffold.json", OLD, NEW)
@@ -61,14 +65,12 @@ def test_a_member_that_moves_gets_its_new_pair_with_the_move_and_is_taken_there(
             each.lay_out(folder / f"certs/{each.name}.pem")
             each.restart()  # at any time: it finds its peers, and they it
         write(first, second)
-        listed = first.ctl("member", "list", files=files, wait="5s").stdout
+        listed = said(first, "member", "list")
         found = re.search(r"^(\w+), \w+, etcd3,", listed, re.MULTILINE)
         assert found, listed
         third.stop()
         third.host = NEW
-        moved = f"--peer-urls=https://{NEW}:{third.peer}"
-        done = first.ctl("member", "update", found[1], moved, files=files, wait="5s")
-        assert done.returncode == 0, done.stderr
+        said(first, "member", "update", found[1], f"--peer-urls=https://{NEW}:{third.peer}")
         write(first, second)
         third.lay_out(folder / "certs/etcd3.pem")
         third.start()
