@@ -48,6 +48,7 @@ class Running:
     with_client_auth: bool = True
     process: "subprocess.Popen[bytes] | None" = None
     read: int = 0
+    host: str = HOST
 
     @property
     def log(self) -> Path:
@@ -55,11 +56,11 @@ class Running:
 
     @property
     def endpoint(self) -> str:
-        return f"{self.name}={HOST}:{self.client}"
+        return f"{self.name}={self.host}:{self.client}"
 
     @property
     def peer_endpoint(self) -> str:
-        return f"{self.name}={HOST}:{self.peer}"
+        return f"{self.name}={self.host}:{self.peer}"
 
     def lay_out(self, certificate: Path, key: Path | None = None) -> None:
         """Replace the pair, certificate and key at the same moment as far as clients notice."""
@@ -72,7 +73,7 @@ class Running:
         (self.place / "ca.pem").write_bytes(pem)
 
     def start(self, *, wait: bool = True) -> None:
-        at, ca = f"https://{HOST}", str(self.place / "ca.pem")
+        at, ca = f"https://{self.host}", str(self.place / "ca.pem")
         pair = str(self.place / "pair.pem"), str(self.place / "pair-key.pem")
         clients = ("--client-cert-auth", f"--trusted-ca-file={ca}") if self.with_client_auth else ()
         words = (
@@ -108,7 +109,7 @@ class Running:
         end = time.monotonic() + 20
         while time.monotonic() < end and self.process and self.process.poll() is None:
             shown = subprocess.run(
-                ("openssl", "s_client", "-connect", f"{HOST}:{self.client}"),
+                ("openssl", "s_client", "-connect", f"{self.host}:{self.client}"),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=False,
@@ -140,7 +141,7 @@ class Running:
         variables: dict[str, Any] = dict(zip(names, map(str, files), strict=False))
         return run(
             str(self.tools.etcdctl),
-            f"--endpoints={url or f'https://{HOST}:{self.client}'}",
+            f"--endpoints={url or f'https://{self.host}:{self.client}'}",
             f"--dial-timeout={wait}",
             f"--command-timeout={wait}",
             *words,

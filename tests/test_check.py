@@ -1390,6 +1390,13 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             ],
         ),
     ],
+    "strange-old-ca": [
+        (
+            text("certs/old-ca.pem", "junk"),
+            text("certs/notes.txt", "junk"),
+            [("certs/old-ca.pem", "it holds no certificate")],
+        ),
+    ],
     "no-root": [
         (
             below_a_root(),

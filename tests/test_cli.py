@@ -287,6 +287,26 @@ def test_folders_before_and_behind_a_command_lead_on_from_each_other(tmp_path: P
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ("-C", "a", "-C", "b", "sync"),
+        ("rotate", "start", "-C", "a", "-C", "b"),
+        ("status", "-C", "a", "-C", "b", "--json"),
+    ],
+)
+def test_of_two_folders_none_is_taken_in_silence(tmp_path: Path, words: tuple[str, ...]) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+
+    done = run(PROGRAM, *words, cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "`-C a -C b`: one folder at a time; `status` and `check` take several" in (
+        done.stdout + done.stderr
+    )
+
+
+@pytest.mark.parametrize(
     ("words", "hint"),
     [
         (

@@ -3,7 +3,7 @@
 import pytest
 
 from tls_scaffold.etcd import versions
-from tls_scaffold.etcd.versions import HOLES
+from tls_scaffold.etcd.versions import HOLES, REVOKED_LET_IN
 
 NESTED, MAINTENANCE, PUT, WATCH, LEASED, REVOKED = (each.name for each in HOLES)
 
@@ -56,3 +56,12 @@ def test_holes_are_those_of_the_version(
 def test_who_may_ask_if_authentication_is_on(version: str, knows: bool, needs_root: bool) -> None:
     assert versions.knows_auth_status(version) is knows
     assert versions.auth_status_needs_root(version) is needs_root
+
+
+def test_the_releases_with_a_hole_are_said_as_they_are() -> None:
+    told = REVOKED_LET_IN.releases
+    assert told == "3.4.25 and later of 3.4, 3.5.8 to 3.5.31, 3.6.0 to 3.6.12"
+    ends = ("3.4.24", "3.4.25", "3.4.45", "3.5.7", "3.5.8", "3.5.31", "3.5.32", "3.6.0", "3.6.12")
+    shown = {each: REVOKED_LET_IN.is_open(each) for each in (*ends, "3.6.13", "3.7.0")}
+    closed = ("3.4.24", "3.5.7", "3.5.32", "3.6.13", "3.7.0")
+    assert shown == {each: each not in closed for each in shown}

@@ -4,13 +4,15 @@ The certificates are signed by the real cfssl, which signs all of this in silenc
 """
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from conftest import Factory
-from support import make, tls_scaffold
+from support import make, openssl, tls_scaffold
+from test_custody_encrypted import SIGNERS
 
 pytestmark = pytest.mark.needs("make", "openssl", "cfssl", "cfssljson")
 
@@ -148,3 +150,21 @@ def test_a_profile_that_is_there_is_found_however_it_is_written(
     replaced("Makefile", "-profile client", f"-profile '{name}'")(path)
     make(path, "req-alice", SIGNER="cfssl")
     assert (path / "certs/alice.pem").exists()
+
+
+@pytest.mark.parametrize("signer", ["cfssl 1.2", pytest.param("cfssl 1.6", marks=pytest.mark.long)])
+def test_an_empty_host_is_signed_by_cfssl_and_told_by_everything_of_ours(
+    folder: Factory, signer: str
+) -> None:
+    path = folder(*CLUSTER, "--key", "ecdsa-256")
+    replaced("config/req-alice.json", '"hosts": []', '"hosts": [""]')(path)
+    make(path, **SIGNERS[signer])
+    assert "DNS:\n" in openssl("x509", "-in", str(path / "certs/alice.pem"), "-noout", "-text")
+
+    status = tls_scaffold("-C", str(path), "status")
+    assert re.search(r'^alice +user +alice +"" ', status.stdout, re.MULTILINE), status.stdout
+    assert f"next: tls-scaffold -C {path} check" in status.stderr
+    found = tls_scaffold("-C", str(path), "check")
+    assert "the host is empty: cfssl signs an empty DNS name [empty-host]" in found.stdout
+    refused = make(path, "req-alice", code=2, **SIGNERS["own"])
+    assert "hosts[0]: is empty: cfssl signs an empty DNS name" in refused.stderr

@@ -18,12 +18,12 @@ PROXIES = "Proxies (how many) [1]: "
 
 
 class Terminal:
-    """A run of `new` on a terminal, answered question by question."""
+    """A run of a command, `new` unless one is named, on a terminal, answered by and by."""
 
-    def __init__(self, cwd: Path, *words: str) -> None:
+    def __init__(self, cwd: Path, *words: str, command: str = "new") -> None:
         self.ours, theirs = pty.openpty()
         self.process = subprocess.Popen(
-            (str(BIN / "tls-scaffold"), "new", *words),
+            (str(BIN / "tls-scaffold"), command, *words),
             cwd=cwd,
             env=environment(NO_COLOR="1"),
             stdin=theirs,

@@ -849,6 +849,28 @@ def test_a_member_that_does_not_answer_enables_nothing(start: Start) -> None:
     assert not running.is_on()
 
 
+@pytest.mark.parametrize("path", VERSIONS)
+def test_endpoints_of_different_clusters_are_told_before_anything_is_written(
+    start: Start, tmp_path: Path, path: str
+) -> None:
+    running = start(path=path)
+    ours = running.cluster.endpoints[0]
+    with live(running.folder, tmp_path / "other", with_tools=tools(path)) as other:
+        theirs = other.cluster.endpoints[0]
+        before = running.users(), other.users()
+        for words in ((), ("--diff",), ("--enable",)):
+            done = running.script(*words, ETCDCTL_ENDPOINTS=f"{ours},{theirs}")
+            assert (done.returncode, done.stdout) == (1, "")
+            assert done.stderr.startswith("error: the endpoints are of different clusters: ")
+            assert f'"{ours}",' in done.stderr
+            assert f'"{theirs}"\n\nhint: ' in done.stderr
+        assert (running.users(), other.users()) == before
+    # Who is silent is of none, and holds nothing up.
+    done = running.script(ETCDCTL_ENDPOINTS=f"{ours},https://127.0.0.1:1,{ours}")
+    assert done.returncode == 0, done.stderr
+    assert set(running.users()) > set(before[0])
+
+
 RUNS = pytest.mark.parametrize(
     "words", [(), ("--diff",), ("--enable",)], ids=["plain", "diff", "enable"]
 )

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from conftest import Factory
 from keeping import RECORD, change, edit, foreign, kept, kept_contents, upgrade
-from support import contents, make, tls_scaffold
+from support import contents, make, run, tls_scaffold
 from tls_scaffold.cli import cli
 from tls_scaffold.inventory.reach import OF_SOME, RENDERED
 from tls_scaffold.inventory.values import FILE
@@ -334,6 +334,23 @@ def test_a_journal_never_puts_a_file_over_one_in_the_archive(surrounded: Path) -
     assert f"`{entry['plan']['shelf']}/certs/calico-key.pem` is another file" in refused(
         surrounded, "sync"
     )
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson", "git")
+def test_a_journal_that_git_tracks_is_of_no_killed_command_here(signed: Factory) -> None:
+    folder = signed("--members", "10.0.0.1", "--proxies", "0", "--users", "calico")
+    run("git", "init", "-q", cwd=folder)
+    journal_of(folder, "remove", "calico")
+    # Ours is ignored; who forges one has to force it in.
+    assert run("git", "add", JOURNAL, cwd=folder).returncode
+    assert run("git", "add", "-f", JOURNAL, cwd=folder).returncode == 0
+    said = refused(folder, "sync")
+    assert f"`{folder / JOURNAL}` is tracked by git: " in said
+    assert f"hint: `git rm --cached {JOURNAL}`, and move it away" in said
+    assert (folder / "certs/calico.pem").exists()
+    run("git", "rm", "-q", "--cached", JOURNAL, cwd=folder)
+    kept(folder, "sync")
+    assert not (folder / "certs/calico.pem").exists()
 
 
 @pytest.mark.needs("make", "cfssl", "cfssljson")

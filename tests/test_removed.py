@@ -106,9 +106,10 @@ def test_a_member_at_another_address_tells_what_to_do_in_its_order(
     (line,) = warned(said)
     assert line == (
         "`etcd2` was at https://10.0.0.2:2380 and is at https://[fd00::7]:2380 for its peers: "
-        "sign, give every member its new certificate, then `etcdctl member update ID "
-        "--peer-urls=https://[fd00::7]:2380` (`etcdctl member list` shows the ID), "
-        "and start `etcd2` there"
+        "sign, and give the other members their new certificates; then stop `etcd2`, `etcdctl "
+        "member update ID --peer-urls=https://[fd00::7]:2380` (`etcdctl member list` shows the "
+        "ID), and start it there with its data and its new certificate, which it does not get "
+        "before: at the old address its peers refuse that"
     )
     assert warned(kept(path, "sync").stderr) == []
 

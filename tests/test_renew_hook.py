@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -137,6 +138,10 @@ def test_a_hook_that_fails_holds_up_no_other_and_is_run_again_until_it_ends_well
     assert done.stderr == (
         "warning: no hook has ended well for `alice` yet: `make renew RENEW_HOOK='…'` runs it\n"
     )
+    owed = "no hook has ended well for `alice` yet: `make renew RENEW_HOOK='…'` runs it"
+    at = ("-C", str(folder), "status")
+    assert f"note: {owed}\n" in tls_scaffold(*at).stderr
+    assert json.loads(tls_scaffold(*at, "--json").stdout)["hooks_owed"] == ["alice"]
     again = ("-C", str(folder), "renewed", "--hook", hook)
     assert tls_scaffold(*again).returncode == 1
     assert names_run(tmp_path) == ["alice"]
@@ -145,6 +150,7 @@ def test_a_hook_that_fails_holds_up_no_other_and_is_run_again_until_it_ends_well
     assert names_run(tmp_path) == ["alice"]
     assert tls_scaffold(*again).returncode == 0
     assert names_run(tmp_path) == []
+    assert json.loads(tls_scaffold(*at, "--json").stdout)["hooks_owed"] == []
 
 
 PWN = "touch pwned;:"

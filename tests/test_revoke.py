@@ -169,7 +169,7 @@ def test_what_members_or_root_show_now_is_refused_with_the_ways_that_there_are(
         assert "members, or root, would be shut out" in refused.stderr
         assert "--sign-again" in refused.stderr
         assert "--force" in refused.stderr
-    assert f"`tls-scaffold revoke {older}" in revoke(folder, "root", code=1).stderr
+    assert f"`tls-scaffold -C {folder} revoke {older}" in revoke(folder, "root", code=1).stderr
     assert contents(folder) == before
 
     revoke(folder, "root", "etcd1", "--force")
@@ -523,7 +523,7 @@ def test_the_result_as_json_has_what_is_new(signed: Factory) -> None:
 def test_without_a_word_and_without_a_list_it_says_how_to_begin(signed: Factory) -> None:
     folder = signed(*FOLDER)
     done = revoke(folder, code=2)
-    assert "`tls-scaffold sync --crl` gives members an empty list" in done.stderr
+    assert f"`tls-scaffold -C {folder} sync --crl` gives members an empty list" in done.stderr
     for words in (("--crl", "x", "--serials"), ("--serials", "alice"), ("--crl", "x", "alice")):
         assert "each go alone" in revoke(folder, *words, code=2).stderr
     assert not (folder / REVOKED).exists()

@@ -97,7 +97,8 @@ def test_where_the_key_is_elsewhere_it_is_noted_and_the_way_is_told(
     assert told_commands(revoke(folder, "alice", code=4).stderr) == told_commands(done.stderr)
     assert len(rows(folder)) == 1
     if mode == "offline":
-        assert "`make req-NAME` asks" in revoke(folder, "--sign-again", "root", code=1).stderr
+        refused = revoke(folder, "--sign-again", "root", code=1).stderr
+        assert f"`make -C {folder} req-NAME` asks" in refused
 
 
 @pytest.mark.parametrize("path", CFSSLS.values())
@@ -122,6 +123,36 @@ def test_the_commands_that_are_told_do_it_with_cfssl_alone(
     life = x509.load_der_x509_crl((folder / CRL).read_bytes())
     assert life.next_update_utc
     assert (life.next_update_utc - life.last_update_utc).days == 7
+
+
+def test_a_pair_that_was_renewed_does_not_wait_for_a_list(signed: Factory, tmp_path: Path) -> None:
+    folder = signed(*SMALL, "--crl")
+    assert tls_scaffold("-C", str(folder), "bundle").returncode == 0
+    laid_out, pair = folder / "dist/etcd1", folder / "certs/etcd1.pem"
+    before = (laid_out / "crl.der").read_bytes()
+    make(folder, "req-etcd1")
+    offline(folder, tmp_path / "machine")
+    number = serial(folder / "certs/alice.pem")
+    revoke(folder, "alice", code=4)
+
+    # A bundle that is asked for by name is whole, or is not made.
+    refused = tls_scaffold("-C", str(folder), "bundle", "etcd1")
+    assert refused.returncode == 1
+    assert "meanwhile `tls-scaffold renewed NAME` renews a bundle" in refused.stderr
+    assert (laid_out / "etcd1.pem").read_bytes() != pair.read_bytes()
+
+    done = tls_scaffold("-C", str(folder), "renewed", "etcd1")
+    assert done.returncode == 0, done.stderr
+    assert "`dist/etcd1` kept the list that lay there: `certs/crl.der`: it lacks" in done.stdout
+    assert number in done.stdout
+    assert (laid_out / "etcd1.pem").read_bytes() == pair.read_bytes()
+    assert (laid_out / "crl.der").read_bytes() == before
+
+    # One without a list that members can start with is left as it is.
+    (laid_out / "crl.der").resolve().write_bytes(b"junk")
+    again = tls_scaffold("-C", str(folder), "renewed", "etcd1")
+    assert again.returncode == 1
+    assert "`dist/etcd1`: no bundle is made: `certs/crl.der`: it lacks" in again.stderr
 
 
 def test_our_stand_in_does_it_too_and_takes_how_long_it_is_to_live(
@@ -294,7 +325,7 @@ def test_a_ca_that_has_ended_signs_no_list(folder: Factory) -> None:
     before = contents(path)
     done = revoke(path, "alice", code=1)
     assert "`certs/ca.pem` ended " in done.stderr
-    assert "make renew-ca" in done.stderr
+    assert "renew-ca` signs it again" in done.stderr
     assert contents(path) == before
 
 

@@ -18,6 +18,7 @@ from revoking import listed, revoke, serial
 from rotating import (
     ALONE,
     OUR_WORDS,
+    alone,
     ca_keys,
     has_nothing_to_sign,
     is_whole,
@@ -27,6 +28,7 @@ from rotating import (
 )
 from support import OURS, contents, make, names, openssl, read, run, tls_scaffold
 from test_custody_encrypted import ENCRYPTED, GIVEN, SIGNERS, check_key
+from test_questions import Terminal
 from tls_scaffold.commands import rotate as command
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.live.rotationgates import Step
@@ -541,8 +543,63 @@ def test_a_ca_that_somebody_laid_beside_is_neither_trusted_nor_put_in_place(
     make(path)
     assert (path / TRUSTS[CA]).read_bytes() == (path / CA).read_bytes()
     shutil.copy(strange / CA, path / CHAINS[CA])
-    told = refused(path, "abort")
-    assert "`certs/old-ca.pem` has signed no `certs/ca.pem` in `certs/chain.pem`" in told
+    named = "certs/old-ca.pem: it is no CA that the record, `issued/`, has"
+    for words in (["abort"], ["trust"], ["finish"], ["start"], ["status"]):
+        assert f"none of this folder's: nothing was changed\n  {named}" in refused(path, *words)
+    assert f"note: {named}" in tls_scaffold("status", cwd=path).stderr
+    assert named in tls_scaffold("renew-ca", cwd=path).stderr
+
+
+def test_what_is_no_certificate_where_the_old_ca_would_be_is_told_by_name(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+    (path / OLD_CAS[CA]).write_text("junk\n")
+    named = "certs/old-ca.pem: it holds no certificate"
+    for words in (["start"], ["finish", "--force"]):
+        assert named in refused(path, *words)
+    assert f"note: {named}: move it away, or put back" in tls_scaffold("status", cwd=path).stderr
+    has_nothing_to_sign(path)
+
+
+def test_commands_are_told_with_the_folder_that_was_named(signed: Factory) -> None:
+    path = signed(*OUR_WORDS)
+
+    def told(*words: str, code: int = 0) -> str:
+        at = ("-C", path.name, "rotate", *alone(*words))
+        done = run(OURS, *at, cwd=path.parent)
+        assert done.returncode == code, done.stderr
+        return done.stderr
+
+    ours = f"`tls-scaffold -C {path.name} rotate"
+    assert f"hint: {ours} start` begins" in told("finish", code=1)
+    assert f"{ours} trust`" in told("start")
+    assert f"{ours} trust`; {ours} abort` goes back" in told("start", code=1)
+    assert f"{ours} trust` comes first" in told("finish", code=1)
+    assert f"{ours} finish`" in told("trust")
+    document = json.loads(
+        run(OURS, "-C", path.name, "revoke", "etcd1", "--json", cwd=path.parent).stdout
+    )
+    assert document["error"]["hint"].startswith("`--sign-again` gives")
+    said = run(OURS, "-C", path.name, "revoke", cwd=path.parent).stderr
+    assert f"hint: `tls-scaffold -C {path.name} sync --crl` gives members" in said
+    assert "hint: `tls-scaffold sync --crl` gives" in run(OURS, "revoke", cwd=path).stderr
+
+
+def test_who_is_here_is_asked_before_a_cluster_is_interrupted(
+    signed: Factory,
+) -> None:
+    path = signed(*OUR_WORDS)
+    before = contents(path)
+    question = "Give the old CA up at once? [y/N]: "
+    for answer, code in (("\n", 1), ("n\n", 1), ("y\n", 0)):
+        on = Terminal(path, "start", "--compromised", command="rotate")
+        shown = on.shown_until(question)
+        assert "a cluster that runs is interrupted" in shown
+        on.answer(answer)
+        ended, rest = on.end()
+        assert ended == code, rest
+        assert ("Aborted!" in rest) == bool(code)
+        assert (contents(path) == before) == bool(code)
+    assert "signed certs/etcd1.pem" in rest
 
 
 def test_what_hangs_on_the_old_ca_keeps_it(signed: Factory) -> None:

@@ -139,6 +139,32 @@ def test_what_a_kill_has_left_of_the_bundles_is_made_by_the_same_again(
     assert not stale_bundles(path, intake.load(path))
 
 
+def test_a_compromised_ca_is_followed_by_one_and_not_by_yet_another(
+    template: Callable[[Killed], Path], tmp_path: Path
+) -> None:
+    words = ("start", "--compromised", "--yes")
+    path = tmp_path / "tls-setup"
+    shutil.copytree(template(Killed(words)), path, symlinks=True)
+    kill_at_first_bundle((str(BIN / "tls-scaffold"), "rotate", *words), path)
+    ca, keys = (path / CA).read_bytes(), ca_keys(path)
+    (path / "dist/etcd1/stranger").write_text("")
+
+    said = rotate(path, *words, code=1).stderr
+    assert "error: `certs/ca.pem` is another CA already, and not all bundles" in said
+    assert "  `dist/etcd1`: " in said
+    (path / "dist/etcd1/stranger").unlink()
+
+    done = rotate(path, *words)
+    assert "certs/ca.pem was put in place before" in done.stdout
+    assert "made dist/etcd1 anew" in done.stdout
+    assert "1. members: lay out the new pair and trust file of each" in done.stderr
+    assert ((path / CA).read_bytes(), ca_keys(path)) == (ca, keys)
+    assert not stale_bundles(path, intake.load(path))
+
+    assert rotate(path, *words).stdout.startswith("signed ")  # the next one, when all is done
+    assert (path / CA).read_bytes() != ca
+
+
 def kill_at_first_bundle(command: tuple[str, ...], folder: Path) -> None:
     """Run a command under strace, which kills it at its first call about a bundle."""
     words = ("strace", "-f", "-o", "/dev/null", "-P", "dist/etcd1/.next")

@@ -8,7 +8,7 @@ import pytest
 import certs
 from support import openssl
 from tls_scaffold.paths import CA, CA_KEYS, CHAINS, OLD_CA_KEYS, OLD_CAS, PEER_CA, TRUSTS
-from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
+from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of, strange_old_cas
 
 pytestmark = pytest.mark.needs("openssl")
 
@@ -109,9 +109,14 @@ def test_junk_is_no_error_and_gives_up_no_old_ca(
         (tmp_path / path).mkdir()
     else:
         (tmp_path / path).write_text(text)
+    if path == OLD_CAS[CA]:
+        assert rotation_of(tmp_path) is None
+        (told,) = strange_old_cas(tmp_path)
+        assert str(told) == "certs/old-ca.pem: it holds no certificate"
+        return
     rotation = found(tmp_path)
     assert rotation.stage is Stage.REPLACING
-    lost = {CA: rotation.new, OLD_CAS[CA]: rotation.old, CHAINS[CA]: rotation.cross}
+    lost = {CA: rotation.new, CHAINS[CA]: rotation.cross}
     assert lost.get(path) is None
 
 

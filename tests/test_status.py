@@ -147,7 +147,8 @@ def test_json_holds_the_documented_fields(every_state: Path) -> None:
     done = invoke("-C", str(every_state), "status", "--json")
     document = json.loads(done.stdout)
     by_name = {component["name"]: component for component in document["components"]}
-    assert list(document) == ["version", "components", "removed", "earlier_cas", "stale_bundles"]
+    parts = ["components", "removed", "earlier_cas", "stale_bundles", "hooks_owed"]
+    assert list(document) == ["version", *parts]
     assert document["version"] == 1
     assert done.stderr == ""
     assert [component["name"] for component in document["components"]] == [

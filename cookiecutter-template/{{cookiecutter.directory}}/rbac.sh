@@ -58,16 +58,14 @@ compare() { # leave in $work: wanted, actual, missing and surplus, all sorted li
     comm -13 "$work/wanted" "$work/actual" >"$work/surplus"
 }
 user_holds() { # JSON, since the plain list can't tell the roles `a b` from `a` and `b`
-    ctl user get -w json -- "$1" >"$work/got"
-    backslash=$(printf '\001') # stands for one while JSON's other escapes are read
+    ctl user get -w json -- "$1" >"$work/got"; backslash=$(printf '\001') # for one, at first
     sed -n 's/.*"roles":\["\(.*\)"\]}.*/\1/p' "$work/got" | awk '{ gsub(/","/, "\n") } 1' |
         sed -e "s/\\\\\\\\/$backslash/g" -e 's/\\u003c/</g; s/\\u003e/>/g; s/\\u0026/\&/g' \
             -e 's/\\"/"/g' -e "s/$backslash/\\\\/g" |
         user=$1 awk '{ print "grant\t" $0 "\t" ENVIRON["user"] }'
 }
 role_holds() { # root's permissions are etcd's own affair
-    [ "$1" != root ] || return 0
-    ctl role get -- "$1" >"$work/got"
+    [ "$1" != root ] || return 0; ctl role get -- "$1" >"$work/got"
     tr -d '\000' <"$work/got" | sed -e "s/^$tab\[\(.*\), .*) (prefix \1)\$/${tab}prefix$tab\1/" \
             -e t -e "s/^$tab\[, <open ended>\$/${tab}all/" \
             -e t -e "s/^$tab\[\(.*\), <open ended>\$/${tab}from$tab\1/" \
@@ -86,8 +84,7 @@ enabling authentication, or was killed at it: \`sh rbac.sh --enable\` finishes i
     if ! cmp -s "$work/wanted" "$work/actual"; then
         sort -r "$work/missing" | carry_out + # users and roles come before what is granted to them
         compare # a permission that was granted took the place of another access to the same keys
-        carry_out - <"$work/surplus"
-        [ ! -s "$work/surplus" ] || compare
+        carry_out - <"$work/surplus"; [ ! -s "$work/surplus" ] || compare
     fi
     cmp -s "$work/wanted" "$work/actual" || fail "etcd still differs from the inventory" \
         "\`sh rbac.sh --diff\` shows where; a role of odd permissions can be deleted and made anew"
@@ -222,9 +219,7 @@ settled() { # is authentication either on and safe, or off, and the way back gon
 remove_users() { # remove_users PATTERN; fails where another run removes them just now
     call user list >"$work/got" || return 1
     grep -e "$1" "$work/got" >"$work/todo" || return 0
-    while IFS= read -r name; do
-        call user delete -- "$name" >/dev/null || return 1
-    done <"$work/todo"
+    while IFS= read -r one; do call user delete -- "$one" >/dev/null || return 1; done <"$work/todo"
 }
 prune() { # prune [--diff]: what the inventory had, and has no more; a role that others hold stays
     sed -n "/${tab}root\$/d; s/^forgotten$tab//p" "$facts" >"$work/facts"
@@ -254,9 +249,9 @@ wrong=$(tr '\000' '\001' <"$facts" | grep -n -v -x -E -e "$line" | sed 's/:.*//;
 command -v etcdctl >/dev/null || fail "etcdctl is not installed" \
     "\`apt-get install etcd-client\`, \`brew install etcd\`, or etcd's releases on GitHub"
 root=$(sed -n "s/^certificate$tab//p" "$facts")
-endpoints=$(sed -n "s/^endpoint$tab//p" "$facts" | paste -s -d , -)
-: "${ETCDCTL_ENDPOINTS:=$endpoints}" "${ETCDCTL_CACERT:=certs/trust.pem}"
-: "${ETCDCTL_CERT:=${root:+$root.pem}}" "${ETCDCTL_KEY:=${root:+$root-key.pem}}"
+: "${ETCDCTL_ENDPOINTS:=$(sed -n "s/^endpoint$tab//p" "$facts" | paste -s -d , -)}"
+: "${ETCDCTL_CERT:=${root:+$root.pem}}" "${ETCDCTL_KEY:=${root:+$root-key.pem}}" \
+    "${ETCDCTL_CACERT:=certs/trust.pem}"
 export ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY
 [ -n "$ETCDCTL_ENDPOINTS" ] || fail "the inventory has no host of a member" \
     "give the members \`hosts\` in tls-scaffold.json, or set ETCDCTL_ENDPOINTS"
@@ -270,8 +265,7 @@ case ${1-} in --diff | --enable | --prune) file='' ;; *) file=${TLS_SCAFFOLD_PAS
 [ -z "$file" ] || passwords=$(cat -- "$file") || fail "\`$file\` can't be read"
 [ -z "$file" ] || [ -z "$(find -L "$file" -perm -004)" ] || say "everybody may read \`$file\`"
 state=$(dirname -- "$ETCDCTL_KEY")/.rbac-enable
-work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
-trap 'exit 130' HUP INT TERM
+work=$(mktemp -d); trap 'rm -rf "$work"' EXIT; trap 'exit 130' HUP INT TERM
 if [ "${1-}" = --enable ]; then # etcd takes the user from the CN, if chain and usage are right
     command -v openssl >/dev/null || fail "openssl is not installed: it checks the root certificate"
     cn=$(openssl x509 -in "$ETCDCTL_CERT" -noout -subject -nameopt multiline,utf8,-esc_msb 2>&1 |
@@ -287,13 +281,19 @@ fi
 call get -- tls-scaffold-probe >"$work/got" || grep -q etcdserver: "$work/error" ||
     fail "etcd does not answer at \`$ETCDCTL_ENDPOINTS\`: $(why)" "ETCDCTL_ENDPOINTS names the \
 members; an etcd with certificates of another CA gives no answer either"
+# A member that was started alone is a cluster of its own. Who is silent is passed over here.
+(export ETCDCTL_COMMAND_TIMEOUT="${ETCDCTL_COMMAND_TIMEOUT:-2s}"
+    case $ETCDCTL_ENDPOINTS in *,*) call endpoint status -w fields ;; esac) >"$work/got" || :
+[ "$(grep '^"ClusterID"' "$work/got" | sort -u | wc -l)" -lt 2 ] || fail "the endpoints are of \
+different clusters: $(sed -n 's/^"ClusterID" : //p; s/^"Endpoint" : //p' "$work/got" |
+    paste -s -d ' ,' -)" "ETCDCTL_ENDPOINTS names those of one; a member that was started alone \
+joins with an empty data folder, after \`etcdctl member add\`"
 case ${1-} in
 --diff) compare
     { sort -r "$work/missing" | sed 's/^/+ /' && sed 's/^/- /' "$work/surplus"; } | shown
     cmp -s "$work/wanted" "$work/actual" ;;
 --enable) switch_on ;;
---prune) prune ${2+"$2"}
-    [ $# = 1 ] || [ ! -s "$work/surplus" ] ;;
+--prune) prune ${2+"$2"}; [ $# = 1 ] || [ ! -s "$work/surplus" ] ;;
 --set-password) by_password "$2" || fail "\`$2\` is no user of etcd's HTTP gateway"
     set_password passwd "$2" ;;
 *) apply ;;

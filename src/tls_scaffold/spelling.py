@@ -34,6 +34,8 @@ PATH = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
 LONGEST_HOURS = 290 * HOURS["y"]  # Go counts durations in 64 bits of nanoseconds: 292 years
 MINUTE = "%Y-%m-%d %H:%M UTC"
 """The form of a moment in sentences; it is in UTC."""
+UTC_TIME = "%Y-%m-%dT%H:%M:%SZ"
+"""The form of a moment in JSON and in files of ours; it is in UTC."""
 ECDSA_SIZES = (256, 384, 521)
 RSA_SIZES = range(2048, 8192 + 1, 1024)
 INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}

@@ -12,11 +12,11 @@ from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.cfssl.remotes import Remote
 from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.spelling import UTC_TIME
 
 CA_EXPIRY = "43800h"
 BACKDATE = timedelta(minutes=5)
 EARLIEST = 1950
-TIME = "%Y-%m-%dT%H:%M:%SZ"  # as `moment` reads it
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 NOTICE, PRACTICE = "id-qt-unotice", "id-qt-cps"  # the kinds of a policy's qualifiers
 CA_USAGES = ("cert sign", "crl sign")
@@ -138,7 +138,7 @@ class Profile:
         Raises ScaffoldError as `validity`.
         """
         _, end = self.validity(now)
-        return self if end <= latest else replace(self, not_after=f"{latest:{TIME}}")
+        return self if end <= latest else replace(self, not_after=f"{latest:{UTC_TIME}}")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from tls_scaffold.errors import Place, Problem
 from tls_scaffold.paths import CA, PEER_CA, PEER_CA_OUTPUT, PEER_TRUST, TRUST, TRUSTS
 from tls_scaffold.signing import caconstraints, matching, pemfiles
 from tls_scaffold.signing.custodies import BRING_CA, BRING_KEY
-from tls_scaffold.signing.rotation import rotation_of
+from tls_scaffold.signing.rotation import PUT_OLD_BACK, rotation_of, strange_old_cas
 from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
 from tls_scaffold.spelling import escaped
 from tls_scaffold.state.entries import STALE
@@ -246,6 +246,15 @@ def unpinned_ca(view: View) -> Iterator[Problem]:
         yield Problem(Place(CA), f"its SHA-256 is {ca.sum}, and `ca.sha256` says {pin}")
 
 
+@Rule(
+    pain="no CA can be replaced, renewed or encrypted until that is mended",
+    fix=PUT_OLD_BACK,
+)
+def strange_old_ca(view: View) -> Iterator[Problem]:
+    """Every file in the place of a CA that is being replaced is a CA that the folder had."""
+    yield from strange_old_cas(view.folder)
+
+
 RULES = (
     half_ca,
     missing_ca,
@@ -260,4 +269,5 @@ RULES = (
     unpinned_ca,
     peer_ca_shared,
     peer_trust_wide,
+    strange_old_ca,
 )

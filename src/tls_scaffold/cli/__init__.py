@@ -13,7 +13,7 @@ import click
 from tls_scaffold import __version__
 from tls_scaffold.cli.options import JSON
 from tls_scaffold.cli.terminal import error_of_disk, give_error, talk, tell_error, tell_usage
-from tls_scaffold.cli.verbs import Verbs
+from tls_scaffold.cli.verbs import Verbs, the_one_folder
 from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
 
 
@@ -55,14 +55,15 @@ def _wants_json(ctx: click.Context, words: list[str]) -> bool:
     "-C",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path(),
+    multiple=True,
+    callback=the_one_folder,
     metavar="DIR",
     help="Work on the folder DIR instead of the current one",
 )
 @click.pass_context
-def cli(ctx: click.Context, folder: Path) -> None:
+def cli(ctx: click.Context, folder: Path | None) -> None:
     """Make and keep the certificates of an etcd cluster, in the manner of etcd's hack/tls-setup."""
-    ctx.obj = folder
+    ctx.obj = folder or Path()
     if os.environ.get("NO_COLOR"):
         ctx.color = False
 

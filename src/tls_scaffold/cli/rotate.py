@@ -10,7 +10,7 @@ import click
 
 from tls_scaffold.cli.capassword import asking
 from tls_scaffold.cli.lookoptions import place_options
-from tls_scaffold.cli.options import json_option, option
+from tls_scaffold.cli.options import json_option, option, with_folder
 from tls_scaffold.cli.rotatestatus import status
 from tls_scaffold.cli.sign import progress_bar
 from tls_scaffold.cli.terminal import give_json, say, talk, warn
@@ -42,6 +42,7 @@ def rotate() -> None:
 @option("--yes", is_flag=True, help="Do not ask before what `--compromised` breaks")
 @json_option
 @click.pass_obj
+@with_folder
 def start(folder: Path, /, *, peer_ca: bool, compromised: bool, yes: bool, as_json: bool) -> None:
     """Make another CA and sign everything with it.
 
@@ -60,10 +61,10 @@ def start(folder: Path, /, *, peer_ca: bool, compromised: bool, yes: bool, as_js
         folder, PEER_CA if peer_ca else CA, _means(), _now(), is_compromised=compromised
     )
     if as_json:
-        then = [] if done and not done.cross else ["trust"]
+        then = ["trust"] if turned.stage else []
         give_json(told.result("start", folder, turned, *then))
         return
-    _tell(turned, told.started(folder, done, turned), told.after_start(done, turned))
+    _tell(folder, turned, told.started(folder, done, turned), told.after_start(turned))
 
 
 @rotate.command()
@@ -71,6 +72,7 @@ def start(folder: Path, /, *, peer_ca: bool, compromised: bool, yes: bool, as_js
 @option("--force", is_flag=True, help=FORCED)
 @json_option
 @click.pass_obj
+@with_folder
 def trust(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -> None:
     """Let only the new CA be trusted, when all show new pairs.
 
@@ -86,7 +88,7 @@ def trust(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -
     if as_json:
         give_json(told.result("trust", folder, turned, "finish"))
         return
-    _tell(turned, told.trusting(turned), told.after_trust(turned))
+    _tell(folder, turned, told.trusting(turned), told.after_trust(turned))
 
 
 @rotate.command()
@@ -94,6 +96,7 @@ def trust(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -
 @option("--force", is_flag=True, help=f"{FORCED}, and although a file hangs on the old CA")
 @json_option
 @click.pass_obj
+@with_folder
 def finish(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -> None:
     """Take the old CA out, when all members were restarted.
 
@@ -112,7 +115,7 @@ def finish(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) 
     if as_json:
         give_json(told.result("finish", folder, turned))
         return
-    _tell(turned, told.finished(turned), told.after_finish())
+    _tell(folder, turned, told.finished(turned), told.after_finish())
 
 
 @rotate.command()
@@ -120,6 +123,7 @@ def finish(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) 
 @option("--force", is_flag=True, help=FORCED)
 @json_option
 @click.pass_obj
+@with_folder
 def abort(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -> None:
     """Go back to the old CA, which all members trust still.
 
@@ -137,7 +141,7 @@ def abort(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -
     if as_json:
         give_json(told.result("abort", folder, turned))
         return
-    _tell(turned, told.given_up(folder, done, turned), told.after_abort(turned))
+    _tell(folder, turned, told.given_up(folder, done, turned), told.after_abort(turned))
 
 
 rotate.add_command(status)
@@ -165,12 +169,13 @@ def _ask_to_break() -> None:
     click.confirm("Give the old CA up at once?", abort=True, err=True)
 
 
-def _tell(turned: "Turned", done: Iterable[str], then: Iterable[str]) -> None:
+def _tell(folder: Path, turned: "Turned", done: Iterable[str], then: Iterable[str]) -> None:
     from tls_scaffold.commands import rotatetold as told
+    from tls_scaffold.commands.results import as_typed
 
     for line in (*done, *told.bundled(turned)):
         say(escaped(line))
     for warning in turned.warnings:
-        warn(escaped(warning))
+        warn(escaped(as_typed(warning, folder)))
     for line in then:
-        talk(escaped(line))
+        talk(escaped(as_typed(line, folder)))

@@ -11,7 +11,7 @@ import click
 from tls_scaffold.cli.columns import begin_of_line, cut_to, terminal_width, text_width, wrapped
 from tls_scaffold.cli.livetable import tell_look
 from tls_scaffold.cli.lookoptions import live_place_options
-from tls_scaffold.cli.options import json_option_for
+from tls_scaffold.cli.options import json_option_for, with_folder
 from tls_scaffold.cli.terminal import Styled, give_json, say, talk
 from tls_scaffold.spelling import escaped, listed
 
@@ -32,6 +32,7 @@ COLOURS = {"ready": "green", "unreachable": "red", "done": "green", "later": Non
 @json_option_for("Print the rotation as JSON")
 @live_place_options
 @click.pass_obj
+@with_folder
 def status(folder: Path, /, live: "LiveOptions | None", *, as_json: bool) -> None:
     """Show how far it is, and what comes next, in order.
 
@@ -57,7 +58,7 @@ def status(folder: Path, /, live: "LiveOptions | None", *, as_json: bool) -> Non
         give_json(report.to_json())
     else:
         say(*_shown(report, terminal_width()), end="")
-    _tell_beside(report)
+    _tell_beside(folder, report)
     sys.exit(report.exit_code)
 
 
@@ -115,11 +116,13 @@ def _task(number: int, task: "Task", width: int) -> Iterator[str | Styled]:
         yield f"{wrapped(escaped(listed(task.who, MOST)), width, '   ')}\n"
 
 
-def _tell_beside(report: "RotationReport") -> None:
+def _tell_beside(folder: Path, report: "RotationReport") -> None:
+    from tls_scaffold.commands.results import as_typed
+
     if report.stale:
         names = listed([f"`dist/{name}`" for name in report.stale], MOST, "")
         told = "hold other certificates than `certs/`: `tls-scaffold bundle` makes them anew"
-        talk(f"note: {escaped(names)} {told}")
+        talk(f"note: {escaped(names)} {as_typed(told, folder)}")
     if any(task.state.value == "unseen" and "client" in task.id for task in report.tasks):
         talk("note: what clients show and trust can't be seen from outside: ask who runs them")
     if report.ends_soon:

@@ -13,6 +13,8 @@ SHOWN_REMOVED = 10
 
 def notes_on(report: "Report") -> Iterator[str]:
     """Yield what a report has beside its certificates, a line each."""
+    from tls_scaffold.commands.owedhooks import owed_sentence
+    from tls_scaffold.signing.rotation import PUT_OLD_BACK
     from tls_scaffold.state.cfsslscripts import way_to_adopt
 
     if not report.has_makefile:
@@ -26,6 +28,9 @@ def notes_on(report: "Report") -> Iterator[str]:
     for name in report.stale_bundles:
         told = f"holds other files than `certs/`: `tls-scaffold bundle {name}` makes it anew"
         yield escaped(f"`dist/{name}` {told}")
+    if report.hooks_owed:
+        yield owed_sentence(report.hooks_owed)
+    yield from (escaped(f"{each}: {PUT_OLD_BACK}") for each in report.strange_cas)
     if report.rotation:
         yield escaped(report.rotation.sentence)
     if report.backup:

@@ -73,7 +73,9 @@ def line_of(row: "Row", report: "Report") -> Line:
     expires = f"{row.not_after:%Y-%m-%d} ({row.days_left}d)" if row.not_after else ""
     texts = (row.name, row.kind or "", row.cn, "", row.key, expires, row.state)
     cells = {heading: escaped(text) or "-" for heading, text in zip(HEADINGS, texts, strict=True)}
-    return Line(cells, row.state, tuple(map(escaped, report.hosts_of(row))), row.reasons)
+    # An empty one, which cfssl signs as an empty DNS name, is seen too.
+    hosts = tuple(escaped(host) or '""' for host in report.hosts_of(row))
+    return Line(cells, row.state, hosts, row.reasons)
 
 
 def table_of(lines: Sequence[Line], headings: Sequence[str], width: int) -> Iterator[str | Styled]:

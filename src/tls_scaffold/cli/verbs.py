@@ -116,6 +116,7 @@ def _folder_option() -> click.Option:
     return click.Option(
         ["-C", "folder_behind"],
         type=click.Path(path_type=Path, file_okay=False),
+        multiple=True,
         metavar="DIR",
         expose_value=False,
         callback=_go_on_to,
@@ -123,7 +124,21 @@ def _folder_option() -> click.Option:
     )
 
 
-def _go_on_to(ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
-    """Go on from where `-C` before the command leads, as git does where it is given twice."""
-    if value is not None:
-        ctx.obj = (ctx.obj or Path()) / value
+def the_one_folder(
+    ctx: click.Context, _parameter: click.Parameter, value: tuple[Path, ...]
+) -> Path | None:
+    """Return the folder that `-C` names, None where it is not given.
+
+    Of two nobody can tell which one is meant. Raises click's error then.
+    """
+    if len(value) > 1 and not ctx.resilient_parsing:
+        named = " ".join(f"-C {each}" for each in value)
+        several = "`status` and `check` take several as `status A B`, the others one"
+        raise click.UsageError(f"`{escaped(named)}`: one folder at a time; {several}")
+    return value[-1] if value else None
+
+
+def _go_on_to(ctx: click.Context, parameter: click.Parameter, value: tuple[Path, ...]) -> None:
+    """Go on from where `-C` before the command leads: `-C a sync -C b` works on `a/b`."""
+    if folder := the_one_folder(ctx, parameter, value):
+        ctx.obj = (ctx.obj or Path()) / folder

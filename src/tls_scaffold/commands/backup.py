@@ -19,6 +19,7 @@ from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping.journal import finish_pending
 from tls_scaffold.paths import CA, ENDINGS, MIB
 from tls_scaffold.signing import agefiles, certificates
+from tls_scaffold.spelling import UTC_TIME
 
 MANIFEST = "tls-scaffold-backup.json"
 """The first file of a backup: it says what it is, and is no file of the folder."""
@@ -85,7 +86,7 @@ def _inventory(folder: Path) -> Inventory | None:
 def _manifest(now: datetime) -> Packed:
     document = {
         "version": VERSION,
-        "made": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "made": f"{now:{UTC_TIME}}",
         "by": f"tls-scaffold {__version__}",
         "restore": "tls-scaffold restore FILE [DIRECTORY]; or unpack it: age -d FILE | tar x",
     }

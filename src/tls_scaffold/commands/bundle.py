@@ -192,7 +192,15 @@ def contents_of(
         contents[owner.name] = {**usual, **contents[owner.name]}
     members = [owner.name for owner in owners if owner.kind == "member"]
     if inventory.crl and members:  # their flags name it, and without it they refuse everybody
-        crl = sound_list(folder, inventory, utc_now(), "no bundle is made")
+        crl = options.crl or _list(folder, inventory)
         for name in members:
             contents[name] |= forms.list_files(options, crl)
     return contents
+
+
+def _list(folder: Path, inventory: Inventory) -> bytes:
+    try:
+        return sound_list(folder, inventory, utc_now(), "no bundle is made")
+    except ScaffoldError as error:
+        hint = f"{error.hint}; meanwhile `tls-scaffold renewed NAME` renews a bundle that is there"
+        raise ScaffoldError(error.summary, error.problems, hint) from error

@@ -22,7 +22,8 @@ class BundleOptions:
 
     `home` is where the consumers will have the files. `data_dir` and `initial_cluster_state` are
     for members, in place of what the inventory says. `password_file` is empty where the password
-    of the stores is in the environment.
+    of the stores is in the environment. `crl` is the list that members get in place of the
+    folder's; no option gives it.
     """
 
     home: str = ""
@@ -34,6 +35,7 @@ class BundleOptions:
     password_file: str = ""
     kubernetes: bool = False
     kubeadm: bool = False
+    crl: bytes = b""
 
 
 def check_options(options: BundleOptions) -> None:

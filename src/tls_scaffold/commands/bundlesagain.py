@@ -2,31 +2,45 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tls_scaffold.bundles.settings import DIST, TAR, Pems, holds_certificates
+from tls_scaffold.bundles.settings import DIST, LIST, TAR, Pems, holds_certificates
 from tls_scaffold.commands import bundle, dist, forms
 from tls_scaffold.commands.bundleoptions import AS_SIGNED, PKCS8, BundleOptions, read_password
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.linkedfolder import files_of
+from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import KEY_ENDING
+from tls_scaffold.signing.crlfile import form_problem, in_use, lockouts, sound_list
+from tls_scaffold.signing.revocationlists import read_list
+from tls_scaffold.signing.signer import utc_now
+from tls_scaffold.spelling import listed
 from tls_scaffold.state.bundleages import stale_bundles
 
-LOCK_SECONDS = 60.0
+MOST_TOLD = 10
 PKCS8_HEAD = b"-----BEGIN PRIVATE KEY-----"
 
 
 @dataclass(frozen=True)
 class LaidOut:
-    """The bundles that were laid out again, by name, and those that were not, each with why."""
+    """The bundles that were laid out again, by name, and those that were not, each with why.
+
+    `told` is what else there is to know of those that were.
+    """
 
     made: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """All that is not as it should be."""
+        return (*self.left, *self.told)
 
 
 def lay_out_stale(folder: Path) -> LaidOut:
@@ -44,8 +58,9 @@ def lay_out_stale(folder: Path) -> LaidOut:
             failed = lay_out_again(folder, inventory, owners)
     except ScaffoldError as error:
         return LaidOut(left=(f"`{DIST}/` was not looked at: {error.summary}",))
-    made = (each.name for each in owners if each.name not in failed)
-    return LaidOut(tuple(made), problems_of(failed))
+    made = [each for each in owners if each.name not in failed]
+    told = lists_left(folder, inventory, made)
+    return LaidOut(tuple(each.name for each in made), problems_of(failed), told)
 
 
 def problems_of(failed: Mapping[str, ScaffoldError]) -> tuple[str, ...]:
@@ -122,6 +137,7 @@ def _put_again(
     at = folder / DIST / owner.name
     known = forms.every_path(inventory, owner)
     password = read_password(options)
+    options = replace(options, crl=_list_of(folder, inventory, owner, at))
     contents = bundle.contents_of(folder, inventory, [owner], pems, options, password)[owner.name]
     if laid_out := _known_files(at, known):
         contents = {path: text for path, text in contents.items() if holds_certificates(path)}
@@ -131,6 +147,40 @@ def _put_again(
     dist.put_bundle(place, owner.name, contents)
     if options.tar:
         dist.put_archive(place, owner.name, contents)
+
+
+def _list_of(folder: Path, inventory: Inventory, owner: Component, at: Path) -> bytes:
+    """Return the list for a bundle: the one that lies in it where the folder's is no good.
+
+    A pair that ends does not wait for a list, which may come from another machine: nobody is let in
+    that the member does not let in now. Raises ScaffoldError where none lies there with which the
+    member would take those that it needs.
+    """
+    if not (inventory.crl and owner.kind == "member"):
+        return b""
+    try:
+        return sound_list(folder, inventory, utc_now(), "no bundle is made")
+    except ScaffoldError:
+        raw = plain_or_empty(at / LIST)
+        found = read_list(raw)
+        used = in_use(folder, inventory)
+        if not found or form_problem(found, raw) or any(lockouts(found.by_serial, used)):
+            raise
+        return raw
+
+
+def lists_left(folder: Path, inventory: Inventory, owners: Sequence[Component]) -> tuple[str, ...]:
+    """Return which bundles have kept the list that lay in them, and why: in words, one or none."""
+    members = [each.name for each in owners if each.kind == "member"]
+    if not (inventory.crl and members):
+        return ()
+    try:
+        sound_list(folder, inventory, utc_now(), "")
+    except ScaffoldError as error:
+        why = ", ".join(map(str, error.problems))
+        kept = listed([f"{DIST}/{name}" for name in members], MOST_TOLD)
+        return (f"{kept} kept the list that lay there: {why}; {error.hint}",)
+    return ()
 
 
 def _known_files(bundle_folder: Path, known: Collection[str]) -> list[str]:

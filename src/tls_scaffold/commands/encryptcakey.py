@@ -7,6 +7,7 @@ from tls_scaffold.commands import sync
 from tls_scaffold.commands.results import Result
 from tls_scaffold.commands.rotationrefusals import check_none_is_under_way
 from tls_scaffold.disk.folder import lock
+from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import KeyPlace
@@ -14,8 +15,6 @@ from tls_scaffold.inventory.custodywords import CustodyWords
 from tls_scaffold.signing import keyencryption
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.custodies import check_followed
-
-LOCK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.commands import owedhooks
+from tls_scaffold.commands.owedhooks import VARIABLE
 from tls_scaffold.disk import folder as disk
+from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.errors import ScaffoldError
 
-LOCK_SECONDS = 60.0
-VARIABLE = "RENEW_HOOK"
 NAME_VARIABLE = "RENEWED_NAME"
 NOT_FOR_HOOKS = (
     *("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKE_PROGRAM", "OVERRIDES"),

@@ -16,6 +16,7 @@ from tls_scaffold.live.served import LiveReport, LiveRow, live_rows
 from tls_scaffold.live.shakes import Pair
 from tls_scaffold.paths import CERTIFICATE_ENDING, KEY_ENDING
 from tls_scaffold.signing.trust import read_trust
+from tls_scaffold.spelling import UTC_TIME
 
 LEAVES_A_LINE = (
     "looking without a certificate leaves a line in each member's log, for each of its ports: "
@@ -118,7 +119,7 @@ def _row_document(row: LiveRow) -> dict[str, Any]:
         "serves": row.serves or None,
         "serial": f"{leaf.parsed.serial_number:x}" if leaf else None,
         "cn": leaf.cn if leaf else None,
-        "not_after": f"{leaf.not_after:%Y-%m-%dT%H:%M:%SZ}" if leaf else None,
+        "not_after": f"{leaf.not_after:{UTC_TIME}}" if leaf else None,
         "days_left": row.days_left,
         "tls": row.tls or None,
         "trusts": [ca.text for ca in row.cas],

@@ -6,14 +6,17 @@ renewed, and no hook is owed; so a run may be killed anywhere, and the next one 
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tls_scaffold.disk.folder import remove_inside, write_inside
 from tls_scaffold.disk.plainfiles import content, own_text, plain_or_empty
 from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.paths import CERTIFICATE_ENDING, CERTS, MAKEFILE
+from tls_scaffold.spelling import listed
 
+VARIABLE = "RENEW_HOOK"
+MOST_TOLD = 10
 NOTES = f"{CERTS}/.renewed"
 NOTE = re.compile(r"([0-9a-f]{64}) ([^ \t:]+)")
 """A line: the sum of the certificate's file before, and the component's name."""
@@ -48,6 +51,14 @@ def owed(folder: Path) -> dict[str, str]:
     notes = _read(folder, paths)
     now = {name: _sum(folder, paths[name]) for name in notes}
     return {name: each for name, each in now.items() if each != notes[name]}
+
+
+def owed_sentence(names: Sequence[str]) -> str:
+    """Return in words for which components a hook is owed, and what runs it."""
+    return (
+        f"no hook has ended well for {listed(names, MOST_TOLD)} yet: "
+        f"`make renew {VARIABLE}='…'` runs it"
+    )
 
 
 def take_out(folder: Path, handed_on: Mapping[str, str]) -> None:

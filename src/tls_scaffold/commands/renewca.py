@@ -9,6 +9,7 @@ from pathlib import Path
 from tls_scaffold.commands.results import Result
 from tls_scaffold.commands.rotationrefusals import check_none_is_under_way
 from tls_scaffold.disk.folder import lock
+from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.plainfiles import content, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
@@ -23,7 +24,6 @@ from tls_scaffold.signing.custodies import BRING_KEY, check_followed
 from tls_scaffold.signing.renewal import Renewed
 from tls_scaffold.spelling import MINUTE, listed
 
-LOCK_SECONDS = 60.0
 MOST_TOLD = 10
 RENEWCA = "cfssl gencert -renewca -ca CA -ca-key KEY"
 

@@ -8,17 +8,18 @@ from tls_scaffold.bundles.consumers import bundled_components
 from tls_scaffold.bundles.overview import needs_nothing
 from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.commands import bundle, owedhooks
-from tls_scaffold.commands.bundlesagain import has_bundle, lay_out_again, problems_of
-from tls_scaffold.commands.hooks import VARIABLE, Hook
+from tls_scaffold.commands.bundlesagain import has_bundle, lay_out_again, lists_left, problems_of
+from tls_scaffold.commands.hooks import Hook
+from tls_scaffold.commands.owedhooks import VARIABLE
 from tls_scaffold.commands.reloads import UNKNOWN, who_reloads
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.disk import locking
+from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.spelling import listed
 
-LOCK_SECONDS = 60.0
 FOR_EVER = float("inf")
 MOST_TOLD = 10
 
@@ -57,10 +58,7 @@ def warnings(folder: Path, hook: Hook | None) -> Iterator[str]:
     with suppress(ScaffoldError):
         names = owedhooks.owed(folder)
         if names and not hook:
-            yield (
-                f"no hook has ended well for {listed([*names], MOST_TOLD)} yet: "
-                f"`make renew {VARIABLE}='…'` runs it"
-            )
+            yield owedhooks.owed_sentence([*names])
 
 
 def _lay_out_alone(
@@ -74,7 +72,7 @@ def _lay_out_alone(
         return ()
     with disk.lock(folder, wait=LOCK_SECONDS):
         failed = lay_out_again(folder, inventory, owners, password_file)
-    _tell_laid_out(tell, [each.name for each in owners if each.name not in failed])
+    _tell_laid_out(folder, inventory, tell, [each for each in owners if each.name not in failed])
     return problems_of(failed)
 
 
@@ -89,7 +87,7 @@ def _hand_on(
         inventory = intake.load(folder)
         owners = _owners(inventory, owed)
         failed = lay_out_again(folder, inventory, owners, password_file)
-    _tell_laid_out(tell, [each.name for each in owners if each.name not in failed])
+    _tell_laid_out(folder, inventory, tell, [each for each in owners if each.name not in failed])
     problems = [*problems_of(failed)]
     parts = {
         owner.name: {part.name for part in bundled_components(inventory, owner)} for owner in owners
@@ -120,9 +118,14 @@ def _owners(inventory: Inventory, names: Iterable[str]) -> tuple[Component, ...]
     )
 
 
-def _tell_laid_out(tell: Tell, names: Sequence[str]) -> None:
-    if names:
-        tell(f"laid out {listed([f'{DIST}/{name}' for name in names], MOST_TOLD, quote='')}")
+def _tell_laid_out(
+    folder: Path, inventory: Inventory, tell: Tell, owners: Sequence[Component]
+) -> None:
+    if owners:
+        places = [f"{DIST}/{each.name}" for each in owners]
+        tell(f"laid out {listed(places, MOST_TOLD, quote='')}")
+    for line in lists_left(folder, inventory, owners):
+        tell(line)
 
 
 def _left_to_do(folder: Path, names: Iterable[str]) -> Iterator[str]:

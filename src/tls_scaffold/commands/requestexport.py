@@ -19,8 +19,9 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CONFIG
 from tls_scaffold.signing import certificates, mistakes
 from tls_scaffold.signing.awaiting import Waiting, make_folder_id, read_waiting
-from tls_scaffold.signing.manifests import TIME, Asked, Manifest, asked_of
+from tls_scaffold.signing.manifests import Asked, Manifest, asked_of
 from tls_scaffold.signing.packs import Pack, sum_of_config
+from tls_scaffold.spelling import UTC_TIME
 
 LONGEST_NAME = 64
 
@@ -121,7 +122,7 @@ def _pack(
         folder_id=make_folder_id(folder),
         folder_name=folder.resolve().name[:LONGEST_NAME],
         ca_sha256=inventory.ca.sha256 or _sum_of_ca(folder),
-        time=f"{now:{TIME}}",
+        time=f"{now:{UTC_TIME}}",
         config_sha256=sum_of_config(carried),
         requests=tuple(asked),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from tls_scaffold.commands import handfolders
 from tls_scaffold.commands.results import Result
 from tls_scaffold.disk.folder import lock
-from tls_scaffold.disk.locking import check_parent
+from tls_scaffold.disk.locking import LOCK_SECONDS, check_parent
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import RENEW_DAYS
 from tls_scaffold.paths import waiting_paths
@@ -20,7 +20,6 @@ from tls_scaffold.signing.naming import signings_of_names
 from tls_scaffold.signing.record import Record
 from tls_scaffold.signing.waitingplan import WaitingPlan, plan_waiting
 
-LOCK_SECONDS = 60.0
 NUMBER_OF_DAYS = re.compile(r"0|[1-9][0-9]{0,4}")
 
 

@@ -1,6 +1,7 @@
 """What a command did, in one shape for all of them: for programs, as JSON."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +15,8 @@ from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING
 
 VERSION = 1
 NOTHING: Mapping[str, object] = MappingProxyType({})
+# Those that work on the folder where a person is, unless it is named.
+COMMAND = re.compile(r"`(?:tls-scaffold(?= (?!new\b|adopt\b)[a-z])|make(?= (?!-C)|`))")
 KEPT = ("kept", "merged", "unsure", "left", "absent")
 
 
@@ -120,6 +123,23 @@ def make_command(folder: Path, target: str = "") -> str:
 def scaffold_command(folder: Path) -> str:
     """Return how `tls-scaffold` is called on a folder, as it is typed here."""
     return f"tls-scaffold{_place(folder)}"
+
+
+def as_typed(text: str, folder: Path) -> str:
+    """Return a text in which each command that it names is the one to type here, on a folder.
+
+    Sentences of other rooms do not know where a person is.
+    """
+    place = _place(folder)
+    return COMMAND.sub(lambda found: f"{found[0]}{place}", text) if place else text
+
+
+def error_as_typed(error: ScaffoldError, folder: Path) -> ScaffoldError:
+    """Return an error whose problems and hint name commands as they are typed here."""
+    problems = (replace(each, message=as_typed(each.message, folder)) for each in error.problems)
+    told = ScaffoldError(error.summary, problems, as_typed(error.hint, folder))
+    told.exit_code = error.exit_code
+    return told
 
 
 def _place(folder: Path) -> str:

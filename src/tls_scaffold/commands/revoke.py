@@ -18,7 +18,6 @@ from tls_scaffold.commands.revokedlists import (
 )
 from tls_scaffold.commands.revokedwords import chosen_by
 from tls_scaffold.commands.revoking import (
-    LOCK_SECONDS,
     Listed,
     Wish,
     let_members_look,
@@ -26,6 +25,7 @@ from tls_scaffold.commands.revoking import (
 )
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import lock
+from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake

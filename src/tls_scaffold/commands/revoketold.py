@@ -3,23 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tls_scaffold.commands.results import Result
+from tls_scaffold.commands.results import Result, as_typed
 from tls_scaffold.commands.revoke import Done
 from tls_scaffold.etcd.versions import REVOKED_LET_IN
 from tls_scaffold.keeping.consequences import user_kept
 from tls_scaffold.paths import CRL, REVOKED
-from tls_scaffold.signing.revocations import TIME, Revocation
-from tls_scaffold.spelling import MINUTE
+from tls_scaffold.signing.revocations import Revocation
+from tls_scaffold.spelling import MINUTE, UTC_TIME
 
 BY_RENAME = (
     f"give each member `{CRL}` by a rename (its bundle has it): etcd reads it at each new "
     "connection, and refuses everybody while it is missing, empty or half there"
 )
 GO_ON = "connections and watches that are open go on until their member is restarted"
-HOLE = (
-    f"{REVOKED_LET_IN.sentence}, unless it is etcd {', '.join(REVOKED_LET_IN.fixed)} or later "
-    f"({REVOKED_LET_IN.name})"
-)
+# No inventory says which etcd runs.
+HOLE = f"on etcd {REVOKED_LET_IN.releases} {REVOKED_LET_IN.sentence} ({REVOKED_LET_IN.name})"
 RESTART = (
     "members have not looked into a list till now: each needs its new bundle and one restart, and "
     "refuses nobody before"
@@ -58,6 +56,10 @@ def _counted(count: int) -> str:
 
 def follows(done: Done) -> Iterator[str]:
     """Yield what somebody has to know or do then, a line each."""
+    yield from (as_typed(each, done.folder) for each in _follows(done))
+
+
+def _follows(done: Done) -> Iterator[str]:
     listed = done.listed
     yield from done.told
     if done.dry_run:
@@ -121,6 +123,11 @@ def to_json(done: Done, of: Result) -> str:
 
 
 def _document(revoked: Revocation) -> dict[str, object]:
-    end = f"{revoked.end:{TIME}}" if revoked.end else None
+    end = f"{revoked.end:{UTC_TIME}}" if revoked.end else None
     named = {"name": revoked.name or None, "ca": revoked.ca or None, "reason": revoked.reason}
-    return {"serial": revoked.hexadecimal, **named, "revoked": f"{revoked.at:{TIME}}", "end": end}
+    return {
+        "serial": revoked.hexadecimal,
+        **named,
+        "revoked": f"{revoked.at:{UTC_TIME}}",
+        "end": end,
+    }

@@ -13,6 +13,7 @@ from tls_scaffold.commands.revokedlists import (
     read_lists,
 )
 from tls_scaffold.disk.folder import lock
+from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
@@ -31,7 +32,6 @@ from tls_scaffold.signing.revocationlists import make_crl
 from tls_scaffold.signing.revocations import Revocation
 from tls_scaffold.spelling import MINUTE
 
-LOCK_SECONDS = 60.0
 NOT_OURS = (
     "the Makefile is not of our form yet, and members have no flags for the list: first "
     "`tls-scaffold sync --crl`"

@@ -1,6 +1,7 @@
 """`tls-scaffold rotate`: another CA takes the place of a folder's, while the cluster runs."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,17 +16,19 @@ from tls_scaffold.commands.rotationrefusals import (
     signings_of,
 )
 from tls_scaffold.disk.folder import lock
+from tls_scaffold.disk.locking import LOCK_SECONDS
+from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.live.rotationgates import Step
 from tls_scaffold.paths import CHAINS, OLD_CAS, TRUSTS
-from tls_scaffold.signing import rotationabort, rotationend, rotationstart
+from tls_scaffold.signing import certificates, rotationabort, rotationend, rotationstart
 from tls_scaffold.signing.execution import Means
+from tls_scaffold.signing.followedcas import followed_ca
 from tls_scaffold.signing.hangingfiles import hanging_files
 from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
 from tls_scaffold.signing.rotationabort import Aborted
 from tls_scaffold.signing.rotationstart import Started
 
-LOCK_SECONDS = 60.0
 AskMembers = Callable[[Rotation, Step], tuple[str, ...]]
 """Asks live members before a step: returns warnings, or raises ScaffoldError if one forbids it."""
 
@@ -65,7 +68,8 @@ def start(
     and nothing is started. Raises ScaffoldError, before anything is written, where a rotation is
     under way, or the CA is one that is not made here.
     """
-    if not is_compromised and (resumed := _rest_of_start(folder, ca)):
+    rest = _rest_of_compromised if is_compromised else _rest_of_start
+    if resumed := rest(folder, ca, now):
         return None, resumed
     with lock(folder, wait=LOCK_SECONDS):
         check_none_is_under_way(folder)
@@ -85,13 +89,13 @@ def start(
         signed=tuple(started.done.signed),
         written=(ca, TRUSTS[ca], *others),
         archived=(ca,),
-        warnings=(*started.done.warnings, *started.done.unshared, *bundles.left),
+        warnings=(*started.done.warnings, *started.done.unshared, *bundles.warnings),
         until=started.cross.not_after if started.cross else None,
         bundles=bundles,
     )
 
 
-def _rest_of_start(folder: Path, ca: str) -> Turned | None:
+def _rest_of_start(folder: Path, ca: str, _now: datetime) -> Turned | None:
     """Make the bundles that a start which was killed has left; None where it left none."""
     with lock(folder, wait=LOCK_SECONDS):
         rotation = rotation_of(folder)
@@ -101,7 +105,40 @@ def _rest_of_start(folder: Path, ca: str) -> Turned | None:
     if not bundles.made:
         return None
     until = rotation.cross.not_after if rotation.cross else None
-    return Turned(ca, rotation.stage, warnings=bundles.left, until=until, bundles=bundles)
+    return Turned(ca, rotation.stage, warnings=bundles.warnings, until=until, bundles=bundles)
+
+
+def _rest_of_compromised(folder: Path, ca: str, now: datetime) -> Turned | None:
+    """Make the bundles that a start which was killed has left; None where it left none.
+
+    These hang on the CA that today's has followed: until they are made nobody needs yet another
+    one. Raises ScaffoldError where such a bundle can't be laid out.
+    """
+    with lock(folder, wait=LOCK_SECONDS):
+        if rotation_of(folder) or not (compromised := _followed(folder, ca)):
+            return None
+        left = hanging_files(folder, compromised, signings_of(folder, ca), DIST, now)
+        hangs = [each for each in left if each.startswith(f"`{DIST}/")]
+    if not hangs:
+        return None
+    bundles = lay_out_stale(folder)
+    if bundles.left:
+        raise ScaffoldError(
+            f"`{ca}` is another CA already, and not all bundles could be made with it",
+            bundles.left,
+            "mend that and run the same again, or move these bundles away: then yet another CA "
+            "is made",
+        )
+    return Turned(ca, None, warnings=bundles.told, bundles=bundles) if bundles.made else None
+
+
+def _followed(folder: Path, ca: str) -> Rotation | None:
+    """Return a CA of today and the one that it has followed, as what is over; None without one."""
+    with suppress(ScaffoldError):
+        new = certificates.read(plain_or_empty(folder / ca), ca)
+        if old := followed_ca(folder, new, ca):
+            return Rotation(ca, Stage.FINISHING, old, new, None)
+    return None
 
 
 def trust(folder: Path, now: datetime, ask: AskMembers = nobody) -> Turned:
@@ -128,7 +165,7 @@ def trust(folder: Path, now: datetime, ask: AskMembers = nobody) -> Turned:
         Stage.TRUSTING,
         changed=changed or bool(bundles.made),
         written=(TRUSTS[rotation.ca],) if changed else (),
-        warnings=(*warnings, *bundles.left),
+        warnings=(*warnings, *bundles.warnings),
         bundles=bundles,
     )
 
@@ -166,7 +203,7 @@ def finish(
         shelf=shelf,
         archived=(OLD_CAS[rotation.ca], CHAINS[rotation.ca]),
         written=tuple(f"{each.output}.pem" for each in signings),
-        warnings=(*warnings, *reasons, *bundles.left),
+        warnings=(*warnings, *reasons, *bundles.warnings),
         bundles=bundles,
     )
 
@@ -200,7 +237,7 @@ def abort(
         signed=tuple(aborted.done.signed),
         written=(aborted.ca, TRUSTS[aborted.ca], *aborted.restored),
         archived=(aborted.ca,),
-        warnings=(*warnings, *aborted.done.warnings, *aborted.done.unshared, *bundles.left),
+        warnings=(*warnings, *aborted.done.warnings, *aborted.done.unshared, *bundles.warnings),
         bundles=bundles,
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from tls_scaffold.commands.live import LiveOptions
 from tls_scaffold.commands.results import scaffold_command
 from tls_scaffold.commands.rotationlook import NO_MEMBERS, seen_ports
+from tls_scaffold.commands.rotationrefusals import check_old_ca_is_ours
 from tls_scaffold.commands.rotationreport import FolderPair, RotationReport
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
@@ -30,9 +31,11 @@ def rotate_status(
 
     None if it is in none, and no member that was looked at hangs on a CA that it had before. What
     ends `within` that time ends soon. Raises ScaffoldError where a CA's file can't be read, or
-    there are no members to look at, UsageError for endpoints that are none.
+    is none of the folder's, or there are no members to look at, UsageError for endpoints that are
+    none.
     """
     inventory = intake.load(folder) if (folder / FILE).exists() else None
+    check_old_ca_is_ours(folder)
     rotation = rotation_of(folder)
     if rotation is None:
         return _left_behind(folder, inventory, options, within, now) if options else None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tls_scaffold.commands.reloads import who_reloads
-from tls_scaffold.commands.results import Result, scaffold_command
+from tls_scaffold.commands.results import Result, as_typed, scaffold_command
 from tls_scaffold.commands.rotate import Turned
 from tls_scaffold.paths import CA, OLD_CAS, TRUSTS
 from tls_scaffold.signing.rotationabort import Aborted
@@ -30,10 +30,10 @@ def started(folder: Path, done: Started | None, turned: Turned) -> Iterator[str]
     yield f"  what was there is in {done.shelf}/"
 
 
-def after_start(done: Started | None, turned: Turned) -> Iterator[str]:
+def after_start(turned: Turned) -> Iterator[str]:
     """Yield what a person has to do when another CA was put in place, in order."""
     ca = turned.ca
-    if done and not done.cross:
+    if turned.stage is None:
         yield "1. members: lay out the new pair and trust file of each, and restart all of them;"
         yield "   those that were restarted and those that were not refuse each other, so it is one"
         yield "   interruption, until most of them have been: make it short"
@@ -111,7 +111,7 @@ def result(command: str, folder: Path, turned: Turned, *then: str) -> str:
         archived=turned.archived if turned.shelf else (),
         archive=turned.shelf or None,
         signed=turned.signed,
-        warnings=turned.warnings,
+        warnings=tuple(as_typed(each, folder) for each in turned.warnings),
         next=tuple(f"{scaffold_command(folder)} rotate {step}" for step in then),
     )
     return shape.to_json(

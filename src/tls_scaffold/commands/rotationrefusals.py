@@ -12,7 +12,7 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules
 from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, CERTIFICATE_ENDING, PEER_CA
-from tls_scaffold.signing.rotation import NEXT, Rotation, rotation_of
+from tls_scaffold.signing.rotation import NEXT, PUT_OLD_BACK, Rotation, rotation_of, strange_old_cas
 
 PAGE = "`docs/ca-rotation.md` has the steps, by hand"
 NAMES = {CA: "the CA", PEER_CA: "the CA of peers"}
@@ -20,6 +20,7 @@ NAMES = {CA: "the CA", PEER_CA: "the CA of peers"}
 
 def check_none_is_under_way(folder: Path) -> None:
     """Raise ScaffoldError, with what comes next, where one CA of a folder follows another."""
+    check_old_ca_is_ours(folder)
     rotation = rotation_of(folder)
     if rotation:
         raise ScaffoldError(
@@ -28,8 +29,19 @@ def check_none_is_under_way(folder: Path) -> None:
         )
 
 
+def check_old_ca_is_ours(folder: Path) -> None:
+    """Raise ScaffoldError where something lies in the place of an old CA that never was here."""
+    if strange := strange_old_cas(folder):
+        raise ScaffoldError(
+            "what lies in the place of an old CA is none of this folder's: nothing was changed",
+            strange,
+            PUT_OLD_BACK,
+        )
+
+
 def rotation_under_way(folder: Path) -> Rotation:
     """Return the rotation that a folder is in; ScaffoldError where it is in none."""
+    check_old_ca_is_ours(folder)
     rotation = rotation_of(folder)
     if not rotation:
         raise ScaffoldError(

@@ -12,6 +12,7 @@ from tls_scaffold.live.served import REPLACE, RESTART, UNREACHABLE
 from tls_scaffold.paths import CHAINS, OLD_CAS
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.rotation import Rotation, Stage
+from tls_scaffold.spelling import UTC_TIME
 
 VERSION = 1
 OVER = "over"
@@ -148,7 +149,7 @@ NO_ROTATION = json.dumps(
 def _ca_document(ca: Certificate | None, path: str) -> dict[str, Any] | None:
     if ca is None:
         return None
-    end = f"{ca.not_after:%Y-%m-%dT%H:%M:%SZ}"
+    end = f"{ca.not_after:{UTC_TIME}}"
     return {"file": path or None, "cn": ca.cn, "subject": ca.subject_text, "not_after": end}
 
 

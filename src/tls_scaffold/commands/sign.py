@@ -8,6 +8,7 @@ from pathlib import Path
 from tls_scaffold.commands.reloads import who_reloads
 from tls_scaffold.commands.results import Result
 from tls_scaffold.disk.folder import lock_or_refusal
+from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.disk.safekeeping import ca_kept
@@ -27,7 +28,6 @@ from tls_scaffold.signing.pins import restore_pinned_ca
 from tls_scaffold.signing.rounds import Done, Round, plan_round, split_into_rounds
 from tls_scaffold.spelling import escaped, listed
 
-LOCK_SECONDS = 60.0
 MOST_TOLD = 10
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tls_scaffold.commands import live
+from tls_scaffold.commands import live, owedhooks
 from tls_scaffold.commands.results import make_command, scaffold_command
 from tls_scaffold.disk import files
 from tls_scaffold.disk.backupfiles import note_on_backups
@@ -21,8 +21,8 @@ from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.paths import CA, CERTIFICATE_ENDING, CRL
 from tls_scaffold.signing import revocationlists
-from tls_scaffold.signing.rotation import Rotation, rotation_of
-from tls_scaffold.spelling import canonical_host
+from tls_scaffold.signing.rotation import Rotation, rotation_of, strange_old_cas
+from tls_scaffold.spelling import UTC_TIME, canonical_host
 from tls_scaffold.state import advice, bundleages, cfsslscripts, contents, states
 from tls_scaffold.state.entries import CA_KIND, Contents
 from tls_scaffold.state.removed import Removed, still_valid
@@ -56,7 +56,8 @@ class Report:
     `removed` are certificates of components that are gone, which are valid still.
     `crl_end` is when the next revocation list is to be there; None where there is none.
     `earlier` are certificates that a CA had before it was signed again, and that hold still.
-    `rotation` tells that one CA is taking the place of another.
+    `rotation` tells that one CA is taking the place of another, `strange_cas` what lies where the
+    old one would and is none. `hooks_owed` are the components for which no hook has ended well.
     Without a Makefile, `scripts` are those in the folder that call cfssl.
     `backup` says that no backup which was made here has the CA of today; empty if there is no need.
     `own_hosts` are those that the inventory gives the component whose certificate is at a path.
@@ -79,6 +80,8 @@ class Report:
     backup: str = ""
     earlier: tuple[EarlierCertificate, ...] = ()
     rotation: Rotation | None = None
+    strange_cas: tuple[Problem, ...] = ()
+    hooks_owed: tuple[str, ...] = ()
     crl_end: datetime | None = None
     page: str = ""
 
@@ -114,6 +117,7 @@ class Report:
             "removed": [_removed_document(each, self.now) for each in self.removed],
             "earlier_cas": [_earlier_document(each, self.now) for each in self.earlier],
             "stale_bundles": list(self.stale_bundles),
+            "hooks_owed": list(self.hooks_owed),
             **({"live": live.document(self.live)} if self.live else {}),
         }
 
@@ -198,9 +202,18 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
         stale_bundles=stale,
         earlier=earlier,
         rotation=rotation,
+        strange_cas=strange_old_cas(folder),
+        hooks_owed=_hooks_owed(folder),
         crl_end=crl_end,
         page=page,
     )
+
+
+def _hooks_owed(folder: Path) -> tuple[str, ...]:
+    try:
+        return tuple(owedhooks.owed(folder))
+    except ScaffoldError:
+        return ()
 
 
 def _pin_of_ca(found: Contents) -> str:
@@ -246,7 +259,7 @@ def _document(row: Row) -> dict[str, Any]:
         "cn": row.cn,
         "hosts": list(row.hosts),
         "key": row.key,
-        "not_after": f"{row.not_after:%Y-%m-%dT%H:%M:%SZ}" if row.not_after else None,
+        "not_after": f"{row.not_after:{UTC_TIME}}" if row.not_after else None,
         "days_left": row.days_left,
         "state": row.state,
         "reasons": list(row.reasons),
@@ -259,7 +272,7 @@ def _removed_document(removed: Removed, now: datetime) -> dict[str, Any]:
         "cn": removed.cn,
         "file": removed.path,
         "opens_peers": removed.opens_peers,
-        "not_after": f"{removed.not_after:%Y-%m-%dT%H:%M:%SZ}",
+        "not_after": f"{removed.not_after:{UTC_TIME}}",
         "days_left": (removed.not_after - now) // DAY,
     }
 
@@ -268,7 +281,7 @@ def _earlier_document(earlier: EarlierCertificate, now: datetime) -> dict[str, A
     return {
         "ca": earlier.ca,
         "file": earlier.path,
-        "not_after": f"{earlier.not_after:%Y-%m-%dT%H:%M:%SZ}",
+        "not_after": f"{earlier.not_after:{UTC_TIME}}",
         "days_left": (earlier.not_after - now) // DAY,
     }
 

@@ -21,11 +21,11 @@ from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.disk.statefiles import NEW_NOTE, NOTE
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CA
+from tls_scaffold.spelling import UTC_TIME
 
 LARGEST_BACKUP = 1024**3
 KEPT = 50
 VERSION = 1
-TIME = "%Y-%m-%dT%H:%M:%SZ"
 SUM = re.compile("[0-9a-f]{64}")
 DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T")
 
@@ -93,7 +93,7 @@ def put_backup(folder: Path, target: Path, content: bytes, now: datetime, ca: st
     The folder, whose lock is held, notes it before, so that it is known again, and then that it is
     there. What killed runs have left beside it is removed.
     """
-    noted = Noted(hashlib.sha256(content).hexdigest(), now.strftime(TIME), ca)
+    noted = Noted(hashlib.sha256(content).hexdigest(), now.strftime(UTC_TIME), ca)
     _note(folder, noted)
     with telling(target, "written"):
         _clear_leftovers(target)

@@ -1,10 +1,15 @@
 """How the files of the record `issued/` are called: by the sums of what they stand for."""
 
 import hashlib
+import re
 
-from tls_scaffold.paths import CA, CERTIFICATE_ENDING, ISSUED
+from tls_scaffold.paths import CA, CERTIFICATE_ENDING, ISSUED, PEER_CA
 
 DIGITS = 10
+PATHS_OF_CAS = {
+    CA: re.compile(rf"{ISSUED}/ca-[0-9a-f]{{{DIGITS}}}\.pem"),
+    PEER_CA: re.compile(rf"{ISSUED}/peer-ca-[0-9a-f]{{{DIGITS}}}\.pem"),
+}
 
 
 def digits(*contents: bytes) -> str:

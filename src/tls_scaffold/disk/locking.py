@@ -22,6 +22,8 @@ FILE = f"{ARCHIVE}/.lock"
 HOOKS = f"{ARCHIVE}/.hooks"
 """A lock of its own for the hooks of renewals: they may work on the folder, one after another."""
 WAIT = 5.0
+LOCK_SECONDS = 60.0
+"""How long those wait who sign, or work beside make: many of them may be begun at one time."""
 # The files that this process has locked: flock(2) does not tell whose a lock is.
 _held: set[tuple[int, int]] = set()
 

@@ -42,6 +42,21 @@ class Hole:
                 return here < fixed
         return here < numbers(self.fixed[0])
 
+    @property
+    def releases(self) -> str:
+        """The releases that let it through, of a hole that came with a release, in words."""
+        begun = {numbers(each)[:2]: each for each in self.since}
+        fixed = {numbers(each)[:2]: each for each in self.fixed}
+        parts = []
+        for minor in sorted({*begun, *fixed}):
+            name = ".".join(map(str, minor))
+            first, end = begun.get(minor, f"{name}.0"), fixed.get(minor)
+            if end is None:
+                parts.append(f"{first} and later of {name}")
+            elif numbers(end) > numbers(first):
+                parts.append(f"{first} to {name}.{numbers(end)[2] - 1}")
+        return ", ".join(parts)
+
 
 NESTED = Hole(
     "CVE-2026-33343",

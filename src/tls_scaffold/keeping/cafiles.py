@@ -13,6 +13,7 @@ from pathlib import Path
 from tls_scaffold.disk.files import PUBLIC, SECRET, make_private, telling, write
 from tls_scaffold.disk.folder import make_shelf, move_to_shelf
 from tls_scaffold.disk.healing import put_ca_again
+from tls_scaffold.disk.issued import PATHS_OF_CAS
 from tls_scaffold.disk.obstacles import check_changeable, inside
 from tls_scaffold.disk.plainfiles import content, names, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
@@ -31,7 +32,6 @@ from tls_scaffold.signing.keys import (
     read_private_key,
 )
 from tls_scaffold.signing.pemfiles import blocks
-from tls_scaffold.signing.record import PATHS_OF_CAS
 
 OTHER_CA_HINT = (
     "another CA signs everything again: have everybody trust it first, beside the one that there "

@@ -231,9 +231,10 @@ def _moved_members(plan: Plan, inventory: Inventory) -> Iterator[str]:
     """Yield what to do, in its order, about each member that is at another address now."""
     for name, (old, new) in _moved_urls(plan, inventory).items():
         yield (
-            f"`{name}` was at {old} and is at {new} for its peers: sign, give every member its new "
-            f"certificate, then `etcdctl member update ID --peer-urls={new}` ({MEMBER_ID}), "
-            f"and start `{name}` there"
+            f"`{name}` was at {old} and is at {new} for its peers: sign, and give the other "
+            f"members their new certificates; then stop `{name}`, `etcdctl member update ID "
+            f"--peer-urls={new}` ({MEMBER_ID}), and start it there with its data and its new "
+            "certificate, which it does not get before: at the old address its peers refuse that"
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.disk.folder import make_shelf, move_to_shelf, remove_inside, write_inside
+from tls_scaffold.disk.gitcommand import is_tracked
 from tls_scaffold.disk.obstacles import check_changeable
 from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.errors import Problem, ScaffoldError
@@ -76,11 +77,18 @@ def finish_pending(folder: Path) -> Entry | None:
     """Do the rest of a plan that a killed command left; the lock is held.
 
     Returns its entry, None if there is none. Raises ScaffoldError, before anything is done, for
-    whatever no command of ours can have written.
+    whatever no command of ours can have written, and for one that git tracks: ours is ignored, and
+    one that came with a clone was forged, or is of somebody else's folder.
     """
     text = own_text(folder, PENDING, LARGEST_JOURNAL)
     if text is None:
         return None
+    if is_tracked(folder, PENDING):
+        raise ScaffoldError(
+            f"`{folder / PENDING}` is tracked by git: it is of no command that was killed here, "
+            "and nothing was done",
+            hint=f"`git rm --cached {PENDING}`, and {AWAY}",
+        )
     try:
         data = parse_table(text, PENDING)
     except ScaffoldError as error:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from tls_scaffold.disk.issued import digits
+from tls_scaffold.disk.issued import PATHS_OF_CAS, digits
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import (
     ARCHIVE,
@@ -23,7 +23,7 @@ from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.contentkinds import CERTIFICATE
 from tls_scaffold.signing.keys import is_encrypted
 from tls_scaffold.signing.pemfiles import begun
-from tls_scaffold.signing.record import PATHS_OF_CAS, age_of_ca
+from tls_scaffold.signing.record import age_of_ca
 
 CAS = (
     CA_OUTPUT,

@@ -12,6 +12,7 @@ from tls_scaffold.cfssl.requests import POSTAL_CODE, STREET, SUBJECT
 from tls_scaffold.cfssl.sans import KINDS
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.csrs import CSR
+from tls_scaffold.spelling import UTC_TIME
 
 EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 # Of each algorithm cfssl's name and Go's number.
@@ -50,8 +51,8 @@ def of_certificate(certificate: Certificate) -> dict[str, Any]:
         "issuer": _short_name(parsed.issuer),
         "serial_number": str(parsed.serial_number),
         **({"sans": [text for _, text in sans]} if sans else {}),
-        "not_before": f"{certificate.not_before:%Y-%m-%dT%H:%M:%SZ}",
-        "not_after": f"{certificate.not_after:%Y-%m-%dT%H:%M:%SZ}",
+        "not_before": f"{certificate.not_before:{UTC_TIME}}",
+        "not_after": f"{certificate.not_after:{UTC_TIME}}",
         "sigalg": SIGNATURES.get(algorithm, UNKNOWN_SIGNATURE)[0],
         "authority_key_id": certificate.issuer_key_id.hex(":").upper(),
         "subject_key_id": certificate.key_id.hex(":").upper(),

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tls_scaffold.cfssl import durations, usages
-from tls_scaffold.cfssl.profiles import TIME, Profile, moment
+from tls_scaffold.cfssl.profiles import Profile, moment
 from tls_scaffold.cfssl.requests import WORDS, Request
 from tls_scaffold.cfssl.sans import alternative_names
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.extensions import OF_PROFILE_ALONE, Names, of_profile_alone
+from tls_scaffold.spelling import UTC_TIME
 
 CN, NAMES, HOSTS, USAGES, IS_CA = "CN", "names", "hosts", "usages", "CA"
 
@@ -154,14 +155,14 @@ def _differing_lifetime(
 ) -> tuple[Difference, ...]:
     begin, end = certificate.not_before, certificate.not_after
     if profile.not_before and moment(profile.not_before) != begin:
-        return _differing_values("not_before", f"{begin:{TIME}}", profile.not_before)
+        return _differing_values("not_before", f"{begin:{UTC_TIME}}", profile.not_before)
     asked_end = moment(profile.not_after) if profile.not_after else begin + profile.lifetime
     if end in ca_ends and asked_end > end:
         return ()
     if profile.not_after:
         if asked_end == end:
             return ()
-        return _differing_values("not_after", f"{end:{TIME}}", profile.not_after)
+        return _differing_values("not_after", f"{end:{UTC_TIME}}", profile.not_after)
     # A certificate knows whole seconds.
     lifetime = timedelta(seconds=int(profile.lifetime.total_seconds()))
     # A server decides by itself, and may give less.

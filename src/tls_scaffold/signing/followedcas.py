@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from tls_scaffold.disk.issued import PATHS_OF_CAS
 from tls_scaffold.disk.plainfiles import names, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CERTIFICATE_ENDING, ISSUED
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.record import PATHS_OF_CAS
 
 
 def followed_ca(folder: Path, ca: Certificate, path: str) -> Certificate | None:

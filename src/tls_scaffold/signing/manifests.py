@@ -19,7 +19,6 @@ from tls_scaffold.signing.csrs import CSR
 
 FORMAT = 1
 FIELDS = ("format", "folder", "ca_sha256", "time", "config_sha256", "requests")
-TIME = "%Y-%m-%dT%H:%M:%SZ"
 SUM = re.compile("[0-9a-f]{64}")
 ID = re.compile("[0-9a-f]{32}")
 LONGEST_TEXT = 255

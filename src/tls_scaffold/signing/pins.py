@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.healing import TRUSTED, put_cas
+from tls_scaffold.disk.issued import PATHS_OF_CAS
 from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
@@ -13,7 +14,6 @@ from tls_scaffold.paths import CA, CERTS, ISSUED, TRUST
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.custodies import custody_of
-from tls_scaffold.signing.record import PATHS_OF_CAS
 
 
 def mismatched_pin(ca: Certificate, custody: Custody) -> str:

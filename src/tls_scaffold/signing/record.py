@@ -7,7 +7,6 @@ alone.
 """
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -16,12 +15,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tls_scaffold.disk.files import PUBLIC, create, flush_path, telling, write_by_way_of
-from tls_scaffold.disk.issued import DIGITS, ca_path, digits
+from tls_scaffold.disk.issued import PATHS_OF_CAS, ca_path, digits
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CA_KEYS, CHAINS, ISSUED, PEER_CA, SCRIPT, TRUSTS
+from tls_scaffold.paths import CA_KEYS, CHAINS, ISSUED, SCRIPT, TRUSTS
 from tls_scaffold.signing import certificates, custodies, pairs
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.rotation import rotation_of
@@ -29,10 +28,6 @@ from tls_scaffold.spelling import MINUTE
 
 LOST_HINT = "put its {} and {} back; {}"
 NOTHING_CHANGED: Mapping[str, bytes] = MappingProxyType({})
-PATHS_OF_CAS = {
-    CA: re.compile(rf"{ISSUED}/ca-[0-9a-f]{{{DIGITS}}}\.pem"),
-    PEER_CA: re.compile(rf"{ISSUED}/peer-ca-[0-9a-f]{{{DIGITS}}}\.pem"),
-}
 KEY_MARK = b"PRIVATE KEY-----"
 
 

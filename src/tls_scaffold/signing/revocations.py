@@ -16,6 +16,7 @@ from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.errors import ConflictError, Place, Problem, ScaffoldError
 from tls_scaffold.inventory import conflictmarkers
 from tls_scaffold.paths import REVOKED
+from tls_scaffold.spelling import UTC_TIME
 
 REASONS = (
     *("unspecified", "keyCompromise", "cACompromise", "affiliationChanged", "superseded"),
@@ -29,7 +30,6 @@ OF_LEAVES = tuple(
 COLUMNS = ("serial", "name", "CA", "reason", "revoked", "end")
 HEAD = f"# What members refuse, kept by `tls-scaffold revoke`: {', '.join(COLUMNS)} (UTC).\n"
 UNKNOWN = "-"
-TIME = "%Y-%m-%dT%H:%M:%SZ"
 SERIAL = re.compile("[0-9A-Fa-f]{1,40}", re.ASCII)  # 20 bytes (RFC 5280, 4.1.2.2)
 LONGEST = 200
 # etcd refuses what has ended before it looks into a list. A clock may be behind.
@@ -59,12 +59,12 @@ class Revocation:
     @property
     def line(self) -> str:
         """Its line in the file."""
-        end = f"{self.end:{TIME}}" if self.end else UNKNOWN
+        end = f"{self.end:{UTC_TIME}}" if self.end else UNKNOWN
         # A file in the archive, and the CN of a CA that was brought, may be called anything.
         name = UNKNOWN if spelling.label_problem(self.name) else self.name
         ca = UNKNOWN if spelling.text_problem(self.ca, LONGEST) else self.ca or UNKNOWN
         words = (self.hexadecimal, name, ca, self.reason)
-        return "\t".join((*words, f"{self.at:{TIME}}", end)) + "\n"
+        return "\t".join((*words, f"{self.at:{UTC_TIME}}", end)) + "\n"
 
     def is_over(self, now: datetime) -> bool:
         """Tell whether it has ended so long ago that no list has to name it any more."""
@@ -189,5 +189,5 @@ def _known(text: str) -> str:
 
 def _moment(text: str) -> datetime | None:
     with suppress(ValueError):
-        return datetime.strptime(text, TIME).replace(tzinfo=timezone.utc)
+        return datetime.strptime(text, UTC_TIME).replace(tzinfo=timezone.utc)
     return None

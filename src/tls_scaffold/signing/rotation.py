@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from tls_scaffold.disk.plainfiles import plain_or_empty
-from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import CHAINS, OLD_CA_KEYS, OLD_CAS, TRUSTS
+from tls_scaffold.disk.issued import PATHS_OF_CAS
+from tls_scaffold.disk.plainfiles import names, plain_or_empty
+from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.paths import CERTIFICATE_ENDING, CHAINS, ISSUED, OLD_CA_KEYS, OLD_CAS, TRUSTS
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 
@@ -36,6 +37,8 @@ NEXT = {
     Stage.ABORTING: "`tls-scaffold rotate abort` goes on",
 }
 """What comes next in each stage."""
+PUT_OLD_BACK = "move it away, or put back the CA that it was"
+"""What mends one of `strange_old_cas`."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ class Rotation:
 def rotation_of(folder: Path) -> Rotation | None:
     """Return the rotation that a folder is in; None if it is in none.
 
-    Files that can't be read are no error. A leaf that is called as the old CA is none of one.
+    Files that can't be read are no error. What is called as the old CA and is not one that was here
+    before, is none of a rotation: see `strange_old_cas`.
     """
     for ca in OLD_CAS:
         rotation = _rotation_of_ca(folder, ca)
@@ -75,7 +79,9 @@ def _rotation_of_ca(folder: Path, ca: str) -> Rotation | None:
     if not any(os.path.lexists(folder / path) for path in (OLD_CAS[ca], OLD_CA_KEYS[ca])):
         return None
     old, new = _read_first(folder, OLD_CAS[ca]), _read_first(folder, ca)
-    if old and not old.may_sign:
+    if old and not old.may_sign:  # a leaf that is called so
+        return None
+    if os.path.lexists(folder / OLD_CAS[ca]) and _why_strange(folder, ca, old):
         return None
     chain = _read(folder, CHAINS[ca])
     cross = next((each for each in chain if new and old and is_cross(each, new, old)), None)
@@ -88,6 +94,33 @@ def _rotation_of_ca(folder: Path, ca: str) -> Rotation | None:
     else:  # where nobody can tell, the old one is not given up
         stage = Stage.REPLACING
     return Rotation(ca, stage, old, new, cross)
+
+
+def strange_old_cas(folder: Path) -> tuple[Problem, ...]:
+    """Return what lies where an old CA would, and is none that this folder had.
+
+    Nobody may act on it: the next command would trust it, or put it in place. A leaf that is called
+    so is a component, or asked for by nobody, which is told otherwise.
+    """
+    return tuple(
+        Problem(Place(path), why)
+        for ca, path in OLD_CAS.items()
+        if os.path.lexists(folder / path)
+        and (why := _why_strange(folder, ca, _read_first(folder, path)))
+    )
+
+
+def _why_strange(folder: Path, ca: str, old: Certificate | None) -> str:
+    """Return why what lies where the old CA would is none of this folder; empty where it is."""
+    if old is None:
+        return "it holds no certificate"
+    recorded: list[str] = []
+    with suppress(ScaffoldError):  # of a record that can't be read nobody can tell
+        there = names(folder, ISSUED, CERTIFICATE_ENDING)
+        recorded = list(filter(PATHS_OF_CAS[ca].fullmatch, there))
+    keys = [each.public_key for path in recorded if (each := _read_first(folder, path))]
+    is_known = not recorded or not old.may_sign or old.public_key in keys
+    return "" if is_known else f"it is no CA that the record, `{ISSUED}/`, has"
 
 
 def is_cross(certificate: Certificate, new: Certificate, old: Certificate) -> bool:

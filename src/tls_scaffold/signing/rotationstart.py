@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tls_scaffold.disk.files import SECRET, create, telling
 from tls_scaffold.disk.healing import new_set
-from tls_scaffold.disk.issued import ca_path
+from tls_scaffold.disk.issued import PATHS_OF_CAS, ca_path
 from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
@@ -28,7 +28,6 @@ from tls_scaffold.paths import (
 from tls_scaffold.signing import authority, certificates, crosscertificates, signer
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.execution import Means
-from tls_scaffold.signing.record import PATHS_OF_CAS
 from tls_scaffold.signing.recordcompletion import record_valid_pairs
 from tls_scaffold.signing.rotationsets import (
     keep_what_is_replaced,
