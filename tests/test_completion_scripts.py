@@ -1,0 +1,92 @@
+"""The completion scripts below share/ are click's, and shells that read them complete our lines."""
+
+import os
+import pty
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from conftest import Factory
+from support import BIN, environment, run, wait_for
+
+SCRIPTS = Path(__file__).parents[1] / "share/completions"
+FILES = {"bash": "bash/tls-scaffold", "zsh": "zsh/_tls-scaffold", "fish": "fish/tls-scaffold.fish"}
+MADE_BY = (8, 5)  # click's templates differ from one version to the next, and all are understood
+CLICK = tuple(map(int, version("click").split(".")[:2]))
+START = {
+    "bash": ("bash", "--norc", "--noprofile", "-i"),
+    "zsh": ("zsh", "-f", "-i"),
+}
+# Each writes what stands on its line into the file `line` when C-g is typed.
+SETUP = {
+    "bash": f"""
+        source {SCRIPTS}/bash/tls-scaffold
+        bind -x '"\\C-g": printf "%s" "$READLINE_LINE" >line.new; mv line.new line'
+    """,
+    "zsh": f"""
+        fpath=({SCRIPTS}/zsh $fpath); autoload -U compinit; compinit -u -D
+        told() {{ print -rn -- "$BUFFER" >line.new; mv line.new line }}
+        zle -N told; bindkey '^G' told
+    """,
+}
+
+
+@pytest.mark.skipif(CLICK < MADE_BY, reason=f"needs click {MADE_BY[0]}.{MADE_BY[1]} or newer")
+@pytest.mark.parametrize("shell", FILES)
+def test_the_script_is_the_one_that_click_makes(shell: str) -> None:
+    """Where it is not: `_TLS_SCAFFOLD_COMPLETE=bash_source tls-scaffold` writes it."""
+    made = run(str(BIN / "tls-scaffold"), _TLS_SCAFFOLD_COMPLETE=f"{shell}_source").stdout
+
+    assert (SCRIPTS / FILES[shell]).read_text(encoding="utf-8") == made
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(each, marks=pytest.mark.needs(each)) for each in START]
+)
+def shell(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def completed(shell: str, folder: Path, *lines: str) -> list[str]:
+    """Type lines into a shell on a terminal, a tabulator behind each; return what they become."""
+    found = []
+    screen, terminal = pty.openpty()
+    process = subprocess.Popen(
+        START[shell],
+        cwd=folder,
+        env=environment(
+            TERM="dumb", HOME=str(folder), PATH=f"{BIN}{os.pathsep}{os.environ['PATH']}"
+        ),
+        stdin=terminal,
+        stdout=terminal,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    try:
+        for line in map(str.strip, SETUP[shell].strip().splitlines()):
+            os.write(screen, f" {line}\n".encode())
+        for line in lines:
+            os.write(screen, f"{line}\t\x07".encode())
+            wait_for((folder / "line").exists, 30)
+            found.append((folder / "line").read_text())
+            (folder / "line").unlink()
+            os.write(screen, b"\x15")  # C-u: an empty line again
+    finally:
+        process.kill()
+        process.wait()
+        os.close(screen)
+    return found
+
+
+def test_a_command_an_option_and_a_component_are_completed(shell: str, folder: Factory) -> None:
+    typed = ["tls-scaffold rem", "tls-scaffold new --encr", "tls-scaffold remove cali"]
+    done = completed(shell, folder(), *typed)
+
+    assert [line.rstrip() for line in done] == [
+        "tls-scaffold remove",
+        "tls-scaffold new --encrypt-ca-key",
+        "tls-scaffold remove calico",
+    ]
