@@ -3,6 +3,8 @@
 import os
 import pty
 import subprocess
+import sys
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,8 +13,14 @@ import pytest
 from conftest import Factory
 from support import BIN, environment, run, wait_for
 
-SCRIPTS = Path(__file__).parents[1] / "share/completions"
+ROOT = Path(__file__).parents[1]
+SCRIPTS = ROOT / "share/completions"
 FILES = {"bash": "bash/tls-scaffold", "zsh": "zsh/_tls-scaffold", "fish": "fish/tls-scaffold.fish"}
+INSTALLED = {
+    "share/bash-completion/completions/tls-scaffold": FILES["bash"],
+    "share/zsh/site-functions/_tls-scaffold": FILES["zsh"],
+    "share/fish/vendor_completions.d/tls-scaffold.fish": FILES["fish"],
+}
 MADE_BY = (8, 5)  # click's templates differ from one version to the next, and all are understood
 CLICK = tuple(map(int, version("click").split(".")[:2]))
 START = {
@@ -40,6 +48,26 @@ def test_the_script_is_the_one_that_click_makes(shell: str) -> None:
     made = run(str(BIN / "tls-scaffold"), _TLS_SCAFFOLD_COMPLETE=f"{shell}_source").stdout
 
     assert (SCRIPTS / FILES[shell]).read_text(encoding="utf-8") == made
+
+
+def test_the_wheel_puts_them_where_the_shells_look(tmp_path: Path) -> None:
+    words = ("-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
+    assert run(sys.executable, *words, cwd=ROOT).returncode == 0
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        data = {
+            name.partition(".data/data/")[2]: archive.read(name)
+            for name in archive.namelist()
+            if ".data/data/" in name
+        }
+
+    assert {name: data.get(name) for name in INSTALLED} == {
+        name: (SCRIPTS / file).read_bytes() for name, file in INSTALLED.items()
+    }
+    assert {name.rpartition("/")[0] for name in data} == {
+        "share/man/man1",
+        *(name.rpartition("/")[0] for name in INSTALLED),
+    }
 
 
 @pytest.fixture(
