@@ -21,6 +21,11 @@ INSTALLED = {
     "share/zsh/site-functions/_tls-scaffold": FILES["zsh"],
     "share/fish/vendor_completions.d/tls-scaffold.fish": FILES["fish"],
 }
+TYPED = {
+    "tls-scaffold rem": "tls-scaffold remove",
+    "tls-scaffold new --encr": "tls-scaffold new --encrypt-ca-key",
+    "tls-scaffold remove cali": "tls-scaffold remove calico",
+}
 MADE_BY = (8, 5)  # click's templates differ from one version to the next, and all are understood
 CLICK = tuple(map(int, version("click").split(".")[:2]))
 START = {
@@ -110,11 +115,17 @@ def completed(shell: str, folder: Path, *lines: str) -> list[str]:
 
 
 def test_a_command_an_option_and_a_component_are_completed(shell: str, folder: Factory) -> None:
-    typed = ["tls-scaffold rem", "tls-scaffold new --encr", "tls-scaffold remove cali"]
-    done = completed(shell, folder(), *typed)
+    done = completed(shell, folder(), *TYPED)
 
-    assert [line.rstrip() for line in done] == [
-        "tls-scaffold remove",
-        "tls-scaffold new --encrypt-ca-key",
-        "tls-scaffold remove calico",
-    ]
+    assert [line.rstrip() for line in done] == list(TYPED.values())
+
+
+@pytest.mark.needs("fish")
+def test_fish_offers_the_same(folder: Factory) -> None:
+    asked = "".join(f"complete -C '{line}'\n" for line in TYPED)
+    script = f"source {SCRIPTS / FILES['fish']}\n{asked}"
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    done = run("fish", "--no-config", "-c", script, cwd=folder(), PATH=path)
+
+    offered = [line.partition("\t")[0] for line in done.stdout.splitlines()]
+    assert offered == [line.rpartition(" ")[2] for line in TYPED.values()]

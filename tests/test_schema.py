@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,15 @@ def test_it_is_a_schema_and_every_field_of_it_has_a_sentence() -> None:
         assert each["description"], place
         for name, said in each["properties"].items():
             assert said["description"].endswith("."), (place, name)
+
+
+def test_its_patterns_are_of_the_kind_that_every_validator_knows() -> None:
+    """JavaScript's, Go's and Rust's too: no part of a pattern looks ahead or behind."""
+    patterns = re.findall(r'"pattern": ("(?:[^"\\\\]|\\\\.)*")', json.dumps(SCHEMA))
+    assert len(patterns) > 20
+    for pattern in map(json.loads, patterns):
+        assert re.fullmatch(r"\^.*\$", pattern)
+        assert not re.search(r"\(\?[^:]|\\[AZbB]", pattern), pattern
 
 
 def test_the_program_prints_it() -> None:
