@@ -1,6 +1,6 @@
 """The examples at the end of each command's help; a test parses each as the program would."""
 
-EXAMPLES = {
+EXAMPLES: dict[str, tuple[str, ...]] = {
     "new": (
         "tls-scaffold new --members 10.0.0.1,10.0.0.2,10.0.0.3 --users calico",
         "tls-scaffold new etcd-prod --from cluster.yaml",
@@ -121,14 +121,3 @@ EXAMPLES = {
     ),
     "cfssljson": ("tls-scaffold cfssl genkey request.json | tls-scaffold cfssljson -bare alice",),
 }
-
-
-def epilog(command: str) -> str | None:
-    """Return the examples of a command, or of one below it, such as `rotate start`.
-
-    They have click's mark before a text whose lines stay as they are; None where there are none.
-    """
-    examples = EXAMPLES.get(command)
-    if not examples:
-        return None
-    return "\b\nExamples:\n" + "".join(f"  {each}\n" for each in examples)

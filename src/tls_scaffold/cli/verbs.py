@@ -1,5 +1,6 @@
 """The commands by name, with what the help says of each; a module is loaded when it is called."""
 
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 
@@ -119,7 +120,7 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command, loaded now if it was not before; None if there is none."""
         if cmd_name in VERBS and cmd_name not in self.commands:
-            from tls_scaffold.cli.examples import epilog
+            from tls_scaffold.cli.examples import EXAMPLES
 
             module = import_module(f"tls_scaffold.cli.{MODULES.get(cmd_name, cmd_name)}")
             command = getattr(module, cmd_name.replace("-", "_"))
@@ -127,9 +128,9 @@ class Verbs(click.Group):
             for each in (command, *below.values()):
                 if cmd_name not in WITH_FLAGS_OF_THEIR_OWN:
                     each.params.append(_folder_option())
-            command.epilog = epilog(cmd_name)
+            command.epilog = _epilog(EXAMPLES[cmd_name])
             for name, each in below.items():
-                each.epilog = epilog(f"{cmd_name} {name}")
+                each.epilog = _epilog(EXAMPLES[f"{cmd_name} {name}"])
             self.add_command(command)
         return super().get_command(ctx, cmd_name)
 
@@ -167,6 +168,11 @@ class Verbs(click.Group):
         for title, verbs in GROUPS.items():
             with formatter.section(title):
                 formatter.write_dl([(f"{name:{width}}", text) for name, text in verbs.items()])
+
+
+def _epilog(examples: Iterable[str]) -> str:
+    """Return examples as the end of a help: the documentation, made from click, has them too."""
+    return f"{AS_IT_IS}Examples:\n" + "".join(f"  {each}\n" for each in examples)
 
 
 def _folder_option() -> click.Option:
