@@ -1,10 +1,12 @@
 """The command group: help, completion, what is imported when, and how errors are told."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import groupby
 from pathlib import Path
 from pkgutil import iter_modules
 
@@ -17,7 +19,8 @@ from conftest import Factory
 from support import BIN, environment, run
 from tls_scaffold import __version__
 from tls_scaffold.cli import ScaffoldGroup, cli
-from tls_scaffold.cli.verbs import ELSEWHERE, VERBS
+from tls_scaffold.cli.examples import EXAMPLES
+from tls_scaffold.cli.verbs import ELSEWHERE, GROUPS, VERBS
 from tls_scaffold.errors import ScaffoldError, UsageError
 
 PROGRAM = str(BIN / "tls-scaffold")
@@ -93,12 +96,63 @@ def test_every_command_of_a_module_is_named() -> None:
     assert {path[0] for path in COMMANDS} == set(VERBS) == found
 
 
-def test_the_help_has_each_command_on_one_line() -> None:
-    lines = CliRunner().invoke(cli, ["--help"]).output.split("Commands:\n")[1].splitlines()
+def test_the_help_has_each_command_on_one_line_of_its_group() -> None:
+    groups = CliRunner().invoke(cli, ["--help"]).output.split("\n\n")[-len(GROUPS) :]
 
-    assert [line.split(maxsplit=1) for line in lines] == [
-        [name, text] for name, text in VERBS.items()
+    assert [
+        (title, [line.split(maxsplit=1) for line in lines])
+        for title, *lines in map(str.splitlines, groups)
+    ] == [
+        (f"{title}:", [[name, text] for name, text in verbs.items()])
+        for title, verbs in GROUPS.items()
     ]
+
+
+def test_every_command_is_in_one_group() -> None:
+    assert list(GROUPS) == ["Make", "Keep", "Look", "etcd", "Stand-ins"]
+    assert sum(map(len, GROUPS.values())) == len(VERBS)
+
+
+def test_every_command_has_examples() -> None:
+    assert {" ".join(path) for path in COMMANDS} == set(EXAMPLES)
+    assert all(EXAMPLES.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [(name, line) for name, lines in EXAMPLES.items() for line in lines],
+    ids=lambda value: value.removeprefix("tls-scaffold "),
+)
+def test_an_example_is_right(monkeypatch: pytest.MonkeyPatch, name: str, line: str) -> None:
+    """It is shown in the help of its command, and click takes all its words for that command."""
+    shown = CliRunner().invoke(cli, [*name.split(), "--help"]).output
+    assert f"  {line}\n" in shown.partition("\nExamples:\n")[2]
+    assert len(line) <= 78  # click's width
+
+    # What a shell would make of it: programs with pipes between them, and output into a file.
+    words = shlex.split(line.partition(" > ")[0])
+    parts = [list(part) for bar, part in groupby(words, "|".__eq__) if not bar]
+    *_, called = [
+        called_by(monkeypatch, words) for program, *words in parts if program == "tls-scaffold"
+    ]
+    assert f"{called} ".startswith(f"{name} ")
+
+
+def called_by(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> str:
+    """Return the name of the command that these words call, parsed whole and not run."""
+    paths: list[str] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(click.Command, "invoke", lambda _, ctx: paths.append(ctx.command_path))
+        cli.main(words, prog_name="tls-scaffold", standalone_mode=False)
+    return paths[-1].removeprefix("tls-scaffold ")
+
+
+@pytest.mark.parametrize(
+    "line", ["new --membres a", "rotate stop", "add -x", "sync more", "requests sign a.tar"]
+)
+def test_a_wrong_example_would_be_seen(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    with pytest.raises(click.UsageError):
+        called_by(monkeypatch, line.split())
 
 
 def loaded(*words: str) -> list[str]:
@@ -161,6 +215,24 @@ def test_commands_and_options_are_completed(typed: str, offered: list[str]) -> N
     )
 
     assert [line.split(",")[1] for line in done.stdout.splitlines()] == offered
+
+
+def test_commands_are_offered_without_loading_one() -> None:
+    script = LOADED.replace('if "." not in name', 'if name.startswith("tls_scaffold.cli.")')
+    done = run(
+        *(sys.executable, "-c", script),
+        _TLS_SCAFFOLD_COMPLETE="zsh_complete",
+        COMP_WORDS="x a",
+        COMP_CWORD="1",
+    )
+
+    offered = {name: text for name, text in VERBS.items() if name.startswith("a")}
+    assert done.stdout.splitlines() == [
+        line for name, text in offered.items() for line in ("plain", name, text)
+    ]
+    assert {"tls_scaffold.cli.add", "tls_scaffold.cli.adopt"} & set(
+        json.loads(done.stderr.splitlines()[-1])
+    ) == set()
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,11 @@ ROOMS = """
 SHELVES = {
     "cli": (
         "rotate / add adopt backup bundle ca cfssl check explain new prove rbac "
-        "rehearse remove renewed requests restore revoke roles sign signerconfig status "
-        "sync / rotatestatus severalstates / adoptiontable causes custody folderstable "
+        "rehearse remove renewed requests restore revoke roles schema sign signerconfig "
+        "status sync / rotatestatus severalstates / adoptiontable causes custody folderstable "
         "livetable prooftable questions rehearsaltable waitingtable / revocation / "
         "keeping lookoptions / lists options plansummary statusnotes statustable / "
-        "capassword columns completion passphrases / terminal verbs"
+        "capassword columns completion passphrases / terminal verbs / examples"
     ),
     "commands": (
         "rehearse / encryptcakey rehearsalchanges renewed revoketold rotatetold / "
@@ -102,9 +102,9 @@ SHELVES = {
         "/ durations fields gourl serverurls usages whitelist"
     ),
     "inventory": (
-        "desired / intake userwarnings / present / conflicts options rbac setwords / "
-        "custodywords hostconflicts / asked components grants urls / generations reach "
-        "/ values / presets / calicopresets clientpresets kubernetespresets / "
+        "desired schema / intake userwarnings / present schemavalues / conflicts options rbac "
+        "setwords / custodywords hostconflicts / asked components grants urls / generations "
+        "reach / values / presets / calicopresets clientpresets kubernetespresets / "
         "presetparts / clusterparts / custody forgotten membersettings / terms / "
         "conflictmarkers fields formats"
     ),

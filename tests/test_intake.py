@@ -16,7 +16,7 @@ from tls_scaffold.spelling import Key
 
 HINT = "\n\nhint: `tls-scaffold new --help` says what each option takes"
 FIELDS = (
-    "`version`, `members`, `proxies`, `users`, `grant`, `role`, `set`, `key`, "
+    "`$schema`, `version`, `members`, `proxies`, `users`, `grant`, `role`, `set`, `key`, "
     "`expiry`, `ca_expiry`, `ca_cn`, "
     "`ca_generation`, `organization`, `organizational_unit`, `locality`, `state`, `country`, "
     "`separate_requests`, "

@@ -53,6 +53,17 @@ class Key:
         return f"{self.algo}-{self.size}" if self.size else self.algo
 
 
+KEYS = {
+    str(key): key
+    for key in (
+        *(Key("ecdsa", size) for size in ECDSA_SIZES),
+        *(Key("rsa", size) for size in RSA_SIZES),
+        Key("ed25519", 0),
+    )
+}
+"""The key types by the words that name them."""
+
+
 def name_problem(text: str) -> str:
     """Say why `text` can't name a component and its files; empty if it can."""
     if problem := label_problem(text):
@@ -212,13 +223,7 @@ def parse_hours(text: str) -> int | None:
 
 def parse_key(text: str) -> Key | None:
     """Return the key type that a word such as `rsa-4096` names; None if it names none."""
-    algo, _, size = text.partition("-")
-    sizes = {"ecdsa": ECDSA_SIZES, "rsa": RSA_SIZES}.get(algo, ())
-    if text == "ed25519":
-        return Key("ed25519", 0)
-    if re.fullmatch(r"[0-9]{3,4}", size, re.ASCII) and int(size) in sizes:
-        return Key(algo, int(size))
-    return None
+    return KEYS.get(text)
 
 
 def listed(names: Sequence[str], most: int, quote: str = "`") -> str:

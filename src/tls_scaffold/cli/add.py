@@ -10,9 +10,10 @@ from tls_scaffold.cli.completion import offering, preset_names
 from tls_scaffold.cli.keeping import dry_run_option, tell_outcome
 from tls_scaffold.cli.lists import refuse_more_of_a_list
 from tls_scaffold.cli.options import components, json_option
+from tls_scaffold.cli.verbs import Verb
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("names", nargs=-1, metavar="[USER]…", shell_complete=offering(preset_names))
 @components
 @dry_run_option

@@ -12,6 +12,7 @@ from tls_scaffold.cli.keeping import dry_run_option, end_on_conflicts, tell_plan
 from tls_scaffold.cli.options import json_option, option
 from tls_scaffold.cli.plansummary import few_paths
 from tls_scaffold.cli.terminal import give_json, talk, warn
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ExitCode, UsageError
 from tls_scaffold.spelling import escaped
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tls_scaffold.keeping.plan import Plan
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("directory", default=".", type=click.Path(path_type=Path))
 @option(
     "--from-script",

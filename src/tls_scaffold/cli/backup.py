@@ -8,6 +8,7 @@ import click
 from tls_scaffold.cli.options import filled, json_option, option
 from tls_scaffold.cli.passphrases import ask_for_passphrase, read_passphrase
 from tls_scaffold.cli.terminal import give_json, talk, warn
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import UsageError
 from tls_scaffold.spelling import escaped
 
@@ -18,7 +19,7 @@ KEYS = ("age1", "age-secret-key-", "ssh-ed25519 ", "ssh-rsa ")
 OTHERWISE = "say who may open it: `--to age1…`, or `--passphrase-file FILE`"
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("target", metavar="FILE", type=click.Path(path_type=Path))
 @option(
     "--to",

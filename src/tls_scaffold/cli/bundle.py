@@ -9,6 +9,7 @@ from click.core import ParameterSource
 from tls_scaffold.cli.completion import component_names, offering, one_of
 from tls_scaffold.cli.options import divided, filled, json_option, option
 from tls_scaffold.cli.terminal import give_json, say, talk, warn
+from tls_scaffold.cli.verbs import Verb
 
 WITH_SIGNER = ("signer", "hook", "home", "as_json", "folder_behind", "help")
 """The parameters that go with `--signer`."""
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from tls_scaffold.inventory.membersettings import MemberSettings
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument(
     "names",
     nargs=-1,

@@ -8,10 +8,11 @@ import click
 from tls_scaffold.cli.capassword import asking
 from tls_scaffold.cli.options import json_option
 from tls_scaffold.cli.terminal import give_json, say, talk, warn
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.spelling import escaped
 
 
-@click.command()
+@click.command(cls=Verb)
 @json_option
 @click.pass_obj
 def encrypt_ca_key(folder: Path, /, *, as_json: bool) -> None:
@@ -35,7 +36,7 @@ def encrypt_ca_key(folder: Path, /, *, as_json: bool) -> None:
         warn(escaped(warning))
 
 
-@click.command()
+@click.command(cls=Verb)
 @json_option
 @click.pass_obj
 def renew_ca(folder: Path, /, *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ import click
 
 from tls_scaffold.cli.completion import cfssl_words
 from tls_scaffold.cli.terminal import give, give_json, say, talk, warn
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ScaffoldError
 
 AS_GO: dict[str, Any] = {
@@ -19,7 +20,7 @@ AS_GO: dict[str, Any] = {
 HELP = [("-h",), ("-help",), ("--help",)]
 
 
-@click.command(context_settings=AS_GO, add_help_option=False)
+@click.command(cls=Verb, context_settings=AS_GO, add_help_option=False)
 @click.argument(
     "words",
     nargs=-1,
@@ -49,7 +50,7 @@ def cfssl(folder: Path, words: tuple[str, ...]) -> None:
     give_json(answer.text)
 
 
-@click.command(context_settings=AS_GO, add_help_option=False)
+@click.command(cls=Verb, context_settings=AS_GO, add_help_option=False)
 @click.argument(
     "words", nargs=-1, type=click.UNPROCESSED, metavar="[-bare] [-stdout] [-f FILE] [NAME]"
 )

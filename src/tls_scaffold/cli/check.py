@@ -20,6 +20,7 @@ from tls_scaffold.cli.options import (
     several_folders,
 )
 from tls_scaffold.cli.terminal import Styled, give_json, say, talk, tell_error_of_folder
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ExitCode
 from tls_scaffold.spelling import escaped
 
@@ -34,7 +35,7 @@ HINT = "hint: `tls-scaffold check --explain ID` says more about the rule in brac
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
-@click.command()
+@click.command(cls=Verb)
 @several_folders
 @json_option_for("Print the findings as JSON")
 @option("--sarif", "as_sarif", is_flag=True, help="Print them as SARIF, for code hosts")

@@ -10,10 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, ZshComplete, add_completion_class
 
 if TYPE_CHECKING:
     from tls_scaffold.inventory.values import Component
+
+
+@add_completion_class
+class Zsh(ZshComplete):
+    """Click's script for zsh, of which zsh may keep the text as a function named like its file.
+
+    By click's own condition the second tabulator in a shell would offer nothing: the text is loaded
+    no more then, and is run again.
+    """
+
+    source_template = ZshComplete.source_template.replace(
+        "$zsh_eval_context[-1] == loadautofunc", "$funcstack[1] == _tls-scaffold"
+    )
+
 
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
@@ -112,13 +126,11 @@ def rule_ids(_ctx: click.Context) -> Iterable[str]:
     return IDS
 
 
-def key_types(_ctx: click.Context | None = None) -> Iterator[str]:
-    """Yield the kinds of keys."""
-    from tls_scaffold.spelling import ECDSA_SIZES, RSA_SIZES
+def key_types(_ctx: click.Context | None = None) -> Iterable[str]:
+    """Return the kinds of keys."""
+    from tls_scaffold.spelling import KEYS
 
-    yield from (f"ecdsa-{size}" for size in ECDSA_SIZES)
-    yield from (f"rsa-{size}" for size in RSA_SIZES)
-    yield "ed25519"
+    return KEYS
 
 
 def cfssl_words(

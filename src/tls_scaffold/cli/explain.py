@@ -12,6 +12,7 @@ from tls_scaffold.cli.completion import component_names, offering
 from tls_scaffold.cli.lookoptions import LONGEST_WAIT, divided_endpoints
 from tls_scaffold.cli.options import CommaList, filled, json_option_for, option
 from tls_scaffold.cli.terminal import Styled, give, give_json, say, talk
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import UsageError
 from tls_scaffold.spelling import escaped
 
@@ -22,7 +23,7 @@ STDIN = "-"
 LARGEST = 16 * 1024 * 1024
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("word", required=False, metavar="[LINE|HOST:PORT|FILE.pem]")
 @option("--file", type=click.Path(), metavar="FILE", help="Explain the lines of FILE (- is stdin)")
 @option(

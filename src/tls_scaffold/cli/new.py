@@ -14,6 +14,7 @@ from tls_scaffold.cli.keeping import tell_outcome
 from tls_scaffold.cli.lists import refuse_more_of_a_list
 from tls_scaffold.cli.options import components, crl_option, json_option, option
 from tls_scaffold.cli.terminal import give_json, say, talk, warn
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import UsageError
 from tls_scaffold.spelling import escaped
 
@@ -50,7 +51,7 @@ def settings(command: Command) -> Command:
     return command
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("directories", nargs=-1, metavar="[DIRECTORY]", type=click.Path())
 @components
 @option(

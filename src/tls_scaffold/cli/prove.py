@@ -11,13 +11,14 @@ from tls_scaffold.cli.causes import naming_causes
 from tls_scaffold.cli.completion import offering, user_names
 from tls_scaffold.cli.options import CommaList, divided, json_option_for, option
 from tls_scaffold.cli.terminal import counting, give_json, say, talk, warn
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ExitCode
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.prove import Proof
 
 
-@click.command()
+@click.command(cls=Verb)
 @option(
     "--etcd",
     "directory",

@@ -8,10 +8,11 @@ import click
 from tls_scaffold.cli.causes import naming_causes
 from tls_scaffold.cli.options import json_option_for, option
 from tls_scaffold.cli.terminal import give, give_json, say, talk, warn
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ExitCode
 
 
-@click.command()
+@click.command(cls=Verb)
 @option(
     "--diff",
     is_flag=True,

@@ -7,10 +7,11 @@ import click
 
 from tls_scaffold.cli.options import json_option_for, option
 from tls_scaffold.cli.terminal import give_json, say, talk
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ExitCode
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("words", nargs=-1, metavar="[CHANGE]")
 @option(
     "--from",

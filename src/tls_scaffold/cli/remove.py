@@ -11,9 +11,10 @@ from tls_scaffold.cli.keeping import dry_run_option, tell_outcome
 from tls_scaffold.cli.options import divided, json_option, option
 from tls_scaffold.cli.revocation import tell
 from tls_scaffold.cli.terminal import give_json
+from tls_scaffold.cli.verbs import Verb
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument(
     "names",
     nargs=-1,

@@ -7,9 +7,10 @@ import click
 from tls_scaffold.cli.completion import component_names, offering
 from tls_scaffold.cli.options import divided, filled, option
 from tls_scaffold.cli.terminal import say, warn
+from tls_scaffold.cli.verbs import Verb
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument(
     "names",
     nargs=-1,

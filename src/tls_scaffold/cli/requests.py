@@ -10,6 +10,7 @@ import click
 from tls_scaffold.cli.keeping import tell_next
 from tls_scaffold.cli.options import divided, filled, json_option, option
 from tls_scaffold.cli.terminal import give_json, say, talk, warn
+from tls_scaffold.cli.verbs import VerbGroup
 from tls_scaffold.cli.waitingtable import MOST_TOLD, count_waiting, tell_made
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.spelling import escaped, listed
@@ -21,7 +22,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 names_argument = click.argument("names", nargs=-1, metavar="[NAME]…", callback=divided)
 
 
-@click.group()
+@click.group(cls=VerbGroup)
 def requests() -> None:
     """Carry requests to the machine that has the CA's key, and its answers back.
 

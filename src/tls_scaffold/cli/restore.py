@@ -9,6 +9,7 @@ import click
 from tls_scaffold.cli.options import filled, json_option, option
 from tls_scaffold.cli.passphrases import ask_for_passphrase, read_passphrase
 from tls_scaffold.cli.terminal import give_json, talk, warn
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.spelling import escaped
 
@@ -22,7 +23,7 @@ BY_KEY = "`--identity FILE` names the file of a private key, as `age-keygen` wri
 SHOWN = 20
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("source", metavar="FILE", type=click.Path())
 @click.argument("directory", required=False, type=click.Path(path_type=Path, file_okay=False))
 @option(

@@ -11,13 +11,14 @@ from tls_scaffold.cli.completion import component_names, offering, one_of
 from tls_scaffold.cli.options import divided, filled, json_option, option, with_folder
 from tls_scaffold.cli.revocation import tell
 from tls_scaffold.cli.terminal import give, give_json
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.signing.revocations import OF_LEAVES
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.revoke import Done
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument(
     "words",
     nargs=-1,

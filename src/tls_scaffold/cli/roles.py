@@ -8,12 +8,13 @@ import click
 from tls_scaffold.cli.columns import terminal_width, wrapped
 from tls_scaffold.cli.options import json_option_for
 from tls_scaffold.cli.terminal import Styled, give_json, say
+from tls_scaffold.cli.verbs import Verb
 
 if TYPE_CHECKING:
     from tls_scaffold.inventory.presetparts import Preset
 
 
-@click.command()
+@click.command(cls=Verb)
 @json_option_for("Print the presets as JSON")
 def roles(*, as_json: bool) -> None:
     """List the presets: what each may do in etcd, why, and by which versions of its software.

@@ -14,6 +14,7 @@ from tls_scaffold.cli.options import json_option, option, with_folder
 from tls_scaffold.cli.rotatestatus import status
 from tls_scaffold.cli.sign import progress_bar
 from tls_scaffold.cli.terminal import give_json, say, talk, warn
+from tls_scaffold.cli.verbs import VerbGroup
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.spelling import escaped
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 FORCED = "Go on without members that can't be reached"
 
 
-@click.group()
+@click.group(cls=VerbGroup)
 def rotate() -> None:
     """Put another CA in the place of the folder's, while the cluster runs.
 

@@ -13,6 +13,7 @@ from tls_scaffold.cli.livetable import tell_look
 from tls_scaffold.cli.lookoptions import live_place_options
 from tls_scaffold.cli.options import json_option_for, with_folder
 from tls_scaffold.cli.terminal import Styled, give_json, say, talk
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.spelling import escaped, listed
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ NARROWER = (("ADDRESS", 21), ("MEMBER", 12), ("PORT", 0), ("ADDRESS", 0))
 COLOURS = {"ready": "green", "unreachable": "red", "done": "green", "later": None}
 
 
-@click.command()
+@click.command(cls=Verb)
 @json_option_for("Print the rotation as JSON")
 @live_place_options
 @click.pass_obj

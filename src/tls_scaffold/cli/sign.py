@@ -13,6 +13,7 @@ from tls_scaffold.cli.capassword import asking
 from tls_scaffold.cli.completion import names_to_sign, offering
 from tls_scaffold.cli.options import divided, json_option, option
 from tls_scaffold.cli.terminal import error_of_disk, give_json, say, talk, tell_error, warn
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.cli.waitingtable import tell_made
 from tls_scaffold.spelling import escaped
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 WITH_A_BAR = 20  # certificates, from which on a terminal shows how far it is
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument(
     "names",
     nargs=-1,

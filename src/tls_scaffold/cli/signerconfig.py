@@ -8,13 +8,14 @@ import click
 from tls_scaffold.cli.keeping import dry_run_option
 from tls_scaffold.cli.options import CommaList, divided, filled, json_option, option
 from tls_scaffold.cli.terminal import give, give_json, say, talk, warn
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.signerconfig import SignerOutcome
 
 
-@click.command("signer-config")
+@click.command("signer-config", cls=Verb)
 @click.argument("named", nargs=-1, metavar="[DIR]…", type=click.Path(path_type=Path))
 @option(
     "--into",

@@ -16,6 +16,7 @@ from tls_scaffold.cli.severalstates import Written, tell_states
 from tls_scaffold.cli.statusnotes import notes_on
 from tls_scaffold.cli.statustable import status_table
 from tls_scaffold.cli.terminal import give, give_json, say, talk, tell_error
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.spelling import escaped, parse_hours
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def _hours(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
     return found
 
 
-@click.command()
+@click.command(cls=Verb)
 @several_folders
 @option(
     "--within",

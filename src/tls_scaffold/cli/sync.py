@@ -11,6 +11,7 @@ from tls_scaffold.cli.custody import confirmed, custody, take_custody
 from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, note_line, tell_outcome
 from tls_scaffold.cli.options import crl_option, json_option, option
 from tls_scaffold.cli.terminal import talk
+from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ConflictError, DriftedError
 from tls_scaffold.spelling import escaped
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 CHANGE = "`tls-scaffold sync{0} --dry-run` shows the changes, `tls-scaffold sync{0}` makes them"
 
 
-@click.command()
+@click.command(cls=Verb)
 @dry_run_option
 @option(
     "--check",

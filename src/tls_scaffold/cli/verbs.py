@@ -1,40 +1,56 @@
 """The commands by name, with what the help says of each; a module is loaded when it is called."""
 
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from tls_scaffold.errors import ExitCode, UsageError
 from tls_scaffold.spelling import did_you_mean, escaped
 
-VERBS = {
-    "add": "Add members, proxies or users",
-    "adopt": "Take over a folder that was made by hand",
-    "backup": "Put the folder's state into one encrypted file",
-    "bundle": "Make a folder of files for each host or consumer",
-    "cfssl": "Stand in for cfssl: its commands with its own flags",
-    "cfssljson": "Stand in for cfssljson: JSON into three files",
-    "check": "Look for mistakes before a live cluster finds them",
-    "encrypt-ca-key": "Encrypt the CA's key with a password",
-    "explain": "Say what causes a line of a log, and what mends it",
-    "new": "Make a folder for the certificates of a cluster",
-    "prove": "Show on a real etcd what each user may do",
-    "rbac": "Print the script that brings etcd's users in line",
-    "rehearse": "Roll out what comes next on a throw-away cluster",
-    "remove": "Take components out of the folder",
-    "renew-ca": "Sign the CA again with the same key",
-    "renewed": "Lay out what was renewed, and run a hook for it",
-    "requests": "Carry requests to the CA's machine and back",
-    "restore": "Bring a folder's state back from a backup",
-    "revoke": "Have members refuse a certificate from now on",
-    "roles": "List the presets of permissions",
-    "rotate": "Replace the CA while the cluster runs",
-    "sign": "Sign what is missing or differs from its request",
-    "signer-config": "Write what multirootca needs to sign for folders",
-    "status": "Show the state of every certificate",
-    "sync": "Make the folder follow tls-scaffold.json",
+GROUPS = {
+    "Make": {
+        "new": "Make a folder for the certificates of a cluster",
+        "add": "Add members, proxies or users",
+        "remove": "Take components out of the folder",
+        "adopt": "Take over a folder that was made by hand",
+        "sync": "Make the folder follow tls-scaffold.json",
+        "sign": "Sign what is missing or differs from its request",
+        "requests": "Carry requests to the CA's machine and back",
+        "renewed": "Lay out what was renewed, and run a hook for it",
+        "renew-ca": "Sign the CA again with the same key",
+        "encrypt-ca-key": "Encrypt the CA's key with a password",
+    },
+    "Keep": {
+        "backup": "Put the folder's state into one encrypted file",
+        "restore": "Bring a folder's state back from a backup",
+        "revoke": "Have members refuse a certificate from now on",
+        "rotate": "Replace the CA while the cluster runs",
+    },
+    "Look": {
+        "status": "Show the state of every certificate",
+        "check": "Look for mistakes before a live cluster finds them",
+        "explain": "Say what causes a line of a log, and what mends it",
+        "roles": "List the presets of permissions",
+        "schema": "Print the JSON Schema of the inventory",
+    },
+    "etcd": {
+        "bundle": "Make a folder of files for each host or consumer",
+        "rbac": "Print the script that brings etcd's users in line",
+        "prove": "Show on a real etcd what each user may do",
+        "rehearse": "Roll out what comes next on a throw-away cluster",
+        "signer-config": "Write what multirootca needs to sign for folders",
+    },
+    "Stand-ins": {
+        "cfssl": "Stand in for cfssl: its commands with its own flags",
+        "cfssljson": "Stand in for cfssljson: JSON into three files",
+    },
 }
+"""What the help lists: the groups in their order, and in each its commands with what they do."""
+
+VERBS = {name: text for group in GROUPS.values() for name, text in group.items()}
 MODULES = {
     "cfssljson": "cfssl",
     "encrypt-ca-key": "ca",
@@ -46,6 +62,7 @@ NOT_OFFERED = {
     "unrevoke": "a serial number that was given away stays on the list: `make req-NAME` signs a "
     "new pair, with another one, for whoever is to be let in again",
 }
+AS_IT_IS = "\b\n"  # click's mark before a text whose lines stay as they are
 WITH_FLAGS_OF_THEIR_OWN = ("cfssl", "cfssljson")
 # What others call it: cfssl, easy-rsa, kubeadm, git.
 ELSEWHERE = {
@@ -66,6 +83,33 @@ ELSEWHERE = {
 }
 
 
+class Verb(click.Command):
+    """A command whose help ends with examples."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples as they stand in their table, a command a line."""
+        del ctx
+        write_examples(self, formatter)
+
+
+class VerbGroup(click.Group):
+    """A command with commands of its own, and examples too."""
+
+    command_class = Verb
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples as they stand in their table, a command a line."""
+        del ctx
+        write_examples(self, formatter)
+
+
+def write_examples(command: click.Command, formatter: click.HelpFormatter) -> None:
+    """Write a command's examples beside the other sections: click would set them in, as text."""
+    if command.epilog:
+        formatter.write_paragraph()
+        formatter.write(command.epilog.removeprefix(AS_IT_IS))
+
+
 class Verbs(click.Group):
     """Loads a command's module when it is called: `--help` names them all and loads none."""
 
@@ -76,11 +120,17 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command, loaded now if it was not before; None if there is none."""
         if cmd_name in VERBS and cmd_name not in self.commands:
+            from tls_scaffold.cli.examples import EXAMPLES
+
             module = import_module(f"tls_scaffold.cli.{MODULES.get(cmd_name, cmd_name)}")
             command = getattr(module, cmd_name.replace("-", "_"))
-            if cmd_name not in WITH_FLAGS_OF_THEIR_OWN:
-                for each in (command, *getattr(command, "commands", {}).values()):
+            below = getattr(command, "commands", {})
+            for each in (command, *below.values()):
+                if cmd_name not in WITH_FLAGS_OF_THEIR_OWN:
                     each.params.append(_folder_option())
+            command.epilog = _epilog(EXAMPLES[cmd_name])
+            for name, each in below.items():
+                each.epilog = _epilog(EXAMPLES[f"{cmd_name} {name}"])
             self.add_command(command)
         return super().get_command(ctx, cmd_name)
 
@@ -102,13 +152,27 @@ class Verbs(click.Group):
             f"there is no command `{escaped(word)}`{guess}", hint="`tls-scaffold --help` lists them"
         )
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that go on from what is typed; click would load each for its help."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        names = (name for name in self.list_commands(ctx) if name.startswith(incomplete))
+        return [CompletionItem(name, help=VERBS.get(name)) for name in names]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write how commands end, and the list of commands from what stands here."""
+        """Write how commands end, and the commands by their groups, from what stands here."""
         del ctx
         with formatter.section("Exit codes"):
             formatter.write_dl([(f"{code:d}", code.meaning) for code in ExitCode])
-        with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
+        width = max(map(len, VERBS))  # one column for all groups
+        for title, verbs in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:{width}}", text) for name, text in verbs.items()])
+
+
+def _epilog(examples: Iterable[str]) -> str:
+    """Return examples as the end of a help: the documentation, made from click, has them too."""
+    return f"{AS_IT_IS}Examples:\n" + "".join(f"  {each}\n" for each in examples)
 
 
 def _folder_option() -> click.Option:

@@ -32,6 +32,10 @@ USER_FIELDS = (
     *("name", "cn", "role", "permissions", "hosts"),
     *(*TERM_FIELDS, "usages", *FILE_FIELDS),
 )
+PEER_FIELDS = ("cn", *FILE_FIELDS)
+KEYS_FIELDS = ("prefix", "key", "from")
+"""One of these says which keys of etcd a permission is about."""
+PERMISSION_FIELDS = (*KEYS_FIELDS, "to", "access")
 NEITHER = "is neither text nor a table of fields"
 # Each takes the next hundred of loopback's ports in the Procfile: 2380, 2480, …, 65480.
 MOST_MEMBERS = 632
@@ -129,7 +133,7 @@ def _read_member(field: Field) -> Member:
 
 
 def _read_peer(field: Field) -> Peer:
-    table = field.table(("cn", *FILE_FIELDS))
+    table = field.table(PEER_FIELDS)
     return Peer(_read_files(table), table["cn"].text(spelling.cn_problem))
 
 
@@ -182,8 +186,8 @@ def _read_user(field: Field) -> User:
 
 
 def _read_permission(field: Field) -> Permission:
-    table = field.table(("prefix", "key", "from", "to", "access"))
-    if sum(name in table for name in ("prefix", "key", "from")) != 1:
+    table = field.table(PERMISSION_FIELDS)
+    if sum(name in table for name in KEYS_FIELDS) != 1:
         field.refuse("needs either `prefix`, `key` or `from`")
     access = table.field("access", "read")
     if access.value not in ACCESS:

@@ -9,7 +9,7 @@ from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import formats, intake
 from tls_scaffold.inventory.fields import escaped_problem
 from tls_scaffold.inventory.options import Options
-from tls_scaffold.inventory.values import Inventory
+from tls_scaffold.inventory.values import SCHEMA, Inventory
 
 DEFAULT_PROXIES = 1  # as in hack/tls-setup
 CA_FIELDS = (
@@ -25,7 +25,7 @@ CA_FIELDS = (
     "country",
 )
 """What the CA's own request is made from: another value asks for another CA."""
-KEPT_FIELDS = ("ca", "peer_ca", "crl", "forgotten")
+KEPT_FIELDS = (SCHEMA, "ca", "peer_ca", "crl", "forgotten")
 """Where nothing is said of one of these, it stays."""
 
 

@@ -21,6 +21,7 @@ from tls_scaffold.inventory.values import (
     FILE,
     GROUP_NAME,
     NAME_FIELDS,
+    SCHEMA,
     VERSION,
     Component,
     Inventory,
@@ -28,7 +29,9 @@ from tls_scaffold.inventory.values import (
 
 DEFAULTS = Inventory(members=())
 LONGEST_REASON = 1024
+LONGEST_SCHEMA = 1024
 FIELDS = (
+    SCHEMA,
     "version",
     "members",
     "proxies",
@@ -196,6 +199,7 @@ def _read_inventory(table: Table, known: Inventory, *, needs_pin: bool) -> Inven
         removed=removed,
         forgotten=read_forgotten(table.field("forgotten", {})),
         ignore=_read_ignored_rules(table.field("ignore", {})),
+        schema=table[SCHEMA].text(_schema_problem) if SCHEMA in table else "",
     )
 
 
@@ -206,6 +210,10 @@ def _read_lifetime(table: Table, name: str, default: int) -> int:
 def _read_name(table: Table, name: str, default: str) -> str:
     word = NAME_FIELDS[name]
     return table.field(name, default).text(lambda text: name_text_problem(word, text))
+
+
+def _schema_problem(text: str) -> str:
+    return spelling.text_problem(text, LONGEST_SCHEMA)
 
 
 def _group_problem(text: str) -> str:

@@ -24,6 +24,7 @@ from tls_scaffold.spelling import Key, canonical_host
 
 FILE = "tls-scaffold.json"
 VERSION = 1
+SCHEMA = "$schema"
 MEMBERS_CN = "etcd"
 PEER = "peer-"
 PEER_CA_CN = "peers of "
@@ -81,7 +82,8 @@ class Inventory:
     where that is another number (else 0). `record` tells whether git takes `issued/`, `key_group`
     which group may read keys (empty: their owner alone). `removed` are names of servers that were
     removed: a number is given once. `ignore` has the reasons by the rules of `check` that are
-    switched off, `forgotten` what etcd has of users that were removed.
+    switched off, `forgotten` what etcd has of users that were removed. `schema` is where an editor
+    finds the JSON Schema of the file: kept, and nothing to us.
     """
 
     members: tuple[Member, ...]
@@ -109,6 +111,7 @@ class Inventory:
     removed: tuple[str, ...] = ()
     forgotten: Forgotten = NOTHING
     ignore: dict[str, str] = field(default_factory=dict)
+    schema: str = ""
 
     @cached_property
     def components(self) -> tuple[Component, ...]:
@@ -243,6 +246,7 @@ class Inventory:
             "ignore": dict(self.ignore),
         }
         return {
+            **({SCHEMA: self.schema} if self.schema else {}),
             "version": VERSION,
             "members": [member.document() for member in self.members],
             "proxies": [proxy.document() for proxy in self.proxies],
