@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -18,7 +19,8 @@ PACK = str(ROOT / "tools/offline-pack")
 WHEEL = f"tls_scaffold-{__version__}-py3-none-any.whl"
 # Root alone may leave the network; another user is kept from it by pip's own option.
 NO_NETWORK = ("unshare", "--net") if os.geteuid() == 0 else ()
-INSTALL = ("install", "--no-index", "--find-links", "wheels", "--require-hashes")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+(INSTALL,) = re.findall(r"^\$ pip (install --no-index .*)$", CONTRIBUTING, re.MULTILINE)
 
 pytestmark = pytest.mark.needs("git", "unshare")
 
@@ -45,15 +47,16 @@ def test_a_pack_is_all_that_pip_asks_for_without_a_network(tmp_path: Path) -> No
     ran(PACK, str(tmp_path / WHEEL), str(tmp_path / "pack"))
 
     # It looks for each wheel, and at its hash, as if nothing were installed here.
-    pip = (sys.executable, "-m", "pip", *INSTALL, "--dry-run", "--ignore-installed")
-    done = ran(*NO_NETWORK, *pip, "-r", "requirements.txt", cwd=tmp_path / "pack")
+    words = (*INSTALL.split(), "--dry-run", "--ignore-installed")
+    pip = (*NO_NETWORK, sys.executable, "-m", "pip", *words)
+    done = ran(*pip, cwd=tmp_path / "pack")
     assert f"tls-scaffold-{__version__}" in done.stdout
     wheels = {path.name for path in (tmp_path / "pack/wheels").iterdir()}
     assert WHEEL in wheels
     assert len(wheels) == len(done.stdout.splitlines()[-1].removeprefix("Would install ").split())
 
     (tmp_path / "pack/wheels" / WHEEL).write_bytes(b"another")
-    done = run(*NO_NETWORK, *pip, "-r", "requirements.txt", cwd=tmp_path / "pack")
+    done = run(*pip, cwd=tmp_path / "pack")
     assert done.returncode == 1
     assert "DO NOT MATCH THE HASHES" in done.stderr
 
@@ -94,7 +97,7 @@ def test_a_release_is_made_twice_and_installed_without_a_network(tmp_path: Path)
     ran(PACK, str(made / WHEEL), str(tmp_path / "pack"))
     shutil.rmtree(made)
     pip = new_venv(tmp_path / "venv")
-    ran(*NO_NETWORK, pip, *INSTALL, "-r", "requirements.txt", cwd=tmp_path / "pack")
+    ran(*NO_NETWORK, pip, *INSTALL.split(), cwd=tmp_path / "pack")
     ours = str(tmp_path / "venv/bin/tls-scaffold")
     assert ran(ours, "--version").stdout.strip().endswith(__version__)
     ran(ours, "new", "t", "--members", "10.0.0.1", cwd=tmp_path)
