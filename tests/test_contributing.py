@@ -15,7 +15,7 @@ def run_block_of(test: str, **variables: str) -> Done:
     """Run the command under the comment that names a test."""
     named = re.escape(f"<!-- tested: tests/test_contributing.py::{test} -->")
     (command,) = re.findall(rf"{named}\n```console\n\$ (.*)\n```", PAGE)
-    return run("sh", "-c", command, cwd=ROOT, **variables)
+    return run("sh", "-c", command, cwd=ROOT, **variables)  # type: ignore[arg-type]
 
 
 @pytest.mark.needs("shellcheck", "git")
