@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import sys
@@ -17,8 +16,6 @@ ROOT = Path(__file__).parents[1]
 RELEASE = str(ROOT / "tools/release")
 PACK = str(ROOT / "tools/offline-pack")
 WHEEL = f"tls_scaffold-{__version__}-py3-none-any.whl"
-# Root alone may leave the network; another user is kept from it by pip's own option.
-NO_NETWORK = ("unshare", "--net") if os.geteuid() == 0 else ()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 (INSTALL,) = re.findall(r"^\$ pip (install --no-index .*)$", CONTRIBUTING, re.MULTILINE)
 
@@ -29,6 +26,15 @@ def ran(*words: str, cwd: Path | None = None) -> Done:
     done = run(*words, cwd=cwd, PYTHON=sys.executable)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
+
+
+def without_network() -> tuple[str, ...]:
+    """Return what runs a program without a network, where this user may do that.
+
+    pip's own option keeps it from the network everywhere.
+    """
+    words = ("unshare", "--net")
+    return words if run(*words, "true").returncode == 0 else ()
 
 
 def sums(folder: Path) -> dict[str, str]:
@@ -48,7 +54,7 @@ def test_a_pack_is_all_that_pip_asks_for_without_a_network(tmp_path: Path) -> No
 
     # It looks for each wheel, and at its hash, as if nothing were installed here.
     words = (*INSTALL.split(), "--dry-run", "--ignore-installed")
-    pip = (*NO_NETWORK, sys.executable, "-m", "pip", *words)
+    pip = (*without_network(), sys.executable, "-m", "pip", *words)
     done = ran(*pip, cwd=tmp_path / "pack")
     assert f"tls-scaffold-{__version__}" in done.stdout
     wheels = {path.name for path in (tmp_path / "pack/wheels").iterdir()}
@@ -97,7 +103,7 @@ def test_a_release_is_made_twice_and_installed_without_a_network(tmp_path: Path)
     ran(PACK, str(made / WHEEL), str(tmp_path / "pack"))
     shutil.rmtree(made)
     pip = new_venv(tmp_path / "venv")
-    ran(*NO_NETWORK, pip, *INSTALL.split(), cwd=tmp_path / "pack")
+    ran(*without_network(), pip, *INSTALL.split(), cwd=tmp_path / "pack")
     ours = str(tmp_path / "venv/bin/tls-scaffold")
     assert ran(ours, "--version").stdout.strip().endswith(__version__)
     ran(ours, "new", "t", "--members", "10.0.0.1", cwd=tmp_path)
