@@ -6,7 +6,9 @@ That is a folder made by the real command, the programs that a test needs, and `
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,10 @@ from peers import build as peers
 from support import CHOSEN, MEMBERS, PROGRAMS, environment, make, tls_scaffold
 
 NEED_TOOLS = "TLS_SCAFFOLD_TESTS_NEED_TOOLS"
+# What Python tells an audit hook of when a program is started: by itself, or by the warm server
+# (tests/warm.py), which is asked through a socket.
+STARTS = ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec", "os.system", "socket.sendmsg")
+FAST_SECONDS = 5.0  # of the processor, on a busy machine too
 
 Factory = Callable[..., Path]
 Render = Callable[..., Path]
@@ -31,6 +37,14 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         f"needs(*programs, within=PATH): skip without these programs; fail if {NEED_TOOLS} is set",
     )
+    config.pluginmanager.register(FastTests())
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import what has no fast test, where these alone are asked for."""
+    if config.getoption("markexpr") != "fast" or collection_path.suffix != ".py":
+        return None
+    return "pytest.mark.fast" not in collection_path.read_text(encoding="utf-8") or None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -49,6 +63,44 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get(NEED_TOOLS):
         pytest.fail(f"{message} ({NEED_TOOLS} is set)", pytrace=False)
     pytest.skip(message)
+
+
+class StartedError(AssertionError):
+    """A test that is marked fast has started a program."""
+
+
+class FastTests:
+    """Holds tests that are marked `fast` to it: no program is started, and little time goes."""
+
+    def __init__(self) -> None:
+        self._fast = False
+        self._watched = False
+
+    def _watch(self, event: str, _: tuple[object, ...]) -> None:
+        if self._fast and event in STARTS:
+            raise StartedError(f"a test that is marked fast starts no program: {event}")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        """Run the test, and fail it if a fast one took long."""
+        begun = time.process_time()
+        result = yield
+        taken = time.process_time() - begun
+        if self._fast and taken > FAST_SECONDS:
+            pytest.fail(f"a test that is marked fast took {taken:.1f} s", pytrace=False)
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Watch a fast test from its first fixture to its last."""
+        self._fast = item.get_closest_marker("fast") is not None
+        if self._fast and not self._watched:
+            sys.addaudithook(self._watch)  # it stays till the process ends
+            self._watched = True
+        try:
+            return (yield)
+        finally:
+            self._fast = False
 
 
 def _missing(mark: pytest.Mark) -> list[str]:

@@ -6,6 +6,8 @@ from tls_scaffold.etcd.access import Range, allows, range_of
 from tls_scaffold.inventory.clusterparts import Permission
 from tls_scaffold.inventory.rbac import Role
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize(
     ("permission", "keys"),

@@ -12,6 +12,8 @@ from tls_scaffold.keeping.adoption import Adopted, describe_folder
 from tls_scaffold.keeping.description import Seed
 from tls_scaffold.makefiles.gencert import Signing
 
+pytestmark = pytest.mark.fast
+
 CA_REQUEST, CONFIG, SHARED = "config/ca-csr.json", "config/ca-config.json", "config/req-csr.json"
 CA = Signing("ca", "ca", CA_REQUEST, "certs/ca", makes_ca=True)
 CN = {"CN": "Our CA", "ca": {"expiry": "1000h"}}

@@ -38,6 +38,8 @@ from tls_scaffold.state.advice import (
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry, Fault
 from tls_scaffold.state.states import AWAITING, ON_REQUEST, STATES, Row
 
+pytestmark = pytest.mark.fast
+
 NOW = datetime(2026, 11, 28, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
 INCLUDE = "include tls-scaffold.mk\n"

@@ -60,6 +60,7 @@ def in_words(*what: Any) -> tuple[str, ...]:
     return tuple(map(str, differences(*what)))
 
 
+@pytest.mark.fast
 def test_reads_back_what_was_signed() -> None:
     found, _ = sign()
     assert found.subject == (("C", "DE"), ("O", "One"), ("OU", "a, b"), ("CN", "etcd"))
@@ -107,6 +108,7 @@ def test_a_certificate_without_extensions_has_none(tmp_path: Any) -> None:
     assert matching.key_fits(found, (tmp_path / "k").read_bytes())
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("pem", "problem"),
     [
@@ -124,6 +126,7 @@ def test_what_is_no_certificate_is_told(pem: bytes, problem: str) -> None:
     assert str(caught.value).startswith(f"`x.pem` is not a certificate\n  {problem}")
 
 
+@pytest.mark.fast
 def test_tells_whose_key_and_whose_ca() -> None:
     found, signed = sign()
     stranger = new_ca()
@@ -138,6 +141,7 @@ def test_tells_whose_key_and_whose_ca() -> None:
     assert not matching.signs_itself(found)
 
 
+@pytest.mark.fast
 def test_whatever_bit_of_a_certificate_is_flipped_its_ca_did_not_sign_it() -> None:
     """Names and key identifiers stay those of the CA for most of them."""
     found, _ = sign()
@@ -150,6 +154,7 @@ def test_whatever_bit_of_a_certificate_is_flipped_its_ca_did_not_sign_it() -> No
             continue
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("usages", "is_for_clients"),
     [
@@ -200,6 +205,7 @@ def test_a_broken_hash_is_told_and_its_signature_verified_all_the_same(
     assert not matching.signed_by(damaged, ca)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("key", [Key("ecdsa", 521), Key("rsa", 2048), Key("ed25519", 0)])
 def test_keys_of_every_kind_are_read_back(key: Key) -> None:
     found, signed = sign(replace(REQUEST, key=key))
@@ -208,6 +214,7 @@ def test_keys_of_every_kind_are_read_back(key: Key) -> None:
     assert keys.pem_of_key(keys.read_private_key(signed.key, "k")) == signed.key
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("request_", "profile", "words"),
     [
@@ -308,6 +315,7 @@ def test_an_email_address_and_oids_may_stand_in_the_subject_or_be_left_out(
     assert in_words(found, replace(REQUEST, names=({**NAMES[0], **asked},)), PROFILE) == words
 
 
+@pytest.mark.fast
 def test_a_ca_is_compared_with_its_own_request() -> None:
     assert in_words(CA.certificate, CA_REQUEST, ca_profile(CA_REQUEST)) == ()
     other = replace(CA_REQUEST, ca=Authority("24h"))
@@ -317,6 +325,7 @@ def test_a_ca_is_compared_with_its_own_request() -> None:
     assert in_words(CA.certificate, CA_REQUEST, no_ca) == ("CA: `CA, pathlen 1`, asked `no CA`",)
 
 
+@pytest.mark.fast
 def test_a_profile_that_makes_cas_keeps_addresses_alone() -> None:
     profile = replace(
         PROFILE, usages=("cert sign",), constraint=Constraint(is_ca=True, max_path_length_zero=True)
@@ -326,6 +335,7 @@ def test_a_profile_that_makes_cas_keeps_addresses_alone() -> None:
     assert in_words(found, REQUEST, profile) == ()
 
 
+@pytest.mark.fast
 def test_a_namesake_of_the_ca_gets_no_authority_key_identifier_as_in_go() -> None:
     found, _ = sign(replace(REQUEST, cn="CA"))
     assert found.issuer_key_id == b""
@@ -351,6 +361,7 @@ def test_an_encrypted_key_needs_its_password(
 OVER = "over (2030-01-01 00:00 UTC) before it begins (2030-01-01 00:00 UTC)"
 
 
+@pytest.mark.fast
 def test_only_keys_with_a_meaning_are_signed() -> None:
     profile = replace(PROFILE, usages=("signing", "decipher only"))
     words = f"profile `p`: usages: `decipher only` without `key agreement`: {mistakes.UNABLE}"
@@ -361,6 +372,7 @@ def test_only_keys_with_a_meaning_are_signed() -> None:
     assert mistakes.silent_in_request(CA_REQUEST, leaf=False) == ()
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("request_", "profile", "words"),
     [
@@ -429,6 +441,7 @@ def test_what_cfssl_refuses_is_told_and_nothing_else(
     assert mistakes.refusals(request_, profile, NOW) == words
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "request_",
     [
@@ -441,6 +454,7 @@ def test_a_ca_without_a_subject_is_refused(request_: Request) -> None:
     assert mistakes.refusals(request_, ca_profile(request_), NOW, leaf=False) == (words,)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
@@ -468,6 +482,7 @@ def test_what_cfssl_passes_over_in_silence_is_told(
     assert tuple(map(str, mistakes.silent_in_request(request_))) == words
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "request_", [replace(REQUEST, cn="a\ud800"), replace(REQUEST, serial_number="\ud800")]
 )
@@ -478,6 +493,7 @@ def test_what_no_certificate_can_hold_is_told_and_no_traceback(request_: Request
         signer.sign(request_, PROFILE, CA, NOW)
 
 
+@pytest.mark.fast
 def test_a_life_beyond_the_cas_is_measured() -> None:
     assert mistakes.outlives_ca(PROFILE, CA.certificate.not_after, NOW) == ()
     assert (
@@ -495,6 +511,7 @@ def test_a_life_beyond_the_cas_is_measured() -> None:
     assert words == "profile `p`: would outlive the CA by 1m (the CA ends 2036-11-20 20:25 UTC)"
 
 
+@pytest.mark.fast
 def test_unknown_profiles_and_usages_are_named() -> None:
     config = SigningConfig(Profile(usages=("x",)), {"a": PROFILE, "b": PROFILE})
     known = "profile `c` is unknown: cfssl signs with `default` (known: `a`, `b`)"
@@ -512,6 +529,7 @@ def silent_in_profile(config: SigningConfig, name: str) -> list[str]:
     return [str(each) for each in mistakes.silent_in_profile(config, name)]
 
 
+@pytest.mark.fast
 def test_every_known_usage_has_its_word_and_its_meaning() -> None:
     assert usages.meanings((*usages.KNOWN, "x")) == (
         *usages.KEY_USAGES.values(),
@@ -524,6 +542,7 @@ def test_every_known_usage_has_its_word_and_its_meaning() -> None:
 BEGIN, END = (f"-----{each} CERTIFICATE-----" for each in ("BEGIN", "END"))
 
 
+@pytest.mark.fast
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
 @pytest.mark.parametrize("mask", [0x01, 0x20, 0xFF])
 def test_whatever_byte_is_damaged_a_certificate_is_read_whole_or_refused(mask: int) -> None:

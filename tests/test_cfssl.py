@@ -8,6 +8,8 @@ from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.spelling import Key
 
+pytestmark = pytest.mark.fast
+
 NOW = datetime(2026, 11, 23, 20, 30, 29, tzinfo=timezone.utc)
 
 

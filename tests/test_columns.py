@@ -46,6 +46,7 @@ ROWS = (
 )
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("width", [80, 81, 90, 100, 120, 132, 160, 200, 500])
 @pytest.mark.parametrize("rows", [ROWS, ROWS[:2], ROWS[3:4], ()])
 def test_no_line_is_wider_than_the_terminal(width: int, rows: tuple[Row, ...]) -> None:
@@ -56,6 +57,7 @@ def test_no_line_is_wider_than_the_terminal(width: int, rows: tuple[Row, ...]) -
     assert {"EXPIRES", "STATE"} < set(lines[0].split()) or not rows
 
 
+@pytest.mark.fast
 def test_80_columns_have_the_first_host_and_short_names_whole() -> None:
     assert table(80, *ROWS, etcd1=("10.0.0.2",))[:4] == [
         "NAME              CN              HOSTS          EXPIRES              STATE",
@@ -65,6 +67,7 @@ def test_80_columns_have_the_first_host_and_short_names_whole() -> None:
     ]
 
 
+@pytest.mark.fast
 def test_a_wide_terminal_shows_everything() -> None:
     lines = table(500, *ROWS)
 
@@ -76,6 +79,7 @@ def test_a_wide_terminal_shows_everything() -> None:
         assert shown[:5] == [each.name, "member", each.cn, hosts, "ecdsa-384"]
 
 
+@pytest.mark.fast
 def test_a_component_s_own_hosts_stand_before_others_and_loopback_behind_all() -> None:
     hosts = ("localhost", "127.0.0.1", "10.0.0.1", "10.0.0.2", "B.example")
     lines = table(
@@ -86,6 +90,7 @@ def test_a_component_s_own_hosts_stand_before_others_and_loopback_behind_all() -
     assert "B.example, 10.0.0.2, 10.0.0.1, localhost, 127.0.0.1" in lines[2]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("hosts", "width", "shown"),
     [
@@ -106,6 +111,7 @@ def test_as_many_hosts_are_shown_as_have_room(
     assert text_width(shown) <= width
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("text", "width", "shown"),
     [
@@ -121,6 +127,7 @@ def test_both_ends_of_a_name_are_shown(text: str, width: int, shown: str) -> Non
     assert shortened(text, width) == shown
 
 
+@pytest.mark.fast
 def test_a_thousand_rows_with_hosts_are_quick() -> None:
     hosts = tuple(f"10.0.{each // 250}.{each % 250}" for each in range(600))
     rows = [row(f"etcd{each}", "etcd", *hosts) for each in range(600)]

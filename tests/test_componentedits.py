@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from tls_scaffold.makefiles.componentedits import COMMENTS, Edited, follow_components
 from tls_scaffold.makefiles.componentlines import ComponentLine, component_line, component_lines
 
+pytestmark = pytest.mark.fast
+
 CLIENT = "$(sign) -profile client $<"
 
 

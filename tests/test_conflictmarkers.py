@@ -5,6 +5,8 @@ import pytest
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.conflictmarkers import marked_lines, refuse, sides, without_markers
 
+pytestmark = pytest.mark.fast
+
 TEXT = "a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> other branch\nd\n"
 OF_THREE = TEXT.replace("=======", "||||||| 1234\nold\n=======")
 

@@ -10,6 +10,8 @@ from tls_scaffold.inventory.clusterparts import Member, Proxy, User
 from tls_scaffold.inventory.conflicts import conflicts, several_peer_cns
 from tls_scaffold.inventory.values import Inventory
 
+pytestmark = pytest.mark.fast
+
 ONE_USER = "they would be one etcd user"
 OWN_FIRST = "each has one of its own first, and behind it what several share"
 AT_FIRST = f"members[0].hosts[0]: {OWN_FIRST}"

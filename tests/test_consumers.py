@@ -9,6 +9,8 @@ from tls_scaffold.bundles.settings import Pems, paths_in, to_yaml
 from tls_scaffold.inventory.clusterparts import Member, Peer, Proxy, User
 from tls_scaffold.inventory.values import Inventory
 
+pytestmark = pytest.mark.fast
+
 INVENTORY = Inventory(
     members=(
         Member("a", ("a.example", "10.0.0.1", "FD00::1"), peer=Peer()),

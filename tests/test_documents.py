@@ -3,10 +3,14 @@
 import json
 from dataclasses import replace
 
+import pytest
+
 from tls_scaffold.inventory.clusterparts import Files, Member, Proxy, User
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.rendering import documents
 from tls_scaffold.spelling import Key
+
+pytestmark = pytest.mark.fast
 
 SMALL = Inventory(
     members=(

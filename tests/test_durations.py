@@ -4,6 +4,8 @@ import pytest
 
 from tls_scaffold.cfssl import durations
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize(
     ("text", "duration"),

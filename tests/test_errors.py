@@ -4,6 +4,8 @@ import pytest
 
 from tls_scaffold.errors import Place, Problem, ScaffoldError, UsageError
 
+pytestmark = pytest.mark.fast
+
 
 def test_a_summary_alone_is_one_line() -> None:
     assert str(ScaffoldError("it is broken")) == "it is broken"

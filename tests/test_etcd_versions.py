@@ -5,6 +5,8 @@ import pytest
 from tls_scaffold.etcd import versions
 from tls_scaffold.etcd.versions import HOLES, REVOKED_LET_IN
 
+pytestmark = pytest.mark.fast
+
 NESTED, MAINTENANCE, PUT, WATCH, LEASED, REVOKED = (each.name for each in HOLES)
 
 

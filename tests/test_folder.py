@@ -15,6 +15,8 @@ from tls_scaffold.keeping import journal
 from tls_scaffold.keeping.authorities import copy_ca
 from tls_scaffold.keeping.plan import Note, Plan, Step
 
+pytestmark = pytest.mark.fast
+
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)

@@ -11,6 +11,8 @@ from tls_scaffold.keeping.plan import Note, Plan, Step
 from tls_scaffold.keeping.record import Record, record_of_entries
 from tls_scaffold.rendering.documents import compact, recorded, sum_of
 
+pytestmark = pytest.mark.fast
+
 INVENTORY, RECORD = "tls-scaffold.json", ".tls-scaffold/rendered.tsv"
 SHELF = "archive/1"
 Texts = Mapping[str, str]

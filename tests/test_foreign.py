@@ -7,6 +7,8 @@ from tls_scaffold.makefiles.blocks import Block, split_into_blocks
 from tls_scaffold.makefiles.foreign import ForeignMakefile, take_apart, transplant
 from tls_scaffold.makefiles.usedtargets import used_target_rule
 
+pytestmark = pytest.mark.fast
+
 SIGN = "\tcfssl gencert config/x.json | cfssljson -bare certs/x"
 OURS = (
     "CFSSL ?= cfssl\ngoals = certs\nall: req\nreq: $(goals)\n\n"

@@ -10,6 +10,8 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
 from tls_scaffold.paths import LARGEST_FILE
 
+pytestmark = pytest.mark.fast
+
 DATA = {
     "members": ["10.0.0.1", {"name": "b", "hosts": ["::1"]}],
     "expiry": "90d",

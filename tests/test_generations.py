@@ -26,6 +26,7 @@ from tls_scaffold.paths import CA, CA_REQUESTS, PEER_CA
 ONE = Inventory((Member("etcd1", ("10.0.0.1",)),), ca_cn="X")
 
 
+@pytest.mark.fast
 def test_each_ca_has_its_own_number() -> None:
     both = replace(ONE, peer_ca=True)
     third = with_generation(both, CA, 3)
@@ -40,12 +41,14 @@ def test_each_ca_has_its_own_number() -> None:
     assert with_generation(ONE, CA, 2).peer_ca_generation == 0
 
 
+@pytest.mark.fast
 def test_a_number_is_given_once() -> None:
     assert next_number(1, []) == 2
     assert next_number(1, ["X", "X 2", "Y 3"]) == 4
     assert next_number(2, ["X 12", "X3"]) == 3
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("cn", "last", "old", "number"),
     [
@@ -59,6 +62,7 @@ def test_the_number_before_is_told_by_the_cn(cn: str, last: int, old: str, numbe
     assert earlier_number(cn, last, old) == number
 
 
+@pytest.mark.fast
 def test_nothing_of_a_request_changes_but_its_cn() -> None:
     text = '{"names": [{"O": "CN"}],\n "CN" : "a \\"b\\" 2",  "key": {}}'
     assert renumbered(text, "x", 2, 3) == text.replace(" 2", " 3")

@@ -36,6 +36,7 @@ def permissions(*words: str, user: User = ALICE) -> tuple[Permission, ...]:
     return users[0].permissions
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("word", "path", "access"),
     [
@@ -53,6 +54,7 @@ def test_a_grant_is_a_prefix_and_what_may_be_done_there(word: str, path: str, ac
     assert permissions(word) == (Permission(path, access),)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("word", "start", "end", "access"),
     [
@@ -66,6 +68,7 @@ def test_a_grant_may_be_a_range(word: str, start: str, end: str, access: str) ->
     assert permissions(word) == (Permission(start, access, prefix=False, end=end),)
 
 
+@pytest.mark.fast
 def test_a_later_grant_of_a_range_takes_the_place_of_the_same_one_alone() -> None:
     user = replace(ALICE, permissions=permissions("alice=/a../c", "alice=/a..", "alice=/a"))
 
@@ -81,6 +84,7 @@ def test_a_later_grant_of_a_range_takes_the_place_of_the_same_one_alone() -> Non
     )
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("word", "problem"),
     [
@@ -100,6 +104,7 @@ def test_a_range_without_keys_is_refused(word: str, problem: str) -> None:
     assert granted([ALICE], [word], [])[1] == [f"grant[0]: {problem}"]
 
 
+@pytest.mark.fast
 def test_a_later_grant_of_the_same_prefix_takes_the_place_of_the_earlier() -> None:
     key = Permission("/x/", "write", prefix=False)
 
@@ -112,12 +117,14 @@ def test_a_later_grant_of_the_same_prefix_takes_the_place_of_the_earlier() -> No
     )
 
 
+@pytest.mark.fast
 def test_a_role_is_given_to_the_user_that_is_named() -> None:
     users, problems = granted([ALICE, User("bob", "bob")], [], ["bob=calico"])
 
     assert (users, problems) == ((ALICE, User("bob", "bob", role="calico")), [])
 
 
+@pytest.mark.fast
 def test_every_bad_word_is_told_with_its_place() -> None:
     users, problems = granted(
         [ALICE],
@@ -138,6 +145,7 @@ def test_every_bad_word_is_told_with_its_place() -> None:
     ]
 
 
+@pytest.mark.fast
 def test_two_words_about_one_prefix_are_a_mistake() -> None:
     _, problems = granted(
         [ALICE, User("bob", "b")],
@@ -158,6 +166,7 @@ def test_two_words_about_one_prefix_are_a_mistake() -> None:
     ]
 
 
+@pytest.mark.fast
 def test_two_presets_of_one_user_are_a_mistake_and_one_twice_is_none() -> None:
     users, problems = granted(
         [ALICE, User("bob", "b")],
@@ -198,12 +207,14 @@ def test_new_and_add_refuse_two_presets_of_one_user(folder: Factory, tmp_path: P
     )
 
 
+@pytest.mark.fast
 def test_a_role_is_all_that_stands_behind_the_first_equals_sign() -> None:
     users, _ = granted([ALICE], [], ["alice=a=b"])
 
     assert users == (User("alice", "alice", role="a=b"),)
 
 
+@pytest.mark.fast
 def test_users_of_one_name_stay_two_for_whoever_refuses_them() -> None:
     users, _ = granted([ALICE, ALICE], ["alice=/x/"], [])
 

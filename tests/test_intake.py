@@ -14,6 +14,8 @@ from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.spelling import Key
 
+pytestmark = pytest.mark.fast
+
 HINT = "\n\nhint: `tls-scaffold new --help` says what each option takes"
 FIELDS = (
     "`$schema`, `version`, `members`, `proxies`, `users`, `grant`, `role`, `set`, `key`, "

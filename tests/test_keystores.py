@@ -17,6 +17,8 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import keystores
 from tls_scaffold.signing.certificates import Certificate
 
+pytestmark = pytest.mark.fast
+
 Key = ec.EllipticCurvePrivateKey | x25519.X25519PrivateKey
 
 

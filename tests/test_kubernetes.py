@@ -14,6 +14,8 @@ from tls_scaffold.inventory.clusterparts import Member, Peer, Proxy, User
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.spelling import NAME_LENGTH, name_problem
 
+pytestmark = pytest.mark.fast
+
 # Kubernetes' own expression for names: apimachinery's pkg/util/validation/validation.go.
 LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN = re.compile(rf"{LABEL}(\.{LABEL})*")

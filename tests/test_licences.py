@@ -3,7 +3,10 @@
 import re
 from importlib.metadata import Distribution, distribution, requires
 
+import pytest
 from packaging.requirements import Requirement
+
+pytestmark = pytest.mark.fast
 
 COPYLEFT = re.compile(r"\b[AL]?GPL|GNU (?:Affero |Lesser |Library )?General Public", re.IGNORECASE)
 

@@ -17,6 +17,8 @@ from tls_scaffold.live.shakes import Pair
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 
+pytestmark = pytest.mark.fast
+
 
 def read(path: Path) -> Certificate:
     return certificates.read(path.read_bytes(), str(path))

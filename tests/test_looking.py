@@ -3,10 +3,14 @@
 from datetime import datetime, timezone
 from pathlib import Path
 
+import pytest
+
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.checks.looking import look_at_folder
 from tls_scaffold.errors import Place, Problem
+
+pytestmark = pytest.mark.fast
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
 

@@ -102,6 +102,7 @@ def test_a_component_is_called_as_its_target_is(folder: Factory) -> None:
     ]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -194,6 +195,7 @@ def test_gencert_is_read_in_every_spelling_of_the_field(
     assert signings_in_shell(line, "req") == ((Signing(**fields),), ())
 
 
+@pytest.mark.fast
 def test_several_commands_on_a_line_are_several_signings() -> None:
     line = (
         f"cfssl gencert -initca ca.json | cfssljson -bare certs/ca && cfssl gencert {LEAF} "
@@ -207,6 +209,7 @@ def test_several_commands_on_a_line_are_several_signings() -> None:
     assert unread == ()
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("line", "names"),
     [
@@ -248,6 +251,7 @@ def test_a_loop_over_words_that_stand_there_signs_for_each(line: str, names: lis
     assert ([each.name for each in found], unread) == (names, ())
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "line",
     [
@@ -293,6 +297,7 @@ def test_what_is_not_understood_is_handed_back(line: str) -> None:
     assert signings_in_shell(line, "req") == ((), (Unread(line, "req"),))
 
 
+@pytest.mark.fast
 @given(
     st.lists(
         st.sampled_from(
@@ -385,6 +390,7 @@ def test_every_target_counts_where_others_may_sign(
     assert not asks_for_all_by_req(more)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("text", "there"),
     [
@@ -449,6 +455,7 @@ def test_a_makefile_that_signs_nothing_has_no_signings(tmp_path: Path) -> None:
     assert read(tmp_path) == ()
 
 
+@pytest.mark.fast
 def test_without_make_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ScaffoldError) as caught:
@@ -507,6 +514,7 @@ def test_what_targets_need_of_a_pattern_is_what_it_makes_else_what_there_are_fil
     assert set(targets_of_makefile(tmp_path).goals) == found | {"certs/ca.pem"}
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("line", "plain", "outside"),
     [
@@ -523,6 +531,7 @@ def test_a_comment_begins_where_no_quote_holds_it(line: str, plain: str, outside
     assert without_quoted(line) == outside
 
 
+@pytest.mark.fast
 def test_a_line_that_speaks_of_signing_behind_a_quoted_hash_signs() -> None:
     found, unread = signings_in_shell(
         f'echo "# signing" && cfssl gencert {LEAF} config/x.json {JSON}', "req"
@@ -574,6 +583,7 @@ FLAGS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("words", FLAGS)
 def test_a_component_s_line_may_have_any_of_cfssl_s_flags(words: str) -> None:
     request = Signing("x", "", "config/x.json", "certs/x")
@@ -587,6 +597,7 @@ def test_a_component_s_line_may_have_any_of_cfssl_s_flags(words: str) -> None:
     assert (line, line.flags) == (replace(asked, target="req-x"), asked.flags)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "recipe", ["$(sign) -cn $(CN) $<", "$(sign) -cn 'x $<", "$(sign) $< # x", "cp x y", "$(sign)"]
 )
@@ -758,6 +769,7 @@ def test_what_of_another_make_is_not_to_be_seen_misleads_nobody(tmp_path: Path, 
     assert [each.output for each in read(tmp_path)] == ["x"]
 
 
+@pytest.mark.fast
 @pytest.mark.needs("make")
 @pytest.mark.parametrize(
     "recipe",

@@ -1,6 +1,10 @@
 """What a Makefile's variables may hold, put in where its texts name them."""
 
+import pytest
+
 from tls_scaffold.makefiles.makevalues import DEEPEST, MOST_CHARACTERS, MOST_TEXTS, Values
+
+pytestmark = pytest.mark.fast
 
 
 def values(**known: str) -> Values:

@@ -42,6 +42,7 @@ def settings(etcd: dict[str, Any], own: dict[str, Any] | None = None) -> Invento
     return intake.of_data({"members": members, "etcd": etcd})
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("hosts", "clients"),
     [
@@ -64,6 +65,7 @@ def test_a_member_listens_for_those_on_its_own_machine(
     assert flags_on_host(inventory, inventory.members[0])["listen-client-urls"] == clients
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("shared", "clients", "peers"),
     [
@@ -92,6 +94,7 @@ def test_what_several_members_have_is_no_address_to_listen_on_or_to_be_found_at(
     assert endpoints(inventory) == ("https://10.0.0.1:2379", "https://10.0.0.2:2379")
 
 
+@pytest.mark.fast
 def test_a_member_is_found_at_no_host_that_stands_for_every_address() -> None:
     inventory = Inventory((Member("a", ("0.0.0.0", "::", "10.0.0.1")), Member("b", ("::",))))  # noqa: S104
 
@@ -102,6 +105,7 @@ def test_a_member_is_found_at_no_host_that_stands_for_every_address() -> None:
     assert endpoints(inventory) == ("https://10.0.0.1:2379", "https://[::]:2379")
 
 
+@pytest.mark.fast
 def test_the_inventory_says_where_a_member_listens_and_what_it_starts_from() -> None:
     cluster = {
         "data_dir": "/var/lib/etcd/default",
@@ -139,6 +143,7 @@ def test_the_inventory_says_where_a_member_listens_and_what_it_starts_from() -> 
     assert json.loads(inventory.to_json())["members"][0]["etcd"] == own
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("cluster", "own", "retention"),
     [
@@ -169,6 +174,7 @@ def test_a_member_forgets_after_an_hour_if_nothing_is_said(
 WRONG = "a watch that connects again would find that its revision is gone"
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("etcd", "problem"),
     [
@@ -218,6 +224,7 @@ def test_settings_that_etcd_could_not_run_with_are_refused_with_their_place(
     assert tuple(map(str, refused.value.problems)) == (problem,)
 
 
+@pytest.mark.fast
 def test_a_member_listens_on_no_address_of_another() -> None:
     with pytest.raises(ScaffoldError) as refused:
         settings({"listen_client": ["10.0.0.1"]}, {"listen_peer": ["10.0.0.2"]})
@@ -229,6 +236,7 @@ def test_a_member_listens_on_no_address_of_another() -> None:
     assert settings({}, {"listen_client": ["10.0.0.1", "127.0.0.1", "10.9.9.9"]})
 
 
+@pytest.mark.fast
 def test_members_who_all_have_one_port_for_both_are_told_once() -> None:
     with pytest.raises(ScaffoldError) as refused:
         settings({"client_port": 2380})
@@ -243,6 +251,7 @@ def test_members_who_all_have_one_port_for_both_are_told_once() -> None:
     )
 
 
+@pytest.mark.fast
 def test_without_a_data_directory_it_is_said_whose_counts() -> None:
     told = "# No ETCD_DATA_DIR: the unit's own counts."
 
@@ -251,6 +260,7 @@ def test_without_a_data_directory_it_is_said_whose_counts() -> None:
     assert told not in member_files(named, named.members[0], "")[ENVIRONMENT]
 
 
+@pytest.mark.fast
 def test_cns_of_several_members_are_a_list_for_their_peers() -> None:
     inventory = replace(TWO, members=(replace(TWO.members[0], peer=Peer(cn="x y")), TWO.members[1]))
 
@@ -261,6 +271,7 @@ def test_cns_of_several_members_are_a_list_for_their_peers() -> None:
     assert "is a list" not in member_files(TWO, TWO.members[0], "")[ENVIRONMENT]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "place", ["members_cn", "members[0].cn", "members[0].peer.cn", "proxies[0].cn", "users[0].cn"]
 )
@@ -284,6 +295,7 @@ def test_a_comma_in_a_cn_would_be_two_and_is_refused_everywhere(place: str) -> N
     )
 
 
+@pytest.mark.fast
 def test_the_ca_may_have_a_comma_in_its_cn() -> None:
     assert intake.of_data({"members": ["a"], "ca_cn": "Example, Inc."}).ca_cn == "Example, Inc."
 
@@ -313,6 +325,7 @@ def test_a_shell_reads_from_the_variables_what_was_written(value: str) -> None:
         assert run(shell, "-c", script).stdout == value
 
 
+@pytest.mark.fast
 def test_a_member_and_a_cn_may_be_called_as_what_switches_a_flag_on() -> None:
     command = processes(Inventory((Member("true", ("10.0.0.1",)),), members_cn="true"))["true"]
 
@@ -321,6 +334,7 @@ def test_a_member_and_a_cn_may_be_called_as_what_switches_a_flag_on() -> None:
     assert " --peer-cert-allowed-cn true " in command
 
 
+@pytest.mark.fast
 def test_what_people_read_of_a_member_s_flags_is_what_it_is_started_with() -> None:
     flags = flags_on_host(TWO, TWO.members[0])
     variables = {f"ETCD_{flag.upper().replace('-', '_')}" for flag in flags}
@@ -339,6 +353,7 @@ def test_what_people_read_of_a_member_s_flags_is_what_it_is_started_with() -> No
     assert shown <= flags.keys()
 
 
+@pytest.mark.fast
 def test_a_proof_replaces_the_urls_of_a_member_of_whom_no_host_is_known_too() -> None:
     inventory = Inventory((Member("a", (), files=Files(request="a.json")),))
 

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from tls_scaffold.keeping.merge import Merged, base_of_texts, json_text, merge_texts, settle_markers
 
+pytestmark = pytest.mark.fast
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
     lambda inner: (

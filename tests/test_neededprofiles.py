@@ -9,6 +9,8 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.keeping.neededprofiles import needed_config
 from tls_scaffold.rendering import template
 
+pytestmark = pytest.mark.fast
+
 USERS = ["alice"]
 PLAIN = [{"name": "alice", "profile": ""}]
 OWN = [{"name": "alice", "profile": "own"}]

@@ -1,8 +1,9 @@
-"""What is built and installed carries the template, and nothing else.
+"""What is built and installed carries what it should, and nothing else.
 
 Dotfiles and modes are included.
 """
 
+import os
 import shutil
 import stat
 import subprocess
@@ -18,17 +19,16 @@ from support import contents, run
 
 CHECKOUT = Path(__file__).parents[1]
 TEMPLATE = "cookiecutter-template"
-IGNORED = (
-    "__pycache__",
-    ".git",
-    ".*_cache",
-    ".hypothesis",
-    ".venv",
-    "dist",
-    "build",
-    "*.egg-info",
-    ".coverage*",
-)
+
+
+def tracked() -> dict[str, bool]:
+    """Return every file of the repository that is there, and whether it may be run."""
+    names = run("git", "-C", str(CHECKOUT), "ls-files", "-z").stdout.split("\0")
+    return {
+        name: bool((CHECKOUT / name).stat().st_mode & stat.S_IXUSR)
+        for name in names
+        if name and (CHECKOUT / name).is_file()
+    }
 
 
 def listed(folder: Path) -> dict[str, bool]:
@@ -43,30 +43,36 @@ def listed(folder: Path) -> dict[str, bool]:
 
 
 WANTED = listed(CHECKOUT / TEMPLATE)
-KINDS = (".py", ".pyi", ".proto")
-MODULES = {path for path in listed(CHECKOUT / "src/tls_scaffold") if path.endswith(KINDS)} | {
-    "py.typed"
-}
+TRACKED = tracked()
+PACKAGE = "src/tls_scaffold/"
+MODULES = {path.removeprefix(PACKAGE) for path in TRACKED if path.startswith(PACKAGE)}
+SHARED = {(CHECKOUT / path).read_bytes() for path in TRACKED if path.startswith("share/")}
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the checkout in which Python has run: byte code lies about."""
     copy = tmp_path_factory.mktemp("source") / "checkout"
-    shutil.copytree(CHECKOUT, copy, ignore=shutil.ignore_patterns(*IGNORED))
+    for name in TRACKED:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(CHECKOUT / name, copy / name)
     for folder in (f"{TEMPLATE}/hooks", TEMPLATE, "src/tls_scaffold"):
         (copy / folder / "__pycache__").mkdir()
         (copy / folder / "__pycache__/x.cpython-311.pyc").write_bytes(b"")
     return copy
 
 
-@pytest.fixture(scope="module")
-def built(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build(source: Path, place: Path, umask: int = -1) -> Path:
     """Build an sdist, and from it a wheel, as `pip` does."""
-    place = tmp_path_factory.mktemp("built")
-    done = run(sys.executable, "-m", "build", "--no-isolation", "-o", str(place), str(source))
+    words = ("build", "--no-isolation", "-o", str(place), str(source))
+    done = run(sys.executable, "-m", *words, umask=umask)
     assert done.returncode == 0, done.stdout + done.stderr
     return place
+
+
+@pytest.fixture(scope="module")
+def built(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(source, tmp_path_factory.mktemp("built"))
 
 
 def libraries(place: Path) -> None:
@@ -105,13 +111,14 @@ def installed(place: Path, *words: str) -> Path:
     return Path(where.stdout.strip()).parent
 
 
-def test_the_wheel_holds_the_package_and_the_template_and_no_byte_code(built: Path) -> None:
+def test_the_wheel_holds_the_package_and_the_template_and_nothing_else(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         modes = {
             each.filename: bool(each.external_attr >> 16 & stat.S_IXUSR)
             for each in archive.infolist()
         }
+        shared = {archive.read(path) for path in modes if ".data/data/share/" in path}
 
     template = {
         path.split(f"{TEMPLATE}/")[1]: mode for path, mode in modes.items() if TEMPLATE in path
@@ -119,12 +126,19 @@ def test_the_wheel_holds_the_package_and_the_template_and_no_byte_code(built: Pa
     modules = {
         path.removeprefix("tls_scaffold/") for path in modes if path.startswith("tls_scaffold/")
     }
+    rest = {
+        path.split("/", 1)[1]
+        for path in modes
+        if not path.startswith("tls_scaffold/") and ".data/data/share/" not in path
+    }
     assert template == WANTED
     assert {path for path in modules if TEMPLATE not in path} == MODULES
+    assert shared == SHARED
+    assert rest == {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
     assert {path.split("/")[0].split("-")[0] for path in modes} == {"tls_scaffold"}
 
 
-def test_the_sdist_holds_what_builds_and_tests_the_package_and_no_byte_code(built: Path) -> None:
+def test_the_sdist_holds_the_repository_and_nothing_else(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         modes = {
@@ -133,14 +147,19 @@ def test_the_sdist_holds_what_builds_and_tests_the_package_and_no_byte_code(buil
             if each.isfile()
         }
 
-    assert {
-        path.removeprefix(f"{TEMPLATE}/"): mode
-        for path, mode in modes.items()
-        if path.startswith(TEMPLATE)
-    } == WANTED
-    assert {f"src/tls_scaffold/{path}" for path in MODULES} <= set(modes)
-    assert {"README.md", "LICENSE", "pyproject.toml", ".ci/run", "tests/conftest.py"} <= set(modes)
-    assert [path for path in modes if path.endswith(".pyc") or "_cache" in path] == []
+    assert modes.pop("PKG-INFO") is False
+    assert modes == TRACKED
+
+
+def test_what_is_built_twice_has_the_same_bytes(source: Path, built: Path, tmp_path: Path) -> None:
+    for path in source.rglob("*"):
+        os.utime(path, (0, 1_000_000_000))
+
+    again = build(source, tmp_path, umask=0o077)
+
+    sums = [contents(place) for place in (built, again)]
+    assert len(sums[0]) == 2
+    assert sums[0] == sums[1]
 
 
 @pytest.mark.parametrize("editable", [False, True], ids=["installed", "editable"])

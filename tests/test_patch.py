@@ -1,7 +1,11 @@
 """A plan as a diff."""
 
+import pytest
+
 from tls_scaffold.keeping.patch import unified_diff
 from tls_scaffold.keeping.plan import Plan, Step
+
+pytestmark = pytest.mark.fast
 
 SHELF = "archive/1"
 

@@ -11,6 +11,8 @@ from cryptography.x509.oid import NameOID
 
 from tls_scaffold.signing import pemfiles, revocationlists
 
+pytestmark = pytest.mark.fast
+
 ONE = b"-----BEGIN X-----\nQUJD\n-----END X-----\n"
 OTHER = b"-----BEGIN X-----\nREVG\n-----END X-----\n"
 CERTIFICATE = b"-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----"

@@ -1,6 +1,10 @@
 """What a plan has to do, in its order, and what it says."""
 
+import pytest
+
 from tls_scaffold.keeping.plan import Note, Plan, Step
+
+pytestmark = pytest.mark.fast
 
 SHELF, INVENTORY, RECORD = "archive/1", "tls-scaffold.json", ".tls-scaffold/rendered.tsv"
 

@@ -10,6 +10,8 @@ from tls_scaffold.inventory.clusterparts import Permission, User
 from tls_scaffold.inventory.presetparts import PASSWORD
 from tls_scaffold.inventory.presets import PRESETS
 
+pytestmark = pytest.mark.fast
+
 VERSION = re.compile(r"[0-9]+\.[0-9]+|August 2026")
 
 R = "/calico/resources/v3/projectcalico.org/"

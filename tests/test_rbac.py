@@ -9,6 +9,8 @@ from tls_scaffold.inventory.rbac import Role
 from tls_scaffold.inventory.urls import endpoints, https_url
 from tls_scaffold.inventory.values import Inventory
 
+pytestmark = pytest.mark.fast
+
 READ_X = Permission("/x/", "read")
 
 

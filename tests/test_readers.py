@@ -8,6 +8,8 @@ from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.spelling import Key
 
+pytestmark = pytest.mark.fast
+
 DEFAULT = {"expiry": "8760h", "usages": ["any"]}
 
 

@@ -18,6 +18,7 @@ SIGNS_X = f"cfssl gencert {CA} x.json | cfssljson -bare certs/x"
 BELOW_MID = SIGNS_X.replace("certs/ca", "certs/mid")
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("lines", "outputs"),
     [
@@ -54,6 +55,7 @@ def test_what_is_moved_or_asked_for_in_a_round_about_way_is_followed(
     assert bool(unread) is (not outputs and "echo" not in lines[0])
 
 
+@pytest.mark.fast
 def test_a_leaf_goes_by_the_last_place_of_its_ca() -> None:
     text = f"{MAKES_CA}\n{SIGNS_X}\nmkdir top; mv certs/ca.pem certs/ca-key.pem top"
     found, _ = signings_in_shell(text, "all")
@@ -63,6 +65,7 @@ def test_a_leaf_goes_by_the_last_place_of_its_ca() -> None:
     ]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("lines", "why"),
     [
@@ -88,11 +91,13 @@ def test_what_can_not_be_held_or_followed_is_told_with_the_reason(
     assert any(why in each.why for each in unread), unread
 
 
+@pytest.mark.fast
 def test_a_line_that_is_nested_too_deep_is_told_and_ends_in_no_traceback() -> None:
     line = f"{'(' * 1000}{SIGNS_X}{')' * 1000}"
     assert [each.line for each in signings_in_shell(line, "all")[1]] == [line]
 
 
+@pytest.mark.fast
 def test_a_request_that_another_command_makes_counts_where_it_is_there(tmp_path: Path) -> None:
     text = f"sed s/A/b/ t.json > x.json\n{SIGNS_X}"
     around = Surroundings(tmp_path, makeable=("x.json",))

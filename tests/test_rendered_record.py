@@ -13,6 +13,8 @@ from tls_scaffold.makefiles.componentlines import component_line
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import compact, last_render, sum_of
 
+pytestmark = pytest.mark.fast
+
 INVENTORY = Inventory(
     members=(Member("m", ("10.0.0.1",)),), users=(User("alice", "alice"), User("u.json", "u"))
 )

@@ -16,6 +16,8 @@ from tls_scaffold.signing import certificates
 from tls_scaffold.signing.followedcas import followed_ca
 from tls_scaffold.signing.rotation import Stage
 
+pytestmark = pytest.mark.fast
+
 REPLACE, RESTART = "to be replaced", "restart needed"
 SEEN = [each for each in Shows if each is not Shows.NOTHING]
 

@@ -2,6 +2,8 @@ import pytest
 
 from tls_scaffold.cfssl import sans
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize(
     ("host", "name"),

@@ -5,6 +5,8 @@ import pytest
 from tls_scaffold import spelling
 from tls_scaffold.spelling import Key
 
+pytestmark = pytest.mark.fast
+
 WHOLE_LABEL = " (a `*` is a whole first label, as in `*.etcd.example`)"
 SEVERAL = " (commas divide several, without blanks)"
 NOT_A_NAME = "is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"

@@ -14,6 +14,8 @@ from tls_scaffold.state.entries import Contents, Entry, Fault
 from tls_scaffold.state.prometheus import Measured, metrics
 from tls_scaffold.state.states import Row, status_rows
 
+pytestmark = pytest.mark.fast
+
 BEGIN = datetime(2026, 11, 23, 20, 25, tzinfo=timezone.utc)
 END = BEGIN + timedelta(days=365)
 NOW = BEGIN + timedelta(minutes=5)

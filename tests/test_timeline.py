@@ -8,6 +8,8 @@ import pytest
 from pictures import SVG, parsed
 from tls_scaffold.state.timeline import COLOURS, Life, timeline_svg
 
+pytestmark = pytest.mark.fast
+
 GOLDEN = Path(__file__).parent / "golden/timeline.svg"
 TODAY = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 

@@ -2,7 +2,7 @@
 
 import os
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 STARTED_BY = (
     os.getppid()
 )  # here, where it comes before all other imports: a make may be killed while they go on
