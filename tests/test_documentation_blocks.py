@@ -90,8 +90,6 @@ def words_of(path: Path) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=map(name, PAGES))
 def test_every_block_of_commands_is_run_by_a_test_or_an_example(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    if page == README and "<!-- tested: " not in text:
-        pytest.skip("the README says of no block yet which test runs it")
     wrong = [
         f"{name(page)}:{block.line}: {fault}"
         for block in blocks(text)

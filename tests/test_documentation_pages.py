@@ -152,10 +152,13 @@ def test_ca_rotation(signed: Factory) -> None:
 def test_ca_rotation_by_hand(tmp_path: Path) -> None:
     made, brought, alone, finished = _console("ca-rotation.md")[5:]
     folder = tmp_path / "tls-setup"
-    for number in ("old", "new"):
-        request = {"CN": f"A company, {number}", "key": {"algo": "ecdsa", "size": 256}}
-        (tmp_path / "ca.json").write_text(json.dumps({**request, "ca": {"expiry": "87600h"}}))
-        run("sh", "-c", f"cfssl gencert -initca ca.json|cfssljson -bare {number}-ca", cwd=tmp_path)
+    request = {"CN": "A company, old", "key": {"algo": "ecdsa", "size": 256}}
+    (tmp_path / "ca.json").write_text(json.dumps({**request, "ca": {"expiry": "87600h"}}))
+    run("sh", "-c", "cfssl gencert -initca ca.json | cfssljson -bare old-ca", cwd=tmp_path)
+    # It names its own key as that of its issuer, which a cross certificate must not.
+    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650"
+    files = "-subj '/CN=A company, new' -keyout new-ca-key.pem -out new-ca.pem"
+    run("sh", "-c", f"{words} {files}", cwd=tmp_path)
     held = ("--ca", "old-ca.pem", "--ca-key", "old-ca-key.pem")
     assert tls_scaffold("new", "tls-setup", *SMALL, *P256, *held, cwd=tmp_path).returncode == 0
     make(folder)

@@ -1,11 +1,9 @@
 """The fields of the inventory as a text for the reference, from its JSON Schema."""
 
-import importlib.util
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-SCHEMA_MODULE = "tls_scaffold.inventory.schema"
 TYPES = {
     "string": "text",
     "integer": "number",
@@ -16,18 +14,8 @@ TYPES = {
 SAYS_WHAT = {"$ref", "const", "description", "enum", "type"}
 
 
-def inventory_schema() -> Mapping[str, Any] | None:
-    """Return the JSON Schema that `tls-scaffold schema` prints; None where there is no such."""
-    if importlib.util.find_spec(SCHEMA_MODULE) is None:
-        return None
-    schema: Mapping[str, Any] = importlib.import_module(SCHEMA_MODULE).inventory_schema()
-    return schema
-
-
-def fields_text(schema: Mapping[str, Any] | None) -> str:
+def fields_text(schema: Mapping[str, Any]) -> str:
     """Return every field of a schema: those of the whole first, then those of each of its parts."""
-    if schema is None:
-        return "`tls-scaffold new --help` names what stands in it."
     lines = ["## The whole file", "", *_fields(schema)]
     for name, part in schema.get("$defs", {}).items():
         lines += [f"({_target(name)})=", f"## `{name}`", "", prose(part.get("description", "")), ""]

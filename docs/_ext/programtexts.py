@@ -10,13 +10,14 @@ from typing import Any
 
 import click
 
-from inventorytext import fields_text, inventory_schema, prose
+from inventorytext import fields_text, prose
 from tls_scaffold import checks
 from tls_scaffold.checks.rule import ERROR, NOTE, WARNING
 from tls_scaffold.cli import cli
 from tls_scaffold.errors import ExitCode
 from tls_scaffold.inventory.presetparts import NOBODY, Preset
 from tls_scaffold.inventory.presets import PRESETS
+from tls_scaffold.inventory.schema import inventory_schema
 
 PROGRAM = "tls-scaffold"
 INVENTORY = ("inventory", "tls-scaffold.json", "the inventory of a folder", 5)

@@ -75,19 +75,7 @@ def complete_page(app: Sphinx, docname: str, source: list[str]) -> None:
             LOG.warning("`%s` has no #%s", found["path"], found["heading"], location=docname)
         return f"[{found['text']}](path:{found['path']})" if path.is_file() else found["text"]
 
-    if docname == "index":
-        source[0] = without_coming(Path(app.srcdir), source[0])
     source[0] = LINK_UP.sub(link, MARK.sub(text, source[0]))
-
-
-def without_coming(pages: Path, text: str) -> str:
-    """Return the front page without the lines about pages that are not there yet."""
-    lines = []
-    for line in text.splitlines(keepends=True):
-        entry = re.fullmatch(r"- \[.*?\]\((\w.*?)\.md\).*|([a-z][a-z/-]*)", line.rstrip("\n"))
-        if not entry or (pages / f"{entry[1] or entry[2]}.md").exists():
-            lines.append(line)
-    return "".join(lines)
 
 
 def headings(path: Path) -> set[str]:
