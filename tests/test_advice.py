@@ -16,6 +16,7 @@ from tls_scaffold.signing import certificates, issuer, signer
 from tls_scaffold.state.advice import (
     ADVICE,
     CHECK,
+    CLONED,
     COMPONENT,
     CSR,
     ENDING,
@@ -29,8 +30,10 @@ from tls_scaffold.state.advice import (
     REGENERATE,
     RENEW,
     RENEW_CA,
+    RESTORE,
     TARGETS,
     UNREADABLE,
+    brought,
     carried,
     page,
     steps,
@@ -81,9 +84,16 @@ def entry(kind: str | None, *, unread: bool = False, target: str = TARGET) -> En
 
 def row(entry: Entry, state: str) -> Row:
     """Return a row of a state; one that only advice tells apart is another in a row."""
-    shown = {NOT_YET: "expired", UNREADABLE: "missing"}.get(state, state)
+    shown = {NOT_YET: "expired", UNREADABLE: "missing", CLONED: "missing"}.get(state, state)
     begin = NOW + DAY if state == NOT_YET else NOW - DAY
     return Row("a", entry.path, entry.kind, "", (), "", begin, None, None, shown, ())
+
+
+def cloned(folder: Path) -> Entry:
+    """Return the CA of a folder that is made a clone: it has the record alone."""
+    (folder / "issued").mkdir()
+    (folder / "issued/ca-0123456789.pem").touch()
+    return replace(entry("ca"), certificate=None, key=None, unmet=("it is on record",))
 
 
 def steps_of(
@@ -101,7 +111,7 @@ def test_each_row_of_the_table_gives_its_step(
     (tmp_path / "certs").mkdir()
     if state == UNREADABLE:
         (tmp_path / "certs/a.pem").touch()
-    found = entry("user" if kind == COMPONENT else kind)
+    found = cloned(tmp_path) if state == CLONED else entry("user" if kind == COMPONENT else kind)
     step = ADVICE[state, kind, line]
     if state == ENDING:  # which its certificate says, whatever row it has
         return
@@ -118,6 +128,18 @@ def test_what_waits_for_a_signature_is_to_be_carried(tmp_path: Path) -> None:
         assert carried(steps_of(tmp_path, (waiting, state))) == {EXPORT: [TARGET]}
 
 
+def test_a_clone_needs_its_keys_before_all_else_whoever_holds_the_ca(tmp_path: Path) -> None:
+    ca, user = cloned(tmp_path), entry("user")
+    found = steps_of(tmp_path, (ca, CLONED), (user, "missing"))
+    assert found == {RESTORE: [TARGET]}
+    assert carried(found) == found
+    assert brought(found, Contents((ca, user))) == found
+    # With one key of all it is no clone: its CA is lost.
+    (tmp_path / "certs").mkdir()
+    (tmp_path / "certs/a-key.pem").touch()
+    assert RESTORE not in steps_of(tmp_path, (ca, CLONED), (user, "missing"))
+
+
 def test_where_another_machine_signs_a_csr_is_the_way() -> None:
     for step in (MAKE, RENEW, TARGETS):
         assert carried({CHECK: [], REGENERATE: [], step: [TARGET]}) == {CHECK: [], CSR: []}
@@ -127,7 +149,7 @@ def test_where_another_machine_signs_a_csr_is_the_way() -> None:
 @pytest.mark.parametrize(("state", "kind"), PAGES)
 def test_each_row_of_the_other_table_gives_its_page(tmp_path: Path, state: str, kind: str) -> None:
     (tmp_path / "certs").mkdir()
-    found = entry("user" if kind == COMPONENT else kind)
+    found = cloned(tmp_path) if state == CLONED else entry("user" if kind == COMPONENT else kind)
     if state == UNREADABLE:
         (tmp_path / found.path).touch()
     shown, now = row(found, state), NOW
@@ -151,7 +173,7 @@ def test_nothing_is_to_be_read_about_what_is_well(tmp_path: Path) -> None:
 def test_every_trouble_has_its_page() -> None:
     in_trouble = {*STATES, NOT_YET, UNREADABLE} - {"valid", ON_REQUEST}
     assert {state for state, kind in PAGES if kind == COMPONENT} == in_trouble
-    assert {state for state, kind in PAGES if kind == CA_KIND} == {*in_trouble, ENDING}
+    assert {state for state, kind in PAGES if kind == CA_KIND} == {*in_trouble, CLONED, ENDING}
 
 
 def headings(page: str) -> list[str]:

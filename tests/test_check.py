@@ -1676,9 +1676,39 @@ def test_each_rule_finds_its_fault_and_nothing_else(
 def test_every_rule_has_its_pair() -> None:
     # Those of the tests of custodies and of test_renew_ca.py.
     of_the_ca = {"ca-ends", CLEAR_KEY, "ca-key-not-encrypted"}
-    of_the_ca |= {"open-auth-key", "open-remote", "ca-key-here", "unfollowed-ca"}
+    of_the_ca |= {"keys-elsewhere", "open-auth-key", "open-remote", "ca-key-here", "unfollowed-ca"}
     assert set(checks.IDS) == PAIRS.keys() | ELSEWHERE | of_the_ca
     assert len(set(checks.IDS)) == len(checks.IDS)
+
+
+def test_a_clone_lacks_its_keys_and_no_ca_is_lost(sound: Path) -> None:
+    recorded = sound / "issued/ca-0123456789.pem"
+    recorded.parent.mkdir()
+    shutil.copy(sound / "certs/ca.pem", recorded)
+    key = (sound / "certs/bob-key.pem").read_bytes()
+    shutil.rmtree(sound / "certs")
+    told = "no keys are in it: this is a clone, and they are elsewhere"
+    assert found(sound) == [("note", "keys-elsewhere", "certs", told)]
+    # A command that is run there leaves its lock, and a make that refuses an empty folder.
+    for name in ("certs", "archive"):
+        (sound / name).mkdir(0o700)
+        (sound / name / ".gitignore").write_text("*\n")
+    (sound / "archive/.lock").touch()
+    assert found(sound) == [("note", "keys-elsewhere", "certs", told)]
+
+    # Wherever a key is kept, or was, the CA is lost.
+    for path in ("certs/bob-key.pem", "archive/old/certs/ca-key.pem", "dist/bob/bob-key.pem"):
+        at = sound / path
+        at.parent.mkdir(0o700, parents=True, exist_ok=True)
+        at.touch(0o600)
+        at.write_bytes(key)
+        assert ("error", "missing-ca") in [each[:2] for each in found(sound)]
+        at.unlink()
+        if not path.startswith("certs/"):
+            shutil.rmtree(sound / path.partition("/")[0])
+    # And where nothing is on record nothing tells that it is a clone.
+    recorded.unlink()
+    assert [each for each in found(sound) if each[1] == "keys-elsewhere"] == []
 
 
 REFUSED = {
@@ -1761,7 +1791,8 @@ def test_no_refusal_is_left_out_above(sound: Path, monkeypatch: pytest.MonkeyPat
 
 def test_every_rule_says_what_it_asks_for_and_why_and_what_to_do() -> None:
     for rule in checks.RULES:
-        level = "note" if rule.id in ("ca-ends", CLEAR_KEY, "crl-over") else "error"
+        notes = ("ca-ends", CLEAR_KEY, "crl-over", "keys-elsewhere")
+        level = "note" if rule.id in notes else "error"
         assert rule.level == ("warning" if rule.id in WARNINGS else level)
         assert rule.summary
         assert rule.summary.endswith(".")

@@ -58,7 +58,7 @@ SHELVES = {
         "handshake / causes endpoints loglines shakes"
     ),
     "state": (
-        "advice bundleages contents prometheus signedhere / cfsslscripts reading "
+        "advice bundleages contents prometheus signedhere / cfsslscripts clones reading "
         "removed renewals states / expectations lives waiting / entries timeline / "
         "timescale"
     ),

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from tls_scaffold.checks.rule import PUT_BACK, WARNING, Rule, faults_about
+from tls_scaffold.checks.rule import NOTE, PUT_BACK, WARNING, Rule, faults_about
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import Place, Problem
-from tls_scaffold.paths import CA, PEER_CA, PEER_CA_OUTPUT, PEER_TRUST, TRUST, TRUSTS
+from tls_scaffold.paths import CA, CERTS, PEER_CA, PEER_CA_OUTPUT, PEER_TRUST, TRUST, TRUSTS
 from tls_scaffold.signing import caconstraints, matching, pemfiles
 from tls_scaffold.signing.custodies import BRING_CA, BRING_KEY
 from tls_scaffold.signing.rotation import PUT_OLD_BACK, rotation_of, strange_old_cas
@@ -53,12 +53,28 @@ def half_ca(view: View) -> Iterator[Problem]:
 )
 def missing_ca(view: View) -> Iterator[Problem]:
     """Where a CA's key or certificates that it signed are, its certificate is."""
+    if view.is_without_keys:
+        return
     signers = {entry.ca for entry in view.components if entry.certificate}
     for entry in view.authorities:
         is_there = (view.folder / entry.path).exists()
         is_needed = entry.key is not None or entry.path in signers or entry.unmet
         if entry.absent and is_needed and not is_there:
             yield Problem(Place(entry.path), entry.absent.message)
+
+
+@Rule(
+    level=NOTE,
+    pain="nothing can be signed here, and no bundle be made; for all else a clone needs no key",
+    fix=(
+        "nothing is to be done where nobody signs, as in a pipeline; else `tls-scaffold restore "
+        "FILE`, or your team's own way, brings the keys"
+    ),
+)
+def keys_elsewhere(view: View) -> Iterator[Problem]:
+    """Every folder whose CA is on record has keys, unless it is a clone."""
+    if view.is_without_keys:
+        yield Problem(Place(CERTS), "no keys are in it: this is a clone, and they are elsewhere")
 
 
 @Rule(
@@ -258,6 +274,7 @@ def strange_old_ca(view: View) -> Iterator[Problem]:
 RULES = (
     half_ca,
     missing_ca,
+    keys_elsewhere,
     ca_not_alone,
     ca_flag,
     ca_key_usage,

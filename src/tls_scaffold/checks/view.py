@@ -23,6 +23,7 @@ from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
 from tls_scaffold.paths import ARCHIVE, AWAITING, CA_REQUESTS, CERTS, KEY_ENDING, TRUSTS
 from tls_scaffold.signing.trust import Trust, read_trust
+from tls_scaffold.state.clones import is_without_keys
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
 
 SOON = timedelta(days=RENEW_DAYS)
@@ -86,6 +87,11 @@ class View:
         """
         own = (each for each in self.directories if each != ".")
         return git_files(self.folder, [*own, AWAITING, ARCHIVE, DIST, f"*{KEY_ENDING}"])
+
+    @cached_property
+    def is_without_keys(self) -> bool:
+        """Whether it is a clone, which has all but what stays out of git."""
+        return is_without_keys(self.folder, self.contents)
 
     @cached_property
     def components(self) -> tuple[Entry, ...]:

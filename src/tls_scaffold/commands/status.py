@@ -293,6 +293,7 @@ def _commands(steps: advice.Steps, folder: Path, within: timedelta) -> tuple[str
     renew_days = f" RENEW_DAYS={days}" if days > RENEW_DAYS else ""
     targets = list(dict.fromkeys(steps.get(advice.TARGETS, ())))
     commands = {
+        advice.RESTORE: f"{scaffold} restore FILE",
         advice.SYNC: f"{scaffold} sync",
         advice.CHECK: f"{scaffold} check",
         advice.BRING_CA: f"{scaffold} sync --ca FILE --ca-key FILE",

@@ -8,6 +8,7 @@ from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_out
 from tls_scaffold.paths import CA, PEER_CA
 from tls_scaffold.signing import caconstraints
 from tls_scaffold.signing.custodies import custody_of
+from tls_scaffold.state.clones import is_without_keys
 from tls_scaffold.state.entries import CA_KIND, REVOKED, Contents, Entry
 from tls_scaffold.state.lives import ends_with_ca, is_to_be_renewed
 from tls_scaffold.state.states import AWAITING, EXPIRED, ON_REQUEST, Row
@@ -15,6 +16,8 @@ from tls_scaffold.state.states import AWAITING, EXPIRED, ON_REQUEST, Row
 UNREADABLE = "unreadable"
 """Missing, although a file is there: make takes it for the certificate, and signs no other."""
 NOT_YET = "not yet valid"
+CLONED = "cloned"
+"""Of a CA: missing, in a clone to which git brought no keys."""
 ENDING = "ending"
 """Of a CA: valid, and to be signed again long before it ends."""
 
@@ -31,12 +34,15 @@ CSR, EXPORT = "csr", "export"
 """Where another machine has the CA's key."""
 BRING_CA, BRING_KEY = "bring CA", "bring key"
 """Where the CA was brought, and all of it or its key is missing."""
+RESTORE = "restore"
 
 ADVICE = {
     # (state, what it is, what asks for it): the step that mends it
     # The target of a CA that a line of cfssl's makes; `make` makes the one of `certs/` by itself.
     ("missing", CA_KIND, OUR_LINE): TARGETS,
     ("missing", CA_KIND, FOREIGN): TARGETS,
+    # Make makes no second CA: whoever has the keys has made a backup, or gives them in another way.
+    (CLONED, CA_KIND, OUR_LINE): RESTORE,
     # With the same key all that it signed goes on: another CA everybody would have to trust first.
     ("expired", CA_KIND, OUR_LINE): RENEW_CA,
     # The clock may be wrong: no new CA for that.
@@ -80,6 +86,7 @@ PAGES = {
     ("mismatched", CA_KIND): "docs/life/states.md#mismatched",
     ("missing", COMPONENT): "docs/life/states.md#missing",
     ("missing", CA_KIND): "docs/life/states.md#missing",
+    (CLONED, CA_KIND): "docs/team/who-has-the-keys.md#give-it-to-a-second-person",
     (UNREADABLE, COMPONENT): "docs/life/states.md#unreadable",
     (UNREADABLE, CA_KIND): "docs/life/states.md#unreadable",
     (REVOKED, COMPONENT): "docs/life/states.md#revoked",
@@ -120,7 +127,7 @@ def steps(
         found[CHECK] = []  # names what is wrong with requests and configurations
     for entry in contents.entries:  # the CAs come first
         row = by_path[entry.path]
-        state = _state_for_advice(folder, entry, row, now)
+        state = _state_for_advice(folder, contents, entry, row, now)
         is_ca = row.kind == CA_KIND
         # A new CA is no help where the one that is there can't be compared with its request.
         if row.kind is None or (is_ca and state == "stale" and entry.unread):
@@ -131,7 +138,7 @@ def steps(
         step = _step_for(entry, state, line, contents)
         if step in (RENEW_CA, REGENERATE) and entry.path != PEER_CA and not makes_ca:
             step = ""  # whoever holds it renews it
-        if entry.unmet:
+        if entry.unmet and state != CLONED:
             # Either the Makefile has no line for it, or `check` names what leaves it out.
             lacks_line = not is_ca and entry.signing is None and row.path not in own_lines
             found[SYNC if lacks_line else CHECK] = []
@@ -149,7 +156,8 @@ def steps(
     is_at_fault = ca_states & {"mismatched", "expired", NOT_YET, UNREADABLE}
     is_lost = any(entry.kind == CA_KIND and entry.unmet for entry in contents.entries)
     if is_at_fault or is_lost or missing_cas & signing_cas:
-        return {step: found[step] for step in (CHECK, RENEW_CA, REGENERATE) if step in found}
+        first = (RESTORE, CHECK, RENEW_CA, REGENERATE)
+        return {step: found[step] for step in first if step in found}
     return found
 
 
@@ -160,7 +168,7 @@ def page(folder: Path, contents: Contents, rows: Iterable[Row], found: Steps, no
     """
     entries = {entry.path: entry for entry in contents.entries}
     for row in rows:
-        state = _state_for_advice(folder, entries[row.path], row, now)
+        state = _state_for_advice(folder, contents, entries[row.path], row, now)
         kind = CA_KIND if row.kind == CA_KIND else COMPONENT
         is_well = state in ("valid", ON_REQUEST) or (state == ENDING and RENEW_CA not in found)
         if not is_well:
@@ -171,14 +179,14 @@ def page(folder: Path, contents: Contents, rows: Iterable[Row], found: Steps, no
 def carried(found: Steps) -> Steps:
     """Return the steps of a folder whose CA's key is on another machine: it asks, and signs not."""
     signing = {MAKE, RENEW, TARGETS} & found.keys()
-    kept = {step: found[step] for step in (SYNC, CHECK, EXPORT, AGAIN) if step in found}
+    kept = {step: found[step] for step in (RESTORE, SYNC, CHECK, EXPORT, AGAIN) if step in found}
     return {**kept, CSR: []} if signing else kept
 
 
 def brought(found: Steps, contents: Contents) -> Steps:
     """Return the steps of a folder with a CA of its own: without its key it signs nothing."""
     ca = next((entry for entry in contents.entries if entry.path == CA), None)
-    if ca is None or (ca.certificate and ca.key):
+    if ca is None or (ca.certificate and ca.key) or RESTORE in found:
         return found
     if ca.certificate is None and not ca.is_there:
         return {BRING_CA: []}
@@ -218,7 +226,9 @@ def _is_component(row: Row) -> bool:
     return row.kind not in (CA_KIND, None)
 
 
-def _state_for_advice(folder: Path, entry: Entry, row: Row, now: datetime) -> str:
+def _state_for_advice(
+    folder: Path, contents: Contents, entry: Entry, row: Row, now: datetime
+) -> str:
     """Return the state of a certificate, told apart where another step mends it.
 
     The target of a CA in a Makefile of others writes over what is there, be it the key alone.
@@ -226,6 +236,8 @@ def _state_for_advice(folder: Path, entry: Entry, row: Row, now: datetime) -> st
     halves = [row.path, entry.key_path] if row.kind == CA_KIND else [row.path]
     if row.state == "missing" and any((folder / half).exists() for half in halves):
         return UNREADABLE
+    if row.kind == CA_KIND and row.state == "missing" and is_without_keys(folder, contents):
+        return CLONED
     if row.kind == CA_KIND and row.state == "valid" and entry.certificate:
         return ENDING if is_to_be_renewed(entry.certificate, now) else row.state
     if row.state == "expired" and row.not_before and row.not_before > now:
