@@ -46,7 +46,7 @@ def test_every_command_tells_all_keys_in_their_order(folder: Factory, tmp_path: 
         told(path, "remove", "bob"),
         told(path, "sync"),
     ]
-    assert [list(each) for each in documents] == [KEYS] * 6
+    assert [list(each) for each in documents] == [*[KEYS] * 3, [*KEYS, "bundles"], *[KEYS] * 2]
     assert [each["command"] for each in documents] == [
         "new",
         "add",
@@ -69,6 +69,30 @@ def test_every_command_tells_all_keys_in_their_order(folder: Factory, tmp_path: 
     for name in removed["archived"]:
         assert (path / removed["archive"] / name).exists(), name
     assert (synced["changed"], synced["written"], synced["archive"]) == (False, [], None)
+
+
+def test_bundles_tell_which_of_them_are_not_as_they_were(folder: Factory) -> None:
+    path = folder(*WORDS)
+    kept(path, "sign")
+
+    def changed(*words: str) -> list[str]:
+        """Make bundles; return the names of those that changed."""
+        done = told(path, "bundle", *words)
+        names = [each["name"] for each in done["bundles"] if each["changed"]]
+        assert done["changed"] == bool(names)
+        assert {each.split("/")[1].removesuffix(".tar.gz") for each in done["written"]} == {*names}
+        return names
+
+    names = changed()
+    assert names == ["etcd1", "etcd2", "proxy1", "calico"]
+    assert changed() == []
+    assert changed("calico", "--tar") == ["calico"]
+    assert changed("calico", "--tar") == []
+    (path / "dist/calico/etcdctl.env").write_text("edited")
+    assert changed("--tar") == names  # the others get an archive
+    kept(path, "sign", "--force", "calico")
+    assert changed() == ["calico"]
+    assert [told(path, "bundle", "--signer")["changed"] for _ in range(2)] == [True, False]
 
 
 def test_a_dry_run_tells_the_same_and_writes_nothing(folder: Factory) -> None:

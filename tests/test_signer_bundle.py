@@ -229,7 +229,7 @@ def test_it_goes_with_no_other_bundle(folder: Factory) -> None:
     assert "RENEW_HOOK" not in units(path)[0].read_text()
     (path / "dist/signer/mine").write_text("x")
     assert "`dist/signer` holds what no bundle brings: `mine`" in signer(path, code=1).stderr
-    (path / "dist/signer/mine").unlink()
+    shutil.rmtree(path / "dist/signer")
     written = json.loads(signer(path, "--json").stdout)
     service, timer = units(path)
     assert written["written"] == [f"dist/signer/{each.name}" for each in (service, timer)]

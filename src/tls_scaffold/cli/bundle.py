@@ -124,7 +124,7 @@ def bundle(
     made = command.make(ctx.obj, names, options)
     warnings = command.warnings(ctx.obj, made)
     if as_json:
-        give_json(command.result(ctx.obj, made, warnings).to_json())
+        give_json(command.to_json(ctx.obj, made, warnings))
         return
     for each in made:
         say(str(each.path))

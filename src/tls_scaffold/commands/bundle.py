@@ -33,7 +33,8 @@ class Bundle:
     """What was made for one component: the folder, its files, and the archive if one was asked for.
 
     `settings` are what a member's etcd starts with, which may change it where it runs already.
-    `has_link` tells whether certificate and key change in one step.
+    `has_link` tells whether certificate and key change in one step, `changed` whether any byte of
+    it is another than before.
     """
 
     name: str
@@ -42,6 +43,13 @@ class Bundle:
     archive: Path | None = None
     settings: MemberSettings | None = None
     has_link: bool = True
+    changed: bool = True
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The paths of its files, and of its archive."""
+        files = tuple(self.path / name for name in self.files)
+        return (*files, self.archive) if self.archive else files
 
 
 def make(
@@ -75,11 +83,13 @@ def make(
         bundles = []
         for owner in owners:
             name, files = owner.name, contents[owner.name]
+            before = dist.laid_out(place, name)
             has_link = dist.put_bundle(place, name, files)
             archive = dist.put_archive(place, name, files) if options.tar else None
             member = inventory.member(name)
             settings = inventory.settings(member) if member else None
-            bundles.append(Bundle(name, place / name, tuple(files), archive, settings, has_link))
+            made = Bundle(name, place / name, tuple(files), archive, settings, has_link)
+            bundles.append(replace(made, changed=dist.laid_out(place, name) != before))
         return tuple(bundles)
 
 
@@ -106,17 +116,29 @@ def warnings(folder: Path, made: Sequence[Bundle]) -> list[str]:
     return lines
 
 
-def result(folder: Path, made: Sequence[Bundle], told: Sequence[str]) -> Result:
-    """Return what was made, and the warnings that were `told`, in the shape of all commands."""
-    paths = [
-        str(path.relative_to(folder.resolve() if path.is_absolute() else folder))
-        for each in made
-        for path in (*(each.path / name for name in each.files), each.archive)
-        if path
-    ]
-    return Result(
-        "bundle", str(folder), changed=True, written=tuple(sorted(paths)), warnings=tuple(told)
+def to_json(folder: Path, made: Sequence[Bundle], told: Sequence[str]) -> str:
+    """Return what was made, and the warnings that were `told`, in the shape of all commands.
+
+    Written is what is in bundles that are not as they were; each bundle says that for itself too.
+    """
+    changed = [each for each in made if each.changed]
+    written = [str(_below(folder, path)) for each in changed for path in each.paths]
+    done = Result(
+        "bundle",
+        str(folder),
+        changed=bool(changed),
+        written=tuple(sorted(written)),
+        warnings=tuple(told),
     )
+    bundles = [
+        {"name": each.name, "path": str(_below(folder, each.path)), "changed": each.changed}
+        for each in made
+    ]
+    return done.to_json({"bundles": bundles})
+
+
+def _below(folder: Path, path: Path) -> Path:
+    return path.relative_to(folder.resolve() if path.is_absolute() else folder)
 
 
 def _with_options(inventory: Inventory, options: BundleOptions) -> Inventory:

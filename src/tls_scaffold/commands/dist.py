@@ -16,6 +16,7 @@ from tls_scaffold.disk.files import SECRET, telling, write_by_way_of
 from tls_scaffold.disk.linkedfolder import exchange, is_linked, make_linked, own_paths
 from tls_scaffold.disk.moving import PRIVATE, remove
 from tls_scaffold.disk.obstacles import check_changeable, inside
+from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 
@@ -42,7 +43,7 @@ def make_ready(
             problems.append(f"`{DIST}/{name}{TAR}` is no file, as an archive is")
         if _is_other(dist / name, stat.S_ISDIR):
             problems.append(f"`{DIST}/{name}` is no folder, as a bundle is")
-        if not (dist / name).is_dir() or (dist / name).is_symlink():
+        if not _is_folder(dist / name):
             continue
         with telling(dist / name, "read"):
             # All that may ever be there takes long to work out, and mostly nothing else is.
@@ -142,6 +143,28 @@ def put_bundle(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> bo
         aside.rename(target)
         remove(old)
         return has_link
+
+
+def laid_out(dist: Path, name: str) -> dict[str, str | bytes]:
+    """Return what lies in a bundle and its archive, by path: a file's bytes, where a link leads.
+
+    Twice the same tells that no byte has changed between.
+    """
+    bundle, archive = dist / name, dist / f"{name}{TAR}"
+    with telling(bundle, "read"):
+        there = [archive, *(bundle.rglob("*") if _is_folder(bundle) else [bundle])]
+        found: dict[str, str | bytes] = {}
+        for path in there:
+            if path.is_symlink():
+                found[str(path)] = str(path.readlink())
+            elif path.is_file():
+                found[str(path)] = plain_or_empty(path)
+    return found
+
+
+def _is_folder(path: Path) -> bool:
+    """Tell a folder, and no link to one."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def _parted(contents: Mapping[str, str | bytes]) -> tuple[dict[str, bytes], dict[str, bytes]]:

@@ -27,13 +27,15 @@ RUN = ("tls-scaffold", "cfssl", "cfssljson", "openssl")
 class SignerBundle:
     """What was made: the folder, its files, and what is in the secret files that have to be there.
 
-    `unit` is the name of the units, without an ending.
+    `unit` is the name of the units, without an ending; `changed` tells whether any byte is another
+    than before.
     """
 
     path: Path
     unit: str
     files: tuple[str, ...]
     secrets: dict[str, str]
+    changed: bool = True
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -71,10 +73,12 @@ def make(folder: Path, home: str = "", hook: str = "") -> SignerBundle:
         place = dist.make_ready(
             folder, {signer.SIGNER: files}, lambda _: {*files, *_units_of(folder)}, tar=False
         )
+        before = dist.laid_out(place, signer.SIGNER)
         dist.put_bundle(place, signer.SIGNER, files)
+        changed = dist.laid_out(place, signer.SIGNER) != before
     unit = signer.unit_name(machine.folder)
     secrets = signer.secret_places(unit, inventory.ca)
-    return SignerBundle(place / signer.SIGNER, unit, tuple(files), secrets)
+    return SignerBundle(place / signer.SIGNER, unit, tuple(files), secrets, changed)
 
 
 def _this_machine(folder: Path, hook: str) -> signer.SigningMachine:
@@ -122,5 +126,5 @@ def _units_of(folder: Path) -> list[str]:
 def result(folder: Path, made: SignerBundle) -> Result:
     """Return what was made in the shape of all commands."""
     at = f"{DIST}/{signer.SIGNER}"
-    written = tuple(sorted(f"{at}/{name}" for name in made.files))
-    return Result("bundle", str(folder), changed=True, written=written, next=made.commands)
+    written = tuple(sorted(f"{at}/{name}" for name in made.files)) if made.changed else ()
+    return Result("bundle", str(folder), changed=made.changed, written=written, next=made.commands)
