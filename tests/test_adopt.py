@@ -669,6 +669,27 @@ def test_adopt_takes_the_folder_as_its_argument_and_says_what_comes_next(tmp_pat
     assert (path / "tls-scaffold.json").exists()
 
 
+@pytest.mark.needs("git")
+def test_keys_that_git_has_are_told_once_before_anything_is_done_with_the_folder(
+    tmp_path: Path,
+) -> None:
+    path = foreign(HANDMADE, tmp_path)
+    (path / "certs").mkdir(0o700)
+    for name in ("ca", "etcd1", "etcd2", "etcd3"):
+        (path / f"certs/{name}-key.pem").write_text("no key, as git need not know")
+    run("git", "init", "-q", cwd=path)
+    assert "warning:" not in kept(path, "adopt", "--dry-run").stderr
+    run("git", "add", ".", cwd=path)
+
+    done = kept(path, "adopt", "--dry-run", "--json")
+    (warning,) = json.loads(done.stdout)["warnings"]
+    assert warning.startswith(
+        "git tracks keys, which are in every clone: `certs/ca-key.pem`, `certs/etcd1-key.pem`, "
+        "`certs/etcd2-key.pem` and 1 more; `tls-scaffold check --explain tracked-by-git` says"
+    )
+    assert kept(path, "adopt").stderr.count(f"warning: {warning}\n") == 1
+
+
 def test_dry_runs_show_what_adopt_and_then_sync_would_change_and_write_nothing(
     tmp_path: Path,
 ) -> None:

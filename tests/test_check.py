@@ -1503,6 +1503,19 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             git("config", "Makefile"),
             [("certs/alice-key.pem", "git tracks it")],
         ),
+        (
+            git("certs"),
+            git("README.md"),
+            [
+                (
+                    "certs",
+                    (
+                        "git tracks `alice-key.pem`, `bob-key.pem`, `ca-key.pem`, `etcd1-key.pem`, "
+                        "`alice.csr` and 4 more"
+                    ),
+                )
+            ],
+        ),
         (git("certs/alice.csr"), git("README.md"), [("certs/alice.csr", "git tracks it")]),
         (git("dist/alice.p12"), git("README.md"), [("dist/alice.p12", "git tracks it")]),
         (git("archive/x/README.md"), git("README.md"), [("archive/x/README.md", "git tracks it")]),
@@ -1512,11 +1525,15 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             git("README.md"),
             both(git("README.md"), ignored("certs", "archive", "dist")),
             [
-                (path, "git does not ignore it")
-                for path in (
-                    *("archive/x/certs/ca-key.pem", "certs/alice-key.pem", "certs/bob-key.pem"),
-                    *("certs/ca-key.pem", "certs/etcd1-key.pem", "dist/alice.p12"),
-                )
+                ("archive/x/certs/ca-key.pem", "git does not ignore it"),
+                (
+                    "certs",
+                    (
+                        "git does not ignore `alice-key.pem`, `bob-key.pem`, `ca-key.pem`, "
+                        "`etcd1-key.pem`"
+                    ),
+                ),
+                ("dist/alice.p12", "git does not ignore it"),
             ],
         ),
         (

@@ -1,7 +1,8 @@
 """Rules over who may see what lies in `certs/`."""
 
+import posixpath
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST
@@ -15,11 +16,13 @@ from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.paths import AWAITING, KEY_ENDING
 from tls_scaffold.signing import contentkinds, pemfiles
 from tls_scaffold.signing.keys import key_block
+from tls_scaffold.spelling import listed
 
 IGNORE = (
     "put a `.gitignore` with the line `*` into its folder, as `make` does in `certs/` and "
     "`archive/`"
 )
+FEW = 5  # names that a line has room for
 OTHERS = 0o077
 KEY_FOR_GROUP, FOLDER_FOR_GROUP = 0o040, 0o050
 
@@ -89,9 +92,8 @@ def _too_wide(view: View, mode: int, owners: int, narrow: int) -> str:
 )
 def tracked_by_git(view: View) -> Iterator[Problem]:
     """Git tracks neither a key nor anything in `certs/`, `awaiting/`, `archive/` or `dist/`."""
-    for tag, path in view.git_files:
-        if tag != UNTRACKED:
-            yield Problem(Place(path), "git tracks it")
+    tracked = (path for tag, path in view.git_files if tag != UNTRACKED)
+    yield from _by_directory(tracked, "git tracks")
 
 
 @Rule(
@@ -100,13 +102,27 @@ def tracked_by_git(view: View) -> Iterator[Problem]:
 )
 def not_ignored_by_git(view: View) -> Iterator[Problem]:
     """Git ignores every key, and everything in `dist/`."""
-    for path in (path for tag, path in view.git_files if tag == UNTRACKED):
-        if (
-            path.endswith(KEY_ENDING)
-            or path.startswith(f"{DIST}/")
-            or _holds_key(view.folder, path)
-        ):
-            yield Problem(Place(path), "git does not ignore it")
+    untracked = (path for tag, path in view.git_files if tag == UNTRACKED)
+    given_away = (
+        path
+        for path in untracked
+        if path.endswith(KEY_ENDING) or path.startswith(f"{DIST}/") or _holds_key(view.folder, path)
+    )
+    yield from _by_directory(given_away, "git does not ignore")
+
+
+def _by_directory(paths: Iterable[str], trouble: str) -> Iterator[Problem]:
+    """Yield a problem for each directory that names its files, keys first, or for a file alone."""
+    files: dict[str, list[str]] = {}
+    for path in paths:
+        files.setdefault(posixpath.dirname(path) or ".", []).append(path)
+    for directory, found in files.items():
+        if len(found) == 1:
+            yield Problem(Place(found[0]), f"{trouble} it")
+            continue
+        names = [posixpath.basename(path) for path in found]
+        names.sort(key=lambda name: not name.endswith(KEY_ENDING))
+        yield Problem(Place(directory), f"{trouble} {listed(names, FEW)}")
 
 
 def _mode_and_group(path: Path) -> tuple[int, int]:

@@ -111,6 +111,7 @@ def _adopt_script(
         _tell_taken(adopted.taken)
         tell_plan(adopted.plan, dry_run=dry_run)
         _tell_script(adopted)
+        _warn(adopted.warnings)
     _end(adopted.plan, dry_run=dry_run, as_json=as_json)
     if adopted.unread:
         click.get_current_context().exit(ExitCode.DRIFTED)
@@ -132,6 +133,7 @@ def _adopt_pki(folder: Path, pki: Path, ca: str, *, dry_run: bool, as_json: bool
         if adopted.left:
             talk("note: not taken")
             _tell_lines(adopted.left)
+        _warn(adopted.warnings)
     _end(adopted.plan, dry_run=dry_run, as_json=as_json)
 
 
@@ -140,6 +142,11 @@ def _end(plan: "Plan", *, dry_run: bool, as_json: bool) -> None:
         end_on_conflicts(plan)
         if not as_json:
             _tell_next()
+
+
+def _warn(warnings: "Iterable[str]") -> None:
+    for each in warnings:
+        warn(each)
 
 
 def _tell_next() -> None:
@@ -152,6 +159,7 @@ def _tell(done: "Adoption") -> None:
     if done.understood:
         _tell_understood(done.understood)
     tell_plan(done.plan, dry_run=done.dry_run)
+    _warn(done.warnings)
     if not done.dry_run:
         _tell_next()
 

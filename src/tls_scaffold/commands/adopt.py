@@ -14,6 +14,7 @@ from tls_scaffold.commands.adopting import (
     check_has_no_inventory,
     inventory_of,
     last_rendered,
+    warnings,
     write,
 )
 from tls_scaffold.disk.plainfiles import own_text, own_texts
@@ -61,7 +62,7 @@ def adopt(folder: Path, *, dry_run: bool = False) -> Adoption:
     plan = write(folder, make_plan, dry_run=dry_run)
     # What a killed run had written is finished without a new plan.
     last = understood[-1] if understood else _understand(folder)[1]
-    return Adoption(folder, plan, last, dry_run)
+    return Adoption(folder, plan, last, dry_run, warnings(folder))
 
 
 def _check_is_handmade(folder: Path) -> None:

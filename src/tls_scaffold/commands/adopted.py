@@ -58,10 +58,11 @@ class Adoption:
     plan: Plan
     understood: Understood | None
     dry_run: bool
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return it as a JSON document, in the shape that all commands share, and more."""
-        done = Outcome("adopt", self.folder, self.plan, (), self.dry_run).result()
+        done = Outcome("adopt", self.folder, self.plan, self.warnings, self.dry_run).result()
         return done.to_json({"next": [NEXT], **self._further()})
 
     def _further(self) -> dict[str, object]:

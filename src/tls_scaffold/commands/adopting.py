@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from tls_scaffold.checks.gitfiles import UNTRACKED, git_files
+from tls_scaffold.checks.secrecy import tracked_by_git
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.obstacles import check_folder
 from tls_scaffold.disk.plainfiles import own_text, own_texts
@@ -17,11 +19,13 @@ from tls_scaffold.keeping.neededprofiles import needed_config
 from tls_scaffold.keeping.plan import Plan, Step
 from tls_scaffold.makefiles.gnumake import READ_FIRST
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ADOPTED, CONFIG, RULES
+from tls_scaffold.paths import ADOPTED, CONFIG, KEY_ENDING, RULES
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import LAST_RENDER, Entry, record_text, recorded
+from tls_scaffold.spelling import listed
 
 COMMAND = ("adopt",)
+FEW = 3  # names that a line has room for
 SCRIPTS = (RULES, "sign.sh", "rbac.sh", "rbac.tsv")
 
 
@@ -47,6 +51,20 @@ def write(folder: Path, make_plan: Callable[[], Plan], *, dry_run: bool) -> Plan
         if not plan or (folder / FILE).exists():
             plan = make_plan()
         return journal.carry_out(folder, journal.Entry(COMMAND, plan))
+
+
+def warnings(folder: Path) -> tuple[str, ...]:
+    """Return what is to be known of a folder before anything else is done with it, a line each."""
+    found = git_files(folder, [f"*{KEY_ENDING}"]) if folder.is_dir() else ()
+    tracked = [path for tag, path in found if tag != UNTRACKED]
+    if not tracked:
+        return ()
+    return (
+        (
+            f"git tracks keys, which are in every clone: {listed(tracked, FEW)}; "
+            f"`tls-scaffold check --explain {tracked_by_git.id}` says what to do"
+        ),
+    )
 
 
 def check_has_no_inventory(folder: Path) -> None:

@@ -12,6 +12,7 @@ from tls_scaffold.commands.adopting import (
     check_has_no_makefile,
     inventory_of,
     plan_without_makefile,
+    warnings,
     write,
 )
 from tls_scaffold.commands.results import Outcome
@@ -54,10 +55,11 @@ class PkiAdopted:
     taken: tuple[Taken, ...]
     copied: Mapping[str, str]
     left: tuple[Problem, ...]
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return it as a JSON document, in the shape that all commands share, and more."""
-        done = Outcome("adopt", self.folder, self.plan, (), self.dry_run).result()
+        done = Outcome("adopt", self.folder, self.plan, self.warnings, self.dry_run).result()
         further = {
             "taken": [asdict(each) for each in self.taken],
             "copied": dict(self.copied),
@@ -88,14 +90,15 @@ def adopt_pki(
     each_taken = taken_certificates(folder, inventory, found.signings, found.texts)
     # They are not there in a dry run, and will be, since they are copied.
     taken = tuple(replace(each, is_there=True) for each in each_taken)
+    told = warnings(folder)
     if dry_run:
-        return PkiAdopted(folder, plan, dry_run, taken, copied, found.left)
+        return PkiAdopted(folder, plan, dry_run, taken, copied, found.left, told)
     # The inventory comes last: without their certificates, `make` would sign its components anew.
     with lock(folder):
         for output in missing:
             _put(folder, output, pairs[output])
     plan = write(folder, lambda: _plan(folder, found, adopted), dry_run=False)
-    return PkiAdopted(folder, plan, dry_run, taken, copied, found.left)
+    return PkiAdopted(folder, plan, dry_run, taken, copied, found.left, told)
 
 
 def _plan(folder: Path, found: Described, adopted: Adopted) -> Plan:

@@ -12,6 +12,7 @@ from tls_scaffold.commands.adopting import (
     check_has_no_makefile,
     inventory_of,
     plan_without_makefile,
+    warnings,
     write,
 )
 from tls_scaffold.commands.results import Outcome
@@ -48,10 +49,11 @@ class ScriptAdopted:
     taken: tuple[Taken, ...]
     unread: tuple[Problem, ...]
     left: tuple[Problem, ...]
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return it as a JSON document, in the shape that all commands share, and more."""
-        done = Outcome("adopt", self.folder, self.plan, (), self.dry_run).result()
+        done = Outcome("adopt", self.folder, self.plan, self.warnings, self.dry_run).result()
         further = {
             "taken": [asdict(each) for each in self.taken],
             "unread": list(map(str, self.unread)),
@@ -81,7 +83,7 @@ def adopt_script(
 
     plan = write(folder, make_plan, dry_run=dry_run)
     left = (*survey.left, *_moved(survey.signed))
-    return ScriptAdopted(folder, plan, dry_run, taken, survey.unread, left)
+    return ScriptAdopted(folder, plan, dry_run, taken, survey.unread, left, warnings(folder))
 
 
 def _survey(folder: Path, script: Path, arguments: Iterable[str]) -> ScriptSurvey:
