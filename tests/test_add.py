@@ -294,6 +294,20 @@ def test_what_is_there_otherwise_is_refused(folder: Factory, words: tuple[str, .
     assert contents(path) == before
 
 
+@pytest.mark.parametrize("word", ["boss", "boss=other"])
+def test_a_user_that_is_there_under_another_cn_needs_no_word_to_be_given_more(
+    folder: Factory, word: str
+) -> None:
+    path = folder("--members", "10.0.0.1", "--user", "boss=team-boss")
+    done = kept(path, "add", "--user", f"zed,{word}", "--role", "boss=calico", code=1)
+    told = f"hint: user `boss` is there, with the CN `team-boss`: leave out `--user {word}`\n"
+    assert done.stderr.endswith(told)
+    kept(path, "add", "--user", "zed", "--role", "boss=calico")
+    # What nobody of that name is there for has the usual hint.
+    done = kept(path, "add", "--user", "etcd1", code=1)
+    assert done.stderr.endswith("`tls-scaffold add --help` says what each option takes\n")
+
+
 def test_what_is_there_is_left_and_the_rest_is_added(folder: Factory) -> None:
     path = folder()
     done = kept(path, "add", "--users", "calico,zed", "--grant", "zed=/zed/")

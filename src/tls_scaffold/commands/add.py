@@ -1,12 +1,14 @@
 """`tls-scaffold add`: more members, proxies and users."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from tls_scaffold.commands.results import Outcome, outcome_of
 from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.clusterparts import User
 from tls_scaffold.inventory.options import Options
-from tls_scaffold.inventory.present import without_present
+from tls_scaffold.inventory.present import users_there, without_present
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.update import change_folder
 
@@ -24,7 +26,8 @@ def add(folder: Path, options: Options, *, dry_run: bool = False) -> Outcome:
     def read_change() -> Change:
         old = intake.load(folder)
         missing, there = without_present(options, old)
-        new = intake.of_data(old.document(), missing, hint=HINT, users_are_enough=not old.members)
+        hint = _hint(users_there(missing, old))
+        new = intake.of_data(old.document(), missing, hint=hint, users_are_enough=not old.members)
         parts = {*new.members, *new.proxies, *new.users}
         present.extend(word for word, part in there.items() if part in parts)
         return Change(old, new)
@@ -33,3 +36,10 @@ def add(folder: Path, options: Options, *, dry_run: bool = False) -> Outcome:
     command = ("add", json.dumps(given, sort_keys=True))
     plan = change_folder(folder, command, read_change, dry_run=dry_run)
     return outcome_of("add", folder, plan, dry_run=dry_run, present=present)
+
+
+def _hint(there: Mapping[str, User]) -> str:
+    """Return what helps where the inventory refuses what is added; `there` are users by words."""
+    for word, user in there.items():
+        return f"user `{user.name}` is there, with the CN `{user.cn}`: leave out `--user {word}`"
+    return HINT

@@ -38,6 +38,13 @@ def without_present(options: Options, inventory: Inventory) -> tuple[Options, di
     return rest_of, present
 
 
+def users_there(options: Options, inventory: Inventory) -> dict[str, User]:
+    """Return the users whose names stand in options that ask for them anew, by the words for it."""
+    by_name = {each.name: each for each in inventory.users}
+    names = {str(word): _read_user(str(word)).name for word in split_at_commas(list(options.users))}
+    return {word: by_name[name] for word, name in names.items() if name in by_name}
+
+
 def _server(word: str, servers: Iterable[S], field: str) -> S | None:
     name, equals, _ = word.partition("=")
     is_named = field == "proxies" or bool(equals)
@@ -55,6 +62,10 @@ def _same_hosts(one: Server, other: Server) -> bool:
 
 
 def _user(word: str, inventory: Inventory) -> User | None:
-    wanted = read_users(Table({"users": Field("users", [word], None)}))[0]
+    wanted = _read_user(word)
     same = (each for each in inventory.users if each.cn == wanted.cn)
     return next((each for each in same if each.name == wanted.name), None)
+
+
+def _read_user(word: str) -> User:
+    return read_users(Table({"users": Field("users", [word], None)}))[0]
