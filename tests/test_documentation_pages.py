@@ -157,8 +157,9 @@ def test_ca_rotation_by_hand(tmp_path: Path) -> None:
     run("sh", "-c", "cfssl gencert -initca ca.json | cfssljson -bare old-ca", cwd=tmp_path)
     # It names its own key as that of its issuer, which a cross certificate must not.
     words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650"
+    usages = "-addext keyUsage=critical,keyCertSign,cRLSign"  # `-x509_strict` below asks for them
     files = "-subj '/CN=A company, new' -keyout new-ca-key.pem -out new-ca.pem"
-    run("sh", "-c", f"{words} {files}", cwd=tmp_path)
+    run("sh", "-c", f"{words} {usages} {files}", cwd=tmp_path)
     held = ("--ca", "old-ca.pem", "--ca-key", "old-ca-key.pem")
     assert tls_scaffold("new", "tls-setup", *SMALL, *P256, *held, cwd=tmp_path).returncode == 0
     make(folder)
