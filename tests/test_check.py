@@ -386,7 +386,6 @@ def pinned() -> Change:
 
 
 RENDERED = ".tls-scaffold/rendered.tsv"
-NEVER = "9999999h"
 
 
 def ignoring(**rules: str) -> Change:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from keeping import foreign
-from pagereader import DOCS, Reader, blocks_of
+from pages import DOCS, Reader, blocks_of
 from support import contents, make, openssl, run
 from test_adopt_pki import EASYRSA, kubeadm
 from test_adopt_scripts import run_script, scripted

@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from textwrap import dedent
 
+import click
 import pytest
+
+from pages import commands_of
+from tls_scaffold.cli import cli
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -17,6 +22,8 @@ TESTED = re.compile(r"<!-- tested: (tests/test_\w+\.py)::(test_\w+) -->")
 EXAMPLE = re.compile(r"<!-- example: (.+) -->")
 RUN = ("console", "sh")
 FEWEST_WORDS = 4
+# A command of ours up to where another begins; it may go on over a line's end.
+OURS = re.compile(r"tls-scaffold (?:-C \S+ )?([a-z][a-z-]*)\b((?:\\\n|[^|&;\n])*)")
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,42 @@ def test_commands_of_a_console_stand_behind_its_prompt(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     consoles = re.findall(r"^ *```console\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
     assert [each for each in consoles if not each.lstrip().startswith("$ ")] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=map(name, PAGES))
+def test_every_command_and_option_of_ours_in_a_block_is_one(page: Path) -> None:
+    """Also in those blocks that no test can run."""
+    text = page.read_text(encoding="utf-8")
+    typed = [each.typed for block in blocks(text) for each in commands_of(dedent(block.commands))]
+    assert [fault for each in typed for fault in unknown_words(each)] == []
+
+
+def unknown_words(commands: str) -> list[str]:
+    """Return the commands of ours, and options of them, that do not exist."""
+    found = []
+    for verb, words in OURS.findall(commands):
+        command = cli.get_command(click.Context(cli), verb)
+        if not command:
+            found.append(verb)
+            continue
+        both = (command, *getattr(command, "commands", {}).values())
+        parameters = [parameter for each in both for parameter in each.params]
+        options = {each for one in parameters for each in (*one.opts, *one.secondary_opts)}
+        named = re.findall(r"(?<= )--[a-z][a-z0-9-]*", words)
+        found += [f"{verb} {each}" for each in named if each not in {*options, "--help"}]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("commands", "unknown"),
+    [
+        ("tls-scaffold -C x rotate start --yes && other --nowhere", []),
+        ("make && tls-scaffold roll start", ["roll"]),
+        ("tls-scaffold status \\\n    --failde --json", ["status --failde"]),
+    ],
+)
+def test_a_command_or_option_that_is_none_is_found(commands: str, unknown: list[str]) -> None:
+    assert unknown_words(commands) == unknown
 
 
 HERE = "tests/test_documentation_pages.py::test_backup"

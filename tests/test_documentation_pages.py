@@ -6,45 +6,23 @@ import re
 import shutil
 from datetime import timedelta
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 import yaml
 
 from conftest import Factory
 from keeping import edit
+from pages import DOCS, Reader, blocks_of
 from rotating import ALONE
-from support import BIN, SMALL, Done, make, run, tls_scaffold
+from support import SMALL, make, run, tls_scaffold
 from tls_scaffold.commands.alerts import alert_rules
 from tls_scaffold.state.prometheus import HELP
 
-DOCS = Path(__file__).parents[1] / "docs"
 P256 = ("--key", "ecdsa-256")
 PASSWORD = "a long one, made by a machine"
 NOTHING = "nothing to sign: all is as asked for\n"
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
-
-
-def blocks(page: str) -> list[str]:
-    """Return every block of a page that stands between fences, without its indentation."""
-    return re.findall(r"```(?:console|sh|)\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
-
-
-def run_block(block: str, at: Path, places: dict[str, str] | None = None, code: int = 0) -> Done:
-    """Run each command of a block in a folder; return what the last one of them said."""
-    lines = block.splitlines()
-    assert lines
-    for line in lines:
-        assert line.startswith("$ "), f"a test does not know what this is: {line}"
-        command = line.removeprefix("$ ")
-        for place, other in (places or {}).items():
-            command = command.replace(place, other)
-        members = ALONE if "tls-scaffold rotate" in command else {}
-        given = {"TLS_SCAFFOLD_KEY": "ecdsa-256", "COLUMNS": "120", **members}
-        done = run("sh", "-c", command, cwd=at, **given)
-        assert done.returncode == code, f"{command}\n{done.stdout}{done.stderr}"
-    return done
 
 
 def pair_sums(folder: Path) -> dict[str, str]:
@@ -60,26 +38,28 @@ def subject_and_key(certificate: Path) -> str:
 
 @pytest.mark.needs("age", "age-keygen")
 def test_backup(signed: Factory, tmp_path: Path) -> None:
-    made, needed, by_hand = blocks("backup.md")
+    made, needed, by_hand = blocks_of("backup.md", "test_backup")
     folder = signed(*SMALL, *P256)
     places = {"~/": f"{tmp_path}/", "/mnt/safe/": f"{tmp_path}/safe/"}
     (tmp_path / "safe").mkdir()
 
     keygen, backup = made.splitlines()
-    told = run_block(keygen, tmp_path, places)
-    public = re.search("age1[0-9a-z]+", told.stderr)
+    told = Reader(tmp_path, places).types(keygen)
+    public = re.search("age1[0-9a-z]+", told)
     assert public
-    run_block(backup, tmp_path, {"age1...": public[0], **places})
+    Reader(tmp_path, {"age1...": public[0], **places}).types(backup)
 
     for name, block in (("machine", needed), ("without us", by_hand)):
         (tmp_path / name).mkdir()
-        run_block(block, tmp_path / name, places)
+        Reader(tmp_path / name, places).types(block)
         assert pair_sums(tmp_path / name / "tls-setup") == pair_sums(folder)
         assert make(tmp_path / name / "tls-setup").stdout == NOTHING
 
 
 def test_several_folders(signed: Factory, tmp_path: Path) -> None:
-    asked, table = blocks("several-folders.md")
+    (asked,) = blocks_of("several-folders.md", "test_several_folders")
+    text = (DOCS / "several-folders.md").read_text("utf-8")
+    table = text.split("\n```\n")[2]
     words = ("--members", "10.0.0.1,10.0.0.2,10.0.0.3", "--users", "calico,root")
     whole = signed(*words, *P256, name="clusters/ap")
     for name in ("eu", "us"):
@@ -88,29 +68,22 @@ def test_several_folders(signed: Factory, tmp_path: Path) -> None:
     edit(tmp_path / "clusters/us/tls-scaffold.json", '"version": 1', '"version": 9')
 
     of_all, of_two = asked.splitlines()
-    status = run_block(of_all, tmp_path, code=1)
-    assert _rows(status.stdout) == _rows(table)
-    check = run_block(of_two, tmp_path, code=1)
-    assert "clusters/us/tls-scaffold.json: the inventory has the format 9" in check.stdout
-    assert "clusters/eu/" in check.stdout
-    assert "clusters/ap/" not in check.stdout
-
-
-def _rows(table: str) -> list[list[str]]:
-    """Return the words of each line of a table, but for dates, keys and the width of columns."""
-    values = re.compile(r" (ecdsa-\d+|\d{4}-\d\d-\d\d \(\d+d\)) ")
-    return [values.sub(" ", line).split() for line in table.splitlines()]
+    Reader(tmp_path).types(f"{of_all}\n{table}\n…\n", code=1)
+    check = Reader(tmp_path).types(of_two, code=1)
+    assert "clusters/us/tls-scaffold.json: the inventory has the format 9" in check
+    assert "clusters/eu/" in check
+    assert "clusters/ap/" not in check
 
 
 def test_ca_encrypted(signed: Factory, tmp_path: Path) -> None:
-    new, there = blocks("ca-encrypted.md")
+    new, there = blocks_of("ca-encrypted.md", "test_ca_encrypted")
     places = {"…": f"'{PASSWORD}'"}
     (tmp_path / "new").mkdir()
 
-    run_block(new, tmp_path / "new", places)
+    Reader(tmp_path / "new", places).types(new)
     folder = signed(*SMALL, *P256)
     before = pair_sums(folder)
-    run_block(there, folder, places)
+    Reader(folder, places).types(there)
 
     for each in (tmp_path / "new/tls-setup", folder):
         assert tls_scaffold("-C", str(each), "status").returncode == 0
@@ -122,11 +95,11 @@ def test_ca_encrypted(signed: Factory, tmp_path: Path) -> None:
 
 
 def test_ca_renewal(signed: Factory) -> None:
-    (renewed,) = blocks("ca-renewal.md")
+    (renewed,) = blocks_of("ca-renewal.md", "test_ca_renewal")
     folder = signed(*SMALL, *P256)
     before, ca = pair_sums(folder), subject_and_key(folder / "certs/ca.pem")
 
-    run_block(renewed, folder)
+    Reader(folder).types(renewed)
 
     changed = {name for name, one in pair_sums(folder).items() if one != before[name]}
     assert changed == {"ca.pem", "trust.pem"}
@@ -135,30 +108,32 @@ def test_ca_renewal(signed: Factory) -> None:
 
 
 def test_ca_rotation(signed: Factory) -> None:
-    start, trust, finish, abort, compromised, *_ = map(dedent, _console("ca-rotation.md"))
+    start, trust, finish, abort, compromised = blocks_of("ca-rotation.md", "test_ca_rotation")
     folder = signed(*SMALL, *P256)
     before = pair_sums(folder)
+    ann = Reader(folder, variables=ALONE)
     for step in (start, abort):
-        run_block(step, folder)
+        ann.types(step)
         assert make(folder).stdout == NOTHING
     assert pair_sums(folder) == before
     for step in (start, trust, finish, compromised.replace("\n", " --yes\n")):
-        run_block(step, folder)
+        ann.types(step)
         assert make(folder).stdout == NOTHING
     assert tls_scaffold("-C", str(folder), "status").returncode == 0
     assert not set(pair_sums(folder).values()) & set(before.values())
 
 
 def test_ca_rotation_by_hand(tmp_path: Path) -> None:
-    made, brought, alone, finished = _console("ca-rotation.md")[5:]
+    made, brought, alone, finished = blocks_of("ca-rotation.md", "test_ca_rotation_by_hand")
     folder = tmp_path / "tls-setup"
     request = {"CN": "A company, old", "key": {"algo": "ecdsa", "size": 256}}
     (tmp_path / "ca.json").write_text(json.dumps({**request, "ca": {"expiry": "87600h"}}))
     run("sh", "-c", "cfssl gencert -initca ca.json | cfssljson -bare old-ca", cwd=tmp_path)
     # It names its own key as that of its issuer, which a cross certificate must not.
     words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650"
-    files = "-subj '/CN=A company, new' -keyout new-ca-key.pem -out new-ca.pem"
-    run("sh", "-c", f"{words} {files}", cwd=tmp_path)
+    usages = "-addext keyUsage=critical,keyCertSign,cRLSign"  # `-x509_strict` below asks for them
+    into = "-subj '/CN=A company, new' -keyout new-ca-key.pem -out new-ca.pem"
+    run("sh", "-c", f"{words} {usages} {into}", cwd=tmp_path)
     held = ("--ca", "old-ca.pem", "--ca-key", "old-ca-key.pem")
     assert tls_scaffold("new", "tls-setup", *SMALL, *P256, *held, cwd=tmp_path).returncode == 0
     make(folder)
@@ -174,27 +149,27 @@ def test_ca_rotation_by_hand(tmp_path: Path) -> None:
         ]
 
     files = ("new-ca.pem", "new-ca-key.pem", "next.pem")
-    run_block(made, tmp_path)
-    run_block(brought, folder, {each: f"../{each}" for each in files})
+    Reader(tmp_path).types(made)
+    Reader(folder, {each: f"../{each}" for each in files}).types(brought)
     assert takers(leaf) == ["old-ca.pem", "new-ca.pem", "tls-setup/certs/trust.pem"]
     assert takers(tmp_path / "shown.pem") == ["old-ca.pem", "tls-setup/certs/trust.pem"]
     assert make(folder).stdout == NOTHING
-    run_block(alone, folder, {"new-ca.pem": "../new-ca.pem"})
+    Reader(folder, {"new-ca.pem": "../new-ca.pem"}).types(alone)
     assert takers(leaf) == ["old-ca.pem", "new-ca.pem", "tls-setup/certs/trust.pem"]
-    run_block(finished, folder, {"new-ca.pem": "../new-ca.pem"})
+    Reader(folder, {"new-ca.pem": "../new-ca.pem"}).types(finished)
     assert takers(leaf) == ["new-ca.pem", "tls-setup/certs/trust.pem"]
     assert make(folder).stdout == NOTHING
     assert tls_scaffold("-C", str(folder), "status").returncode == 0
 
 
 def test_revocation(signed: Factory, tmp_path: Path) -> None:
-    revoked, by_hand = blocks("revocation.md")
+    revoked, by_hand = blocks_of("revocation.md", "test_revocation")
     words = ("--members", "10.0.0.1,10.0.0.2", "--proxies", "0", "--users", "root,alice,bob,carol")
     folder = signed(*words, *P256)
     before = pair_sums(folder)
     leaked = shutil.copy(folder / "certs/carol.pem", tmp_path / "leaked.pem")
 
-    run_block(revoked, folder, {"leaked.pem": str(leaked)})
+    Reader(folder, {"leaked.pem": str(leaked)}).types(revoked)
 
     lines = (folder / "revoked.tsv").read_text().splitlines()[1:]
     assert [line.split("\t")[1] for line in lines] == ["alice", "bob", "etcd1", "root", "carol"]
@@ -203,14 +178,14 @@ def test_revocation(signed: Factory, tmp_path: Path) -> None:
         *(f"{name}{ending}" for name in ("etcd1", "root") for ending in (".pem", "-key.pem"))
     }
     (folder / "certs/crl.der").unlink()
-    run_block(by_hand, folder)
+    Reader(folder).types(by_hand)
     text = ("-inform", "DER", "-in", str(folder / "certs/crl.der"), "-noout", "-text")
     assert run("openssl", "crl", *text).stdout.count("Serial Number:") == 5
     assert tls_scaffold("-C", str(folder), "bundle", "etcd1,etcd2").returncode == 0
 
 
 def test_ca_by_hand(tmp_path: Path) -> None:
-    asked, there, back = (each.split("$ ")[1:] for each in _console("ca-by-hand.md"))
+    asked, there, back = blocks_of("ca-by-hand.md", "test_ca_by_hand")
     machine = tmp_path / "machine"
     machine.mkdir()
     (machine / "ca.json").write_text('{"CN": "far away", "key": {"algo": "ecdsa", "size": 256}}')
@@ -220,11 +195,11 @@ def test_ca_by_hand(tmp_path: Path) -> None:
     folder = tmp_path / "tls-setup"
 
     # Nobody is here to be asked: what a person would answer comes as an option.
-    run_block("$ " + " && ".join(each.strip() for each in asked), tmp_path)
+    Reader(tmp_path).types(asked)
     (folder / "requests.tar").rename(machine / "requests.tar")
-    run_block(f"$ {there[0].strip()} --yes", machine)
+    Reader(machine).types(f"{there.rstrip()} --yes")
     (machine / "requests-signed.tar").rename(folder / "requests-signed.tar")
-    run_block(f"$ {back[0].strip()} --ca-sha256 {pin}", folder)
+    Reader(folder).types(f"{back.rstrip()} --ca-sha256 {pin}")
 
     assert tls_scaffold("-C", str(folder), "status").returncode == 0
     assert make(folder).stdout == NOTHING
@@ -232,28 +207,30 @@ def test_ca_by_hand(tmp_path: Path) -> None:
 
 def test_ca_peers(tmp_path: Path) -> None:
     """How a cluster that runs gets them, the other blocks, is in tests/test_custody_peers.py."""
-    run_block(_console("ca-peers.md")[0], tmp_path)
+    (made,) = blocks_of("ca-peers.md", "test_ca_peers")
+    Reader(tmp_path).types(made)
     assert tls_scaffold("-C", str(tmp_path / "tls-setup"), "status").returncode == 0
     assert (tmp_path / "tls-setup/certs/peer-etcd3.pem").exists()
 
 
 @pytest.mark.needs("promtool")
 def test_renewal(signed: Factory) -> None:
-    hooks, timer, alerts = _console("renewal.md")
+    hooks, timer, alerts = blocks_of("renewal.md", "test_renewal")
     folder = signed(*SMALL, *P256)
     before = pair_sums(folder)
 
     nothing, everything = hooks.splitlines()
-    assert run_block(nothing, folder).stdout == "nothing expires within 30 days\n"
-    done = run_block(everything, folder)
+    ann = Reader(folder)
+    ann.types(f"{nothing}\nnothing expires within 30 days\n")
+    said = ann.types(everything)
     assert {name for name, one in pair_sums(folder).items() if one == before[name]} == {
         *("ca.pem", "ca-key.pem", "trust.pem")
     }
-    assert "etcd1-key.pem -> current/etcd1-key.pem\n" in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("left to do: calico: renew its Secret")
-    run_block(timer, folder)
+    assert "etcd1-key.pem -> current/etcd1-key.pem\n" in said
+    assert said.splitlines()[-1].startswith("left to do: calico: renew its Secret")
+    ann.types(timer)
     assert len(list((folder / "dist/signer").iterdir())) == 2
-    assert "9 rules found" in run_block(alerts, folder).stdout
+    assert "9 rules found" in ann.types(alerts)
 
 
 def test_the_page_on_renewal_names_each_alert_and_metric() -> None:
@@ -262,30 +239,6 @@ def test_the_page_on_renewal_names_each_alert_and_metric() -> None:
     named = re.findall("^[|] `(TLS[A-Za-z]+)`", text, re.MULTILINE)
     assert named == [each["alert"] for each in rules]
     assert [name for name in HELP if f"`{name}`" not in text] == []
-
-
-def _console(page: str) -> list[str]:
-    return re.findall(r"```console\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
-
-
-@pytest.mark.parametrize("page", ["live.md", "explain.md"])
-def test_what_needs_a_cluster_that_runs_is_marked_as_an_example(page: str) -> None:
-    """They are run on members by tests/test_live.py and tests/test_explain.py in other words."""
-    text = (DOCS / page).read_text("utf-8")
-    found = re.findall(r"```console\n.*?```\n\n(.*?)\n", text, re.DOTALL)
-    assert len(found) == len(blocks(page))
-    assert all("xamples" in line and "need" in line for line in found)
-
-
-def test_every_option_of_these_pages_is_one() -> None:
-    """Also of those commands that no test can run."""
-    pages = ("backup", "several-folders", "ca-encrypted", "ca-renewal", "live", "explain")
-    for page in (*pages, "renewal", "revocation"):
-        text = "\n".join(blocks(f"{page}.md"))
-        for command, words in re.findall(r"tls-scaffold (?:-C \S+ )?([a-z-]+)(.*)", text):
-            known = run(str(BIN / "tls-scaffold"), command, "--help").stdout
-            for option in re.findall(r"(?<= )--[a-z-]+", words.partition(" && ")[0]):
-                assert option in known, (page, command, option)
 
 
 @pytest.mark.parametrize(

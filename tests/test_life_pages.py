@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import certs
 from certs import DAY, NOW, YEAR
 from clusters import SYSTEM
 from conftest import Factory
-from pageblocks import DOCS, Block, blocks_of, is_as_shown, own_network
+from pages import DOCS, Reader, blocks_of, own_network
 from rotating import ALONE
 from support import PROGRAMS, SMALL, Done, environment, make, run, tls_scaffold, wait_for
 
@@ -25,24 +26,18 @@ WORDS = (
 )
 PATH = os.pathsep.join((SYSTEM, PROGRAMS))
 LONGEST_PAGE = 60
+OF_A_CLUSTER = "test_members_and_users_of_a_cluster_that_runs"
 QUICK = ("--heartbeat-interval=50", "--election-timeout=500", "--unsafe-no-fsync")
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl", "bash")
 
 
-def life(page: str) -> list[Block]:
-    return blocks_of(f"life/{page}")
+def life(page: str, test: str) -> list[str]:
+    return blocks_of(f"life/{page}", test)
 
 
-def run_block(block: Block, at: Path, *, begin: str = "", code: int = 0) -> Done:
-    """Run a block in a folder, after other commands; it has to print what the page shows."""
-    given = {"PATH": PATH, "COLUMNS": "80", "TLS_SCAFFOLD_KEY": "ecdsa-256", **ALONE}
-    script = f"exec 2>&1; set -e\n{begin}\n{block.typed}"
-    done = run("bash", "-c", script, cwd=at, **given)
-    assert done.returncode == code, f"{block.typed}{done.stdout}"
-    is_same = not block.shown or is_as_shown(block.shown, done.stdout)
-    assert is_same, f"{block.typed}shows\n{block.shown}\nnow\n{done.stdout}"
-    return done
+def reader(at: Path, places: dict[str, str] | None = None, begin: str = "") -> Reader:
+    return Reader(at, places or {}, {"PATH": PATH, "COLUMNS": "80", **ALONE}, begin)
 
 
 @dataclass
@@ -75,10 +70,20 @@ class Hosts:
         self.running[name].kill()
         self.running.pop(name).wait()
 
-    def type(self, block: Block, *, as_root: bool = False) -> Done:
-        """Run a block of a page on this cluster's addresses, in the folder or in root's bundle."""
-        begin = self.root if as_root else ""
-        return run_block(block.replaced(self.places), self.folder, begin=begin)
+    def types(self, block: str, *, as_root: bool = False) -> None:
+        """Type a block of a page on this cluster's addresses, in the folder or root's bundle."""
+        reader(self.folder, self.places, self.root if as_root else "").types(block)
+
+    def types_once_connected(self, block: str) -> None:
+        """Type a block that etcd refuses until its members have been connected for 5 seconds."""
+        end = time.monotonic() + 60
+        while True:
+            try:
+                return self.types(block, as_root=True)
+            except AssertionError as error:
+                if "unhealthy cluster" not in str(error) or time.monotonic() > end:
+                    raise
+            time.sleep(0.5)
 
     def etcdctl(self, *words: str) -> Done:
         return run(
@@ -107,9 +112,9 @@ def hosts_of(into: Path) -> Iterator[Hosts]:
     make(folder)
     assert tls_scaffold("bundle", cwd=folder).returncode == 0
     (into / "hosts").mkdir()
-    (as_root,) = life("index.md")
+    (as_root,) = life("index.md", OF_A_CLUSTER)
     places = {"10.0.0.": network, ":2380": ":23800"}
-    hosts = Hosts(folder, into / "hosts", places, as_root.typed)
+    hosts = Hosts(folder, into / "hosts", places, as_root.removeprefix("$ "))
     names = ("etcd1", "etcd2", "etcd3")
     try:
         hosts.lay_out(*names)
@@ -132,92 +137,91 @@ def test_members_and_users_of_a_cluster_that_runs(tmp_path: Path) -> None:
 
 
 def _move_a_member(hosts: Hosts) -> None:
-    signed, told, looked = life("move-a-member.md")
+    signed, told, looked = life("move-a-member.md", OF_A_CLUSTER)
     inventory = hosts.folder / "tls-scaffold.json"
     network = hosts.places["10.0.0."]
     inventory.write_text(inventory.read_text().replace(f'"{network}3"', f'"{network}33"'))
-    hosts.type(signed)
+    hosts.types(signed)
     hosts.lay_out("etcd1", "etcd2")
-    hosts.type(told, as_root=True)
+    hosts.types(told, as_root=True)
     hosts.stop("etcd3")
     hosts.lay_out("etcd3")
     hosts.start("etcd3")
     hosts.wait()
-    hosts.type(looked, as_root=True)
+    hosts.types(looked, as_root=True)
     assert f"etcd3, https://{network}33:23800" in hosts.etcdctl("member", "list").stdout
 
 
 def _add_and_remove_a_member(hosts: Hosts) -> None:
-    signed, told, looked = life("add-a-member.md")
-    hosts.type(Block(signed.typed.replace("=10.0.0.4", f"={hosts.places['10.0.0.']}4"), ""))
+    signed, told, looked = life("add-a-member.md", OF_A_CLUSTER)
+    hosts.types(signed)
     hosts.lay_out("etcd1", "etcd2", "etcd3")
-    hosts.type(told, as_root=True)
+    hosts.types(told, as_root=True)
     hosts.lay_out("etcd4")
     hosts.start("etcd4")
     hosts.wait()
-    hosts.type(looked, as_root=True)
+    hosts.types(looked, as_root=True)
     assert "etcd4" in hosts.etcdctl("member", "list").stdout
 
-    removed, signed_again = life("remove-a-member.md")
-    hosts.type(removed, as_root=True)
+    removed, signed_again = life("remove-a-member.md", OF_A_CLUSTER)
+    hosts.types_once_connected(removed)
     hosts.running.pop("etcd4").wait(30)  # it ends by itself
-    hosts.type(signed_again)
+    hosts.types(signed_again)
     hosts.wait()
     assert "etcd4" not in hosts.etcdctl("member", "list").stdout
 
 
 def _add_and_remove_a_user(hosts: Hosts) -> None:
-    added, written = life("add-a-user.md")
-    hosts.type(added)
-    hosts.type(written)
+    added, written = life("add-a-user.md", OF_A_CLUSTER)
+    hosts.types(added)
+    hosts.types(written)
     assert hosts.etcdctl("get", "/bob/first").stdout == "/bob/first\n1\n"
-    (removed,) = life("remove-a-user.md")
-    hosts.type(removed)
+    (removed,) = life("remove-a-user.md", OF_A_CLUSTER)
+    hosts.types(removed)
     assert hosts.etcdctl("user", "list").stdout == "root\n"
 
 
 def test_renewing(signed: Factory) -> None:
-    nothing, carried = life("renew-and-who-reloads.md")
+    nothing, carried = life("renew-and-who-reloads.md", "test_renewing")
     folder = signed(*WORDS)
-    run_block(nothing, folder)
-    run_block(carried, folder)
+    reader(folder).types(nothing)
+    reader(folder).types(carried)
 
 
 def test_a_lost_key(signed: Factory) -> None:
-    lost, stolen = life("a-lost-key.md")
+    lost, stolen = life("a-lost-key.md", "test_a_lost_key")
     folder = signed(*WORDS)
     (folder / "certs/alice-key.pem").unlink()
     seen, mended = lost_and_mended(lost)
-    run_block(seen, folder, code=1)
-    run_block(mended, folder)
-    run_block(stolen, folder)
+    reader(folder).types(seen, code=1)
+    reader(folder).types(mended)
+    reader(folder).types(stolen)
     assert tls_scaffold("-C", str(folder), "status").returncode == 0
 
 
-def lost_and_mended(block: Block) -> tuple[Block, Block]:
+def lost_and_mended(block: str) -> tuple[str, str]:
     """Divide a block whose first command shows what is wrong, and ends so."""
-    first, rest = block.typed.splitlines(keepends=True)
-    shown, _, after = block.shown.partition("…\n")
-    return Block(first, f"{shown}…\n"), Block(rest, f"…\n{after}")
+    lost, _, mended = block.partition("\n$ ")
+    return f"{lost}\n", f"$ {mended}"
 
 
 def test_an_expired_certificate(folder: Factory) -> None:
-    (block,) = life("an-expired-certificate.md")
+    (block,) = life("an-expired-certificate.md", "test_an_expired_certificate")
     path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "alice")
     certs.ca(path)
     certs.member(path)
     certs.leaf(path, "alice", begin=NOW - YEAR - DAY)
     seen, mended = lost_and_mended(block)
-    run_block(seen, path, code=1)
-    run_block(mended, path)
+    reader(path).types(seen, code=1)
+    reader(path).types(mended)
     assert tls_scaffold("-C", str(path), "status").returncode == 0
 
 
 def test_the_cas_last_year(signed: Factory) -> None:
-    (renewed,) = life("the-cas-last-year.md")
+    (renewed,) = life("the-cas-last-year.md", "test_the_cas_last_year")
     folder = signed(*WORDS)
     leaf, ca = ((folder / f"certs/{name}.pem").read_bytes() for name in ("alice", "ca"))
-    run_block(renewed, folder)
+    reader(folder).types(renewed)
     assert (folder / "certs/alice.pem").read_bytes() == leaf
     assert (folder / "certs/ca.pem").read_bytes() != ca
     assert (folder / "dist/alice/ca.pem").read_bytes() == (folder / "certs/ca.pem").read_bytes()
@@ -226,41 +230,41 @@ def test_the_cas_last_year(signed: Factory) -> None:
 def test_rotate(signed: Factory) -> None:
     folder = signed(*SMALL, "--key", "ecdsa-256")
     ca = (folder / "certs/ca.pem").read_bytes()
-    for step in life("rotate.md"):
-        run_block(step, folder)
+    for step in life("rotate.md", "test_rotate"):
+        reader(folder).types(step)
     assert ca not in (folder / "certs/trust.pem").read_bytes()
     assert tls_scaffold("-C", str(folder), "status").returncode == 0
 
 
 def test_revoke(signed: Factory) -> None:
-    (revoked,) = life("revoke.md")
+    (revoked,) = life("revoke.md", "test_revoke")
     folder = signed(*WORDS)
-    run_block(revoked, folder)
+    reader(folder).types(revoked)
     assert (folder / "dist/etcd1/crl.der").read_bytes() == (folder / "certs/crl.der").read_bytes()
 
 
 def test_your_own_ca(tmp_path: Path) -> None:
-    made, renewed = life("your-own-ca.md")
+    made, renewed = life("your-own-ca.md", "test_your_own_ca")
     request = {"CN": "A company", "key": {"algo": "ecdsa", "size": 256}}
     (tmp_path / "ca.json").write_text(json.dumps({**request, "ca": {"expiry": "87600h"}}))
     company = "cfssl gencert -initca ca.json | cfssljson -bare company"
     again = "cfssl gencert -renewca -ca company.pem -ca-key company-key.pem"
     run("sh", "-c", company, cwd=tmp_path)
     run("sh", "-c", f"{again} | cfssljson -bare company-next", cwd=tmp_path)
-    run_block(made, tmp_path)
-    run_block(renewed, tmp_path)
+    reader(tmp_path).types(made)
+    reader(tmp_path).types(renewed)
     company_next = (tmp_path / "company-next.pem").read_bytes()
     assert (tmp_path / "tls-setup/certs/ca.pem").read_bytes() == company_next
 
 
 def test_a_ca_elsewhere(signed: Factory, tmp_path: Path) -> None:
-    encrypted, by_hand, _ = life("ca-elsewhere.md")
+    encrypted, by_hand = life("ca-elsewhere.md", "test_a_ca_elsewhere")
     folder = signed(*WORDS)
     other = shutil.copytree(folder, tmp_path / "other", symlinks=True)
     (tmp_path / "ca-password").write_text("a long one, made by a machine\n")
-    run_block(encrypted.replaced({"~/": f"{tmp_path}/"}), folder)
+    reader(folder, {"~/": f"{tmp_path}/"}).types(encrypted)
     assert "ENCRYPTED" in (folder / "certs/ca-key.pem").read_text()
-    run_block(by_hand, other)
+    reader(other).types(by_hand)
     assert (other / "requests.tar").exists()
     assert not (other / "certs/ca-key.pem").exists()
 

@@ -16,9 +16,9 @@ import pytest
 from clusters import BUILT, EACH_VERSION, P256, short_with, tools, wrapped
 from companies import company
 from conftest import Factory
+from pages import blocks_of, commands_of
 from support import BIN, Done, contents, make, run, tls_scaffold
 from test_custody_encrypted import GIVEN
-from test_documentation_pages import blocks
 from test_etcd import mentioning
 from test_prove import ended
 from tls_scaffold.disk.folder import lock
@@ -318,9 +318,10 @@ def test_what_is_asked_for_and_not_there_yet_comes_next(signed: Factory) -> None
     for words in (("sync",), ("add", "--member", "d=10.0.0.4", "--user", "carol")):
         assert tls_scaffold("-C", str(folder), *words).returncode == 0
 
-    (command,) = blocks("rehearsal.md")[0].splitlines()
+    (block,) = blocks_of("rehearsal.md", "test_what_is_asked_for_and_not_there_yet_comes_next")
+    (command,) = commands_of(block)
 
-    document = rehearsed(folder, *shlex.split(command.removeprefix("$ tls-scaffold rehearse")))
+    document = rehearsed(folder, *shlex.split(command.typed.removeprefix("tls-scaffold rehearse")))
 
     assert steps(document) == [
         *("as it is", "rights: rbac.sh", "clients' pairs", "members' pairs", "d joins"),

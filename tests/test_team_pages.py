@@ -13,7 +13,7 @@ import yaml
 
 from conftest import Factory
 from keeping import edit
-from pagereader import DOCS, Reader, blocks_of
+from pages import DOCS, Reader, blocks_of
 from support import SMALL, contents, make, run, tls_scaffold
 
 P256 = ("--key", "ecdsa-256")
@@ -40,9 +40,11 @@ def committed(folder: Path, name: str) -> Reader:
     ("block", "fault"),
     [
         ("$ echo one && echo two\none\n…\n", ""),
-        ("$ echo one && echo two\ntwo\none\n", "the page shows: one"),
-        ("$ echo one\non\n", "the page shows: on"),
+        ("$ echo one && echo two\ntwo\none\n", "the page shows:\ntwo\n"),
+        ("$ echo one\non\n", "the page shows:\non\n"),
+        ("$ echo one && echo two\none\n", "the page shows:\none\n"),
         ("$ false\n", "false"),
+        ("$ false\n$ true\n", "false\ntrue\n"),
         ("$ false; echo $?\n1\n", ""),
     ],
 )

@@ -10,24 +10,27 @@ from pathlib import Path
 import pytest
 
 from clusters import short_with
-from pageblocks import blocks_of, is_as_shown, own_network
+from pages import blocks_of, commands_of, is_as_shown, own_network
 from support import PROGRAMS, environment
 
 END = "@@ end of a block @@"
+NAME = "test_the_tutorial"
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl", "bash")
 
 
 @pytest.mark.parametrize("path", short_with("3.4"))
 def test_the_tutorial(tmp_path: Path, path: str) -> None:
-    places = {"127.0.0.": own_network()}
-    blocks = [block.replaced(places) for block in blocks_of("tutorial.md")]
-    script = "".join(f"{block.typed}\necho '{END}'\n" for block in blocks)
+    text = [each.replace("127.0.0.", own_network()) for each in blocks_of("tutorial.md", NAME)]
+    blocks = [commands_of(each) for each in text]
+    typed = ["\n".join(command.typed for command in block) for block in blocks]
+    script = "".join(f"{each}\necho '{END}'\n" for each in typed)
     with ended_members(tmp_path / "etcd-tutorial/hosts"):
         printed = run_script(script, tmp_path, f"{path}{os.pathsep}{PROGRAMS}").split(f"{END}\n")
     assert len(printed) == len(blocks) + 1, printed
     for block, got in zip(blocks, printed[:-1], strict=True):
-        assert is_as_shown(block.shown, got), f"{block.typed}shows\n{block.shown}\nnow\n{got}"
+        shown = "".join(command.shown for command in block)
+        assert is_as_shown(shown, got), f"{block}\nshows\n{shown}\nnow\n{got}"
     assert printed[-1] == ""
     assert list(tmp_path.iterdir()) == []
 

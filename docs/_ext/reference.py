@@ -12,6 +12,7 @@ from sphinx.util.nodes import nested_parse_with_titles
 from sphinx_click.ext import ClickDirective
 
 import programtexts
+from headings import headings
 
 LOG = logging.getLogger(__name__)
 MARK = re.compile(r"<!-- made: (\S+) -->")
@@ -76,12 +77,6 @@ def complete_page(app: Sphinx, docname: str, source: list[str]) -> None:
         return f"[{found['text']}](path:{found['path']})" if path.is_file() else found["text"]
 
     source[0] = LINK_UP.sub(link, MARK.sub(text, source[0]))
-
-
-def headings(path: Path) -> set[str]:
-    """Return the names by which a code host knows a Markdown file's headings."""
-    titles = re.findall("^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in titles}
 
 
 class ScaffoldCommand(ClickDirective):

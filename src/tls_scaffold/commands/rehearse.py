@@ -21,6 +21,7 @@ from tls_scaffold.commands.rehearsalchanges import (
 )
 from tls_scaffold.commands.rehearsalcopy import copy_folder
 from tls_scaffold.disk.folder import lock_or_refusal
+from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.signals import ended_by_signals
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import etcdctl, guarded
@@ -44,7 +45,6 @@ from tls_scaffold.signing.mirrors import Mirror
 VERSION = 1
 MOST_MEMBERS = 5
 MOST_USERS = 6
-LOCK_SECONDS = 60.0
 PATIENT = "--deadline 20"
 HEALTHY = 3  # times as long as for a write who is patient waits for a member
 # Of these another CA is the reason, where one takes the place of another at one stroke.
