@@ -398,6 +398,21 @@ def test_an_option_in_a_wrong_place_or_form_is_told_so(words: tuple[str, ...], h
     assert done.stderr.endswith(f"\n\nhint: {hint}\n")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rehearse", "--deadline", "nan"),
+        ("status", "--live", "--timeout", "nan"),
+        ("explain", "--timeout", "NaN"),
+    ],
+)
+def test_no_time_to_wait_is_not_a_number(words: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(cli, words)
+
+    assert done.exit_code == 2
+    assert "is not a number of seconds" in done.output
+
+
 def test_signing_in_a_wrong_folder_makes_nothing_there(tmp_path: Path) -> None:
     done = run(PROGRAM, "sign", cwd=tmp_path)
 
