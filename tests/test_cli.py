@@ -446,6 +446,13 @@ def test_a_folder_without_its_option_is_told_so(tmp_path: Path) -> None:
     assert done.stderr.endswith("\n\nhint: `-C 'it'\"'\"'s'` works on that folder\n")
 
 
+def test_no_folder_is_none_whose_ca_nobody_replaces() -> None:
+    done = CliRunner().invoke(cli, ["rotate", "-C", "a", "status", "-C", "b"])
+
+    assert done.exit_code == 1
+    assert "`a/b` is not a folder" in done.output
+
+
 def test_a_folder_that_is_a_file_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("")
 

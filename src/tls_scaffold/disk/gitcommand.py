@@ -62,5 +62,6 @@ def is_tracked(folder: Path, path: str) -> bool:
     done = ask_git(place.parent, "ls-files", "--error-unmatch", "--", place.name)
     if done.returncode not in (0, UNTRACKED) and NO_REPOSITORY not in done.stderr:
         told = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise ScaffoldError(f"git can't tell whether it tracks `{place}`", told)
+        hint = "mend that repository, or move the file away"
+        raise ScaffoldError(f"git can't tell whether it tracks `{place}`", told, hint)
     return done.returncode == 0
