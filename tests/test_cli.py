@@ -398,6 +398,21 @@ def test_an_option_in_a_wrong_place_or_form_is_told_so(words: tuple[str, ...], h
     assert done.stderr.endswith(f"\n\nhint: {hint}\n")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rehearse", "--deadline", "nan"),
+        ("status", "--live", "--timeout", "nan"),
+        ("explain", "--timeout", "NaN"),
+    ],
+)
+def test_no_time_to_wait_is_not_a_number(words: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(cli, words)
+
+    assert done.exit_code == 2
+    assert "is not a number of seconds" in done.output
+
+
 def test_signing_in_a_wrong_folder_makes_nothing_there(tmp_path: Path) -> None:
     done = run(PROGRAM, "sign", cwd=tmp_path)
 
@@ -429,6 +444,13 @@ def test_a_folder_without_its_option_is_told_so(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert done.stderr.endswith("\n\nhint: `-C 'it'\"'\"'s'` works on that folder\n")
+
+
+def test_no_folder_is_none_whose_ca_nobody_replaces() -> None:
+    done = CliRunner().invoke(cli, ["rotate", "-C", "a", "status", "-C", "b"])
+
+    assert done.exit_code == 1
+    assert "`a/b` is not a folder" in done.output
 
 
 def test_a_folder_that_is_a_file_is_a_usage_error(tmp_path: Path) -> None:

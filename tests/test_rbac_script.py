@@ -858,8 +858,8 @@ def test_endpoints_of_different_clusters_are_told_before_anything_is_written(
     with live(running.folder, tmp_path / "other", with_tools=tools(path)) as other:
         theirs = other.cluster.endpoints[0]
         before = running.users(), other.users()
-        for words in ((), ("--diff",), ("--enable",)):
-            done = running.script(*words, ETCDCTL_ENDPOINTS=f"{ours},{theirs}")
+        for words, comma in (((), ", "), (("--diff",), ","), (("--enable",), " ,,\n")):
+            done = running.script(*words, ETCDCTL_ENDPOINTS=f"{ours}{comma}{theirs}")
             assert (done.returncode, done.stdout) == (1, "")
             assert done.stderr.startswith("error: the endpoints are of different clusters: ")
             assert f'"{ours}",' in done.stderr

@@ -47,22 +47,23 @@ def new_venv(place: Path) -> str:
 
 
 def test_a_pack_is_all_that_pip_asks_for_without_a_network(tmp_path: Path) -> None:
+    pack = tmp_path / "new folder/pack"
     words = ("build", "--wheel", "--no-isolation", "-o", str(tmp_path), str(ROOT))
     ran(sys.executable, "-m", *words)
 
-    ran(PACK, str(tmp_path / WHEEL), str(tmp_path / "pack"))
+    ran(PACK, str(tmp_path / WHEEL), str(pack))
 
     # It looks for each wheel, and at its hash, as if nothing were installed here.
     words = (*INSTALL.split(), "--dry-run", "--ignore-installed")
     pip = (*without_network(), sys.executable, "-m", "pip", *words)
-    done = ran(*pip, cwd=tmp_path / "pack")
+    done = ran(*pip, cwd=pack)
     assert f"tls-scaffold-{__version__}" in done.stdout
-    wheels = {path.name for path in (tmp_path / "pack/wheels").iterdir()}
+    wheels = {path.name for path in (pack / "wheels").iterdir()}
     assert WHEEL in wheels
     assert len(wheels) == len(done.stdout.splitlines()[-1].removeprefix("Would install ").split())
 
-    (tmp_path / "pack/wheels" / WHEEL).write_bytes(b"another")
-    done = run(*pip, cwd=tmp_path / "pack")
+    (pack / "wheels" / WHEEL).write_bytes(b"another")
+    done = run(*pip, cwd=pack)
     assert done.returncode == 1
     assert "DO NOT MATCH THE HASHES" in done.stderr
 
@@ -77,7 +78,7 @@ def test_nothing_is_written_where_something_is(words: tuple[str, ...], tmp_path:
 
 @pytest.mark.long
 def test_a_release_is_made_twice_and_installed_without_a_network(tmp_path: Path) -> None:
-    made, again = tmp_path / "made", tmp_path / "again"
+    made, again = tmp_path / "made", tmp_path / "new folder/again"
     ran(RELEASE, str(made))
     ran(RELEASE, str(again))
 

@@ -143,16 +143,37 @@ def test_a_pair_that_was_renewed_does_not_wait_for_a_list(signed: Factory, tmp_p
 
     done = tls_scaffold("-C", str(folder), "renewed", "etcd1")
     assert done.returncode == 0, done.stderr
-    assert "`dist/etcd1` kept the list that lay there: `certs/crl.der`: it lacks" in done.stdout
+    assert "`dist/etcd1` got the best list that there is: `certs/crl.der`: it lacks" in done.stdout
     assert number in done.stdout
     assert (laid_out / "etcd1.pem").read_bytes() == pair.read_bytes()
     assert (laid_out / "crl.der").read_bytes() == before
 
+    # Of the folder's and the bundle's the one that lacks less is taken, of a CA of the folder.
+    theirs = (laid_out / "crl.der").resolve()
+    theirs.write_bytes(b"junk")
+    assert tls_scaffold("-C", str(folder), "renewed", "etcd1").returncode == 0
+    assert (laid_out / "crl.der").read_bytes() == before
+
     # One without a list that members can start with is left as it is.
     (laid_out / "crl.der").resolve().write_bytes(b"junk")
+    (folder / "certs/crl.der").write_bytes(b"junk")
     again = tls_scaffold("-C", str(folder), "renewed", "etcd1")
     assert again.returncode == 1
-    assert "`dist/etcd1`: no bundle is made: `certs/crl.der`: it lacks" in again.stderr
+    assert "`dist/etcd1`: no bundle is made: `certs/crl.der`: it is no list in DER" in again.stderr
+
+
+def test_no_bundle_gets_an_older_list_where_the_newer_one_was_lost(signed: Factory) -> None:
+    folder = signed(*SMALL, "--crl")
+    assert tls_scaffold("-C", str(folder), "bundle").returncode == 0
+    revoke(folder, "alice")
+    # The members have it: it is given by itself too.
+    (folder / "certs/crl.der").unlink()
+    make(folder, "req-etcd1")
+
+    done = tls_scaffold("-C", str(folder), "renewed", "etcd1")
+
+    assert done.returncode == 1
+    assert "`dist/etcd1`: no bundle is made: `certs/crl.der`: it is missing" in done.stderr
 
 
 def test_our_stand_in_does_it_too_and_takes_how_long_it_is_to_live(

@@ -252,6 +252,8 @@ root=$(sed -n "s/^certificate$tab//p" "$facts")
 : "${ETCDCTL_ENDPOINTS:=$(sed -n "s/^endpoint$tab//p" "$facts" | paste -s -d , -)}"
 : "${ETCDCTL_CERT:=${root:+$root.pem}}" "${ETCDCTL_KEY:=${root:+$root-key.pem}}" \
     "${ETCDCTL_CACERT:=certs/trust.pem}"
+# etcdctl takes a blank behind a comma for a part of the URL.
+ETCDCTL_ENDPOINTS=$(printf %s "$ETCDCTL_ENDPOINTS" | tr -s ' \t\n,' ',,,,' | sed 's/^,//; s/,$//')
 export ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY
 [ -n "$ETCDCTL_ENDPOINTS" ] || fail "the inventory has no host of a member" \
     "give the members \`hosts\` in tls-scaffold.json, or set ETCDCTL_ENDPOINTS"

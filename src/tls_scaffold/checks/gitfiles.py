@@ -1,11 +1,10 @@
 """What git has of a folder, or would take: asked once, for all rules about it."""
 
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from tls_scaffold.disk.gitcommand import GIT
+from tls_scaffold.disk.gitcommand import ask_git
 
 UNTRACKED = "?"
 """How git marks a file that it neither tracks nor ignores."""
@@ -20,12 +19,6 @@ def git_files(folder: Path, patterns: Sequence[str]) -> tuple[tuple[str, str], .
     """
     if not shutil.which("git"):
         return ()
-    done = subprocess.run(
-        [*GIT, "ls-files", "-z", "-t", *TRACKED_AND_NOT_IGNORED, "--", *patterns],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
+    done = ask_git(folder, "ls-files", "-z", "-t", *TRACKED_AND_NOT_IGNORED, "--", *patterns)
     lines = (line.decode("utf-8", "replace") for line in done.stdout.split(b"\0") if line)
     return tuple((line[0], line[2:]) for line in lines)

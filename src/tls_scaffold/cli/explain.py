@@ -10,7 +10,7 @@ import click
 from tls_scaffold.cli.columns import terminal_width, wrapped
 from tls_scaffold.cli.completion import component_names, offering
 from tls_scaffold.cli.lookoptions import LONGEST_WAIT, divided_endpoints
-from tls_scaffold.cli.options import CommaList, filled, json_option_for, option
+from tls_scaffold.cli.options import CommaList, Seconds, filled, json_option_for, option
 from tls_scaffold.cli.terminal import Styled, give, give_json, say, talk
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import UsageError
@@ -53,7 +53,7 @@ LARGEST = 16 * 1024 * 1024
 @option("--key", "key_file", callback=filled, metavar="FILE", help="The key of --cert")
 @option(
     "--timeout",
-    type=click.FloatRange(0.1, LONGEST_WAIT),
+    type=Seconds(0.1, LONGEST_WAIT),
     default=1.2,
     metavar="SECONDS",
     help="How long a port may take to answer (1.2)",

@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 from tls_scaffold.cli.completion import component_names, offering
-from tls_scaffold.cli.options import CommaList, Command, filled, option
+from tls_scaffold.cli.options import CommaList, Command, Seconds, filled, option
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.live import LiveOptions
@@ -80,7 +80,7 @@ def _user() -> Option:
 def _timeout() -> Option:
     return option(
         "--timeout",
-        type=click.FloatRange(0.1, LONGEST_WAIT),
+        type=Seconds(0.1, LONGEST_WAIT),
         default=1.2,
         metavar="SECONDS",
         help="How long a port may take to answer a look (1.2)",

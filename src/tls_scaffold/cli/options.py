@@ -1,5 +1,6 @@
 """The options that several commands share, each of which may come from the environment too."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -26,6 +27,17 @@ class CommaList(click.ParamType):  # type: ignore[type-arg]  # older clicks have
         """Return it without the blanks that people put behind commas."""
         del param, ctx
         return ",".join(word.strip() for word in value.split(","))
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds in a range; click's own takes what is no number, `nan`, in any."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; click's error where it is none, or out of the range."""
+        seconds = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return seconds
 
 
 def option(*names: str, **settings: Any) -> Callable[[Command], Command]:

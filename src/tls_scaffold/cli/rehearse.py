@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tls_scaffold.cli.options import json_option_for, option
+from tls_scaffold.cli.options import Seconds, json_option_for, option
 from tls_scaffold.cli.terminal import give_json, say, talk
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ExitCode
@@ -32,7 +32,7 @@ from tls_scaffold.errors import ExitCode
 @option("--compromised", is_flag=True, help="With `rotate`: its key was stolen; this loses writes")
 @option(
     "--deadline",
-    type=click.FloatRange(1, 300),
+    type=Seconds(1, 300),
     default=5.0,
     show_default=True,
     metavar="SECONDS",

@@ -15,9 +15,11 @@ from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Component, Inventory
-from tls_scaffold.paths import KEY_ENDING
-from tls_scaffold.signing.crlfile import form_problem, in_use, lockouts, sound_list
+from tls_scaffold.paths import CRL, KEY_ENDING
+from tls_scaffold.signing.crlfile import form_problem, in_use, lacking, lockouts, sound_list
+from tls_scaffold.signing.foldercas import cas_of
 from tls_scaffold.signing.revocationlists import read_list
+from tls_scaffold.signing.revocations import load_revoked
 from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.spelling import listed
 from tls_scaffold.state.bundleages import stale_bundles
@@ -150,27 +152,35 @@ def _put_again(
 
 
 def _list_of(folder: Path, inventory: Inventory, owner: Component, at: Path) -> bytes:
-    """Return the list for a bundle: the one that lies in it where the folder's is no good.
+    """Return the list for a bundle: the best that is there, where the folder's is no good.
 
-    A pair that ends does not wait for a list, which may come from another machine: nobody is let in
-    that the member does not let in now. Raises ScaffoldError where none lies there with which the
-    member would take those that it needs.
+    A pair that ends does not wait for a list that comes from another machine: of the folder's and
+    the one in the bundle that is taken which lacks less. Raises ScaffoldError where there is none
+    of a CA of this folder with which the member would take those that it needs; and where one that
+    lets somebody in who was revoked can be made anew here.
     """
     if not (inventory.crl and owner.kind == "member"):
         return b""
+    now = utc_now()
     try:
-        return sound_list(folder, inventory, utc_now(), "no bundle is made")
+        return sound_list(folder, inventory, now, "no bundle is made")
     except ScaffoldError:
-        raw = plain_or_empty(at / LIST)
-        found = read_list(raw)
-        used = in_use(folder, inventory)
-        if not found or form_problem(found, raw) or any(lockouts(found.by_serial, used)):
+        used, revoked = in_use(folder, inventory), load_revoked(folder)
+        lacks: dict[bytes, int] = {}
+        for raw in (plain_or_empty(folder / CRL), plain_or_empty(at / LIST)):
+            found = read_list(raw)
+            if not found or form_problem(found, raw) or any(lockouts(found.by_serial, used)):
+                continue
+            if found.is_of(cas_of(folder)):
+                lacks[raw] = len(lacking(found, revoked, now))
+        best = min(lacks, key=lambda raw: lacks[raw], default=b"")
+        if not best or (inventory.ca.has_key_here and lacks[best]):
             raise
-        return raw
+        return best
 
 
 def lists_left(folder: Path, inventory: Inventory, owners: Sequence[Component]) -> tuple[str, ...]:
-    """Return which bundles have kept the list that lay in them, and why: in words, one or none."""
+    """Return which bundles have no sound list, and why: in words, one or none."""
     members = [each.name for each in owners if each.kind == "member"]
     if not (inventory.crl and members):
         return ()
@@ -178,8 +188,8 @@ def lists_left(folder: Path, inventory: Inventory, owners: Sequence[Component]) 
         sound_list(folder, inventory, utc_now(), "")
     except ScaffoldError as error:
         why = ", ".join(map(str, error.problems))
-        kept = listed([f"{DIST}/{name}" for name in members], MOST_TOLD)
-        return (f"{kept} kept the list that lay there: {why}; {error.hint}",)
+        those = listed([f"{DIST}/{name}" for name in members], MOST_TOLD)
+        return (f"{those} got the best list that there is: {why}; {error.hint}",)
     return ()
 
 

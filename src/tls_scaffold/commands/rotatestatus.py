@@ -30,10 +30,12 @@ def rotate_status(
     """Look at a folder's rotation and, with `options`, at its live members.
 
     None if it is in none, and no member that was looked at hangs on a CA that it had before. What
-    ends `within` that time ends soon. Raises ScaffoldError where a CA's file can't be read, or
-    is none of the folder's, or there are no members to look at, UsageError for endpoints that are
-    none.
+    ends `within` that time ends soon. Raises ScaffoldError where there is no folder, a CA's file
+    can't be read or is none of the folder's, or there are no members to look at, UsageError for
+    endpoints that are none.
     """
+    if not folder.is_dir():
+        raise ScaffoldError(f"`{folder}` is not a folder")
     inventory = intake.load(folder) if (folder / FILE).exists() else None
     check_old_ca_is_ours(folder)
     rotation = rotation_of(folder)

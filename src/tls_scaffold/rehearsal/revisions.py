@@ -1,11 +1,10 @@
 """What a folder was at a revision of git: its inventory, its rights, and the record `issued/`."""
 
 import re
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tls_scaffold.disk.gitcommand import GIT
+from tls_scaffold.disk.gitcommand import ask_git
 from tls_scaffold.disk.issued import DIGITS
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
@@ -121,9 +120,7 @@ def _lines(raw: bytes) -> list[str]:
 
 def _git(folder: Path, *words: str, text: bytes = b"") -> bytes:
     try:
-        done = subprocess.run(
-            [*GIT, *words], cwd=folder, input=text, capture_output=True, check=False
-        )
+        done = ask_git(folder, *words, text=text)
     except FileNotFoundError:
         raise ScaffoldError(f"{NOT_REHEARSED}: `git` is not installed") from None
     if done.returncode:
