@@ -198,7 +198,7 @@ def lost_and_mended(block: Block) -> tuple[Block, Block]:
     """Divide a block whose first command shows what is wrong, and ends so."""
     first, rest = block.typed.splitlines(keepends=True)
     shown, _, after = block.shown.partition("…\n")
-    return Block(first, f"{shown}…\n"), Block(rest, f"…\n{after}")
+    return Block(first, shown), Block(rest, f"…\n{after}")
 
 
 def test_an_expired_certificate(folder: Factory) -> None:

@@ -15,6 +15,8 @@ from tls_scaffold.state.states import AWAITING, EXPIRED, ON_REQUEST, Row
 UNREADABLE = "unreadable"
 """Missing, although a file is there: make takes it for the certificate, and signs no other."""
 NOT_YET = "not yet valid"
+LOST_KEY = "lost key"
+"""Missing, although the certificate is there: only another page tells this apart."""
 ENDING = "ending"
 """Of a CA: valid, and to be signed again long before it ends."""
 
@@ -82,6 +84,8 @@ PAGES = {
     ("missing", CA_KIND): "docs/life/states.md#missing",
     (UNREADABLE, COMPONENT): "docs/life/states.md#unreadable",
     (UNREADABLE, CA_KIND): "docs/life/states.md#unreadable",
+    (LOST_KEY, COMPONENT): "docs/life/a-lost-key.md",
+    (LOST_KEY, CA_KIND): "docs/life/a-lost-key.md#the-cas-key-is-lost",
     (REVOKED, COMPONENT): "docs/life/states.md#revoked",
     (REVOKED, CA_KIND): "docs/life/states.md#revoked",
     (EXPIRED, COMPONENT): "docs/life/states.md#expired",
@@ -160,7 +164,10 @@ def page(folder: Path, contents: Contents, rows: Iterable[Row], found: Steps, no
     """
     entries = {entry.path: entry for entry in contents.entries}
     for row in rows:
-        state = _state_for_advice(folder, entries[row.path], row, now)
+        entry = entries[row.path]
+        state = _state_for_advice(folder, entry, row, now)
+        if state == UNREADABLE and entry.certificate and not (folder / entry.key_path).exists():
+            state = LOST_KEY
         kind = CA_KIND if row.kind == CA_KIND else COMPONENT
         is_well = state in ("valid", ON_REQUEST) or (state == ENDING and RENEW_CA not in found)
         if not is_well:
