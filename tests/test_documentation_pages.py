@@ -173,9 +173,9 @@ def test_ca_rotation_by_hand(tmp_path: Path) -> None:
             each for each in trusts if not run(*words, each, str(shown), cwd=tmp_path).returncode
         ]
 
-    files = ("new-ca.pem", "new-ca-key.pem", "next.pem")
+    carried = ("new-ca.pem", "new-ca-key.pem", "next.pem")
     run_block(made, tmp_path)
-    run_block(brought, folder, {each: f"../{each}" for each in files})
+    run_block(brought, folder, {each: f"../{each}" for each in carried})
     assert takers(leaf) == ["old-ca.pem", "new-ca.pem", "tls-setup/certs/trust.pem"]
     assert takers(tmp_path / "shown.pem") == ["old-ca.pem", "tls-setup/certs/trust.pem"]
     assert make(folder).stdout == NOTHING
