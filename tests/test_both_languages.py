@@ -197,7 +197,7 @@ def test_the_command_shown_and_who_reloads_are_those_of_the_certificate(
 
     lines = done.stdout.splitlines()
     assert sum(line.endswith("-bare elsewhere/root") for line in lines) == 1
-    at_start = "  its client reads it at its start: restart that"
+    at_start = "  its client reads it when it starts: restart the client"
     for name in ("elsewhere/root", "certs/axb"):
         at = lines.index(f"signed {name}.pem")
         assert lines[at + 1] == at_start

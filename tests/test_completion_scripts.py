@@ -71,6 +71,7 @@ def test_the_wheel_puts_them_where_the_shells_look(tmp_path: Path) -> None:
     }
     assert {name.rpartition("/")[0] for name in data} == {
         "share/man/man1",
+        "share/man/man5",
         *(name.rpartition("/")[0] for name in INSTALLED),
     }
 

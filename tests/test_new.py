@@ -85,7 +85,7 @@ def test_it_ends_with_what_it_made_where_and_what_to_run_next(tmp_path: Path) ->
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == (
         "warning: `calico`: set `COMPACTION_PERIOD=0`: "
-        "kube-controllers can't compact without root: members do\n"
+        "kube-controllers can't compact without root; etcd's members do\n"
         "warning: `kube-apiserver`: holds etcd's role root: its key opens everything in etcd; "
         "`kube-apiserver-restricted` does without\n"
         "made: requests and a Makefile for a CA, 2 members, 1 proxy, 2 users\n"

@@ -242,7 +242,7 @@ def test_what_a_preset_asks_of_whoever_gives_it_is_said() -> None:
     assert restricted == [
         (
             "`kube-apiserver-restricted`: set `--etcd-compaction-interval=0`: "
-            "it can't compact without root: members do"
+            "it can't compact without root; etcd's members do"
         ),
         (
             "`kube-apiserver-restricted`: it asks the members for their Status, which etcd 3.4.42 "

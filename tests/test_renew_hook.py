@@ -106,7 +106,7 @@ def test_the_hook_runs_for_each_renewed_name_when_all_are_in_place_and_for_no_ot
     assert not (folder / "dist/alice").exists()
     assert done.stdout.endswith(
         "laid out dist/etcd1, dist/bob\nhanded on dist/etcd1\nhanded on dist/bob\n"
-        "left to do: bob: its client reads it at its start: restart that\n"
+        "left to do: bob: its client reads it when it starts: restart the client\n"
     )
     assert not (folder / owedhooks.NOTES).exists()
 
@@ -315,7 +315,7 @@ def test_without_tls_scaffold_a_hook_is_refused_before_anything_is_signed(
     assert "error: `tls-scaffold` is not installed\n" in done.stderr
     assert all_sums(folder) == before
     done = make(folder, "renew", PATH=path)
-    assert done.stdout.endswith("  its client reads it at its start: restart that\n")
+    assert done.stdout.endswith("  its client reads it when it starts: restart the client\n")
     assert all_sums(folder) != before
 
 
@@ -555,7 +555,7 @@ def test_who_has_to_restart_is_said_of_each_preset() -> None:
 
     again = {row.name.removeprefix("u-"): row.again for row in rows(inventory)}
 
-    at_start = "its client reads it at its start: restart that"
+    at_start = "its client reads it when it starts: restart the client"
     assert {name for name, text in again.items() if text == at_start} == AT_START
     in_pods = "renew its Secret in Kubernetes, then restart Calico's pods"
     assert {name for name, text in again.items() if text == in_pods} == IN_PODS

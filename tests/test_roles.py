@@ -88,7 +88,7 @@ def test_programs_may_read_it_as_json() -> None:
             {
                 "name": "COMPACTION_PERIOD",
                 "value": "0",
-                "why": "kube-controllers can't compact without root: members do",
+                "why": "kube-controllers can't compact without root; etcd's members do",
                 "elsewhere": "`etcdV3CompactionPeriod: 0s` in a KubeControllersConfiguration",
             }
         ],

@@ -230,7 +230,7 @@ def test_each_component_has_a_row_and_the_last_cell_says_who_reads_its_files_aga
         ],
         "calico-node": ["renew its Secret in Kubernetes, then restart Calico's pods"],
         "calicoctl": ["calicoctl reads it at each call: nothing has to be restarted"],
-        "x": ["its client reads it at its start: restart that"],
+        "x": ["its client reads it when it starts: restart the client"],
     }
     texts = (overview.MEMBER_READS, overview.PROXY_READS, *(each[-1] for each in overview.CLIENTS))
     assert not any("|" in text for text in texts)

@@ -24,7 +24,7 @@ from tls_scaffold.paths import TRUST
 NOTHING = "nothing has to be restarted"
 MEMBER_READS = f"etcd reads it at each new connection: {NOTHING}"
 PROXY_READS = f"etcd grpc-proxy reads it at each new connection: {NOTHING}"
-AT_START = "its client reads it at its start: restart that"
+AT_START = "its client reads it when it starts: restart the client"
 SERVES = "its server reads it at its start: restart that"
 NO_CN = "none: it has a password, for etcd's HTTP gateway"
 AT_CONNECTIONS = f"reads it at each new connection to etcd: {NOTHING}"

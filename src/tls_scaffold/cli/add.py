@@ -24,8 +24,8 @@ def add(
 ) -> None:
     """Add members, proxies or users; `make` then signs what is new.
 
-    Each USER is one as behind --users. The options are those of `tls-scaffold new`; --proxies N
-    adds N more. What is there just so already is no mistake.
+    A USER is written as for --users. The options are those of `tls-scaffold new`; --proxies N
+    adds N more. What is there already, in just this form, is no mistake.
     """
     from tls_scaffold.commands import add as command
     from tls_scaffold.inventory.options import Options

@@ -62,13 +62,14 @@ def revoke(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Have members refuse certificates that are valid still.
+    """Have members refuse certificates that are still valid.
 
-    Of a NAME, be it there or gone, all that was ever signed here; else the one with that SERIAL
-    number, or in that file. They go into revoked.tsv, which belongs in git, and from that into
-    certs/crl.der, which members look into at each handshake. Without a word the list is made from
-    revoked.tsv where it lacks something. What members or root show now is refused without --force:
-    they would be shut out. Nothing comes off the list again: a new pair has another number.
+    For a NAME, of today or gone, these are all that were ever signed here; otherwise the one with
+    that SERIAL number, or in that file. They go into revoked.tsv, which belongs in git, and from
+    there into certs/crl.der, which members look into at each handshake. Without an argument the
+    list is made again from revoked.tsv, where it lacks something. What members or root show now is
+    refused without --force: they would be shut out. Nothing comes off the list again: a new pair
+    has another number.
     """
     from tls_scaffold.commands import revoke as command
     from tls_scaffold.signing.capassword import CAPassword

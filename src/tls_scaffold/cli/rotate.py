@@ -30,10 +30,11 @@ FORCED = "Go on without members that can't be reached"
 def rotate() -> None:
     """Put another CA in the place of the folder's, while the cluster runs.
 
-    `start` makes it and signs all with it, so that whoever trusts the old CA takes that too; when
-    all show their new certificates, `trust` lays out the new CA alone; when each member has been
-    restarted with that, `finish` takes the old CA out of the folder. `abort` takes it all back
-    before. Each can be run again; docs/ca-rotation.md has the whole order.
+    `start` makes the new CA and signs everything with it, so that whoever trusts the old CA accepts
+    it too. When all show their new certificates, `trust` lays out the new CA alone. When each
+    member has been restarted with that, `finish` takes the old CA out of the folder. `abort` goes
+    back, until the first of these restarts. Each can be run again; docs/ca-rotation.md has the
+    whole order.
     """
 
 

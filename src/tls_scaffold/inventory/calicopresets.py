@@ -10,7 +10,7 @@ VERSIONS = "Calico 3.25 to 3.32 and main of August 2026"
 NO_COMPACTION = Setting(
     "COMPACTION_PERIOD",
     "0",
-    "kube-controllers can't compact without root: members do",
+    "kube-controllers can't compact without root; etcd's members do",
     "`etcdV3CompactionPeriod: 0s` in a KubeControllersConfiguration",
 )
 TIERS = both(
@@ -188,7 +188,7 @@ PRESETS = (
             Setting(
                 "etcd_compaction_period_mins",
                 "0",
-                "in `[calico]` of `neutron.conf`: it can't compact without root: members do",
+                "in `[calico]` of `neutron.conf`: it can't compact without root; etcd's members do",
             ),
         ),
         asks_status=True,

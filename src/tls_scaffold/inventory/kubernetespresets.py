@@ -41,7 +41,7 @@ PRESETS = (
             Setting(
                 "--etcd-compaction-interval",
                 "0",
-                "it can't compact without root: members do",
+                "it can't compact without root; etcd's members do",
             ),
         ),
         asks_status=True,

@@ -132,9 +132,11 @@ def _whole() -> dict[str, Schema]:
             "What single certificates have for themselves, in the words of `--set`: "
             "NAME:FIELD=VALUE.",
         ),
-        "key": described(KEY, "The kind of key that everybody gets, the CA too: ecdsa-384 else."),
-        "expiry": described(LIFE, "How long a certificate lives, such as 90d: 1 year else."),
-        "ca_expiry": described(LIFE, "How long the CA's certificate lives: 10 years else."),
+        "key": described(
+            KEY, "The kind of key that everybody gets, the CA too: ecdsa-384 if left out."
+        ),
+        "expiry": described(LIFE, "How long a certificate lives, such as 90d: 1 year if left out."),
+        "ca_expiry": described(LIFE, "How long the CA's certificate lives: 10 years if left out."),
         "ca_cn": described(CA_CN, "The CN of the CA."),
         "ca_generation": described(
             ca_number, "How many CAs the folder has had. tls-scaffold counts them."
@@ -143,21 +145,23 @@ def _whole() -> dict[str, Schema]:
         "separate_requests": described(
             FLAG, "Whether each server has a request of its own, in place of one for all of them."
         ),
-        "members_cn": described(CN, "The CN of members and proxies: `etcd` else."),
+        "members_cn": described(CN, "The CN of members and proxies: `etcd` if left out."),
         "etcd": described(_ref("etcd"), "What etcd is started with on every member."),
         "record": described(FLAG, "Whether git gets the folder's record of what was signed: true."),
         "key_group": described(
             text(pattern=whole(f"({GROUP_NAME})?")),
-            "The group, or its number, that may read keys beside their owner: none else.",
+            "The group, or its number, that may read keys beside their owner: none if left out.",
         ),
         "ca": described(_ref("ca"), "Who holds the CA. Left out: the folder makes it."),
         "peer_ca": described(
-            FLAG, "Whether a second CA signs what members show each other: false else."
+            FLAG, "Whether a second CA signs what members show each other: false if left out."
         ),
         "peer_ca_generation": described(
             ca_number, "The number of the second CA, where it is another. tls-scaffold counts."
         ),
-        "crl": described(FLAG, "Whether members look into a list of what was revoked: false else."),
+        "crl": described(
+            FLAG, "Whether members look into a list of what was revoked: false if left out."
+        ),
         "removed": described(
             NAMES,
             "Names of servers that were removed. No other server is numbered so again.",
@@ -264,7 +268,9 @@ def _proxy() -> Schema:
 def _user() -> Schema:
     properties = {
         "name": described(COMPONENT_NAME, "The name of its files."),
-        "cn": described(CN, "The CN of its certificate, which is its name in etcd: `name` else."),
+        "cn": described(
+            CN, "The CN of its certificate, which is its name in etcd: `name` if left out."
+        ),
         "role": described(
             choice(each.name for each in PRESETS),
             "The preset whose permissions it gets. `tls-scaffold roles` tells what each may do.",
@@ -289,7 +295,7 @@ def _permission() -> Schema:
         "key": described(ETCD_KEY, "This one key."),
         "from": described(ETCD_KEY, "The keys from this one on."),
         "to": described(PREFIX, "With `from`: only those before this one."),
-        "access": described(choice(ACCESS), "What may be done there: read else."),
+        "access": described(choice(ACCESS), "What may be done there: read if left out."),
     }
     one_of = [{"required": [name]} for name in components.KEYS_FIELDS]
     return described(
@@ -305,16 +311,20 @@ def _etcd() -> Schema:
         "initial_cluster_state": described(
             choice(membersettings.STATES), "Whether a member begins a cluster or joins one: new."
         ),
-        "client_port": described(number(membersettings.PORTS), "The port for clients: 2379 else."),
-        "peer_port": described(number(membersettings.PORTS), "The port for peers: 2380 else."),
+        "client_port": described(
+            number(membersettings.PORTS), "The port for clients: 2379 if left out."
+        ),
+        "peer_port": described(
+            number(membersettings.PORTS), "The port for peers: 2380 if left out."
+        ),
         "listen_client": described(
-            listen, "Where it listens for clients: on the addresses among its hosts else."
+            listen, "Where it listens for clients: on the addresses among its hosts if left out."
         ),
         "listen_peer": described(
-            listen, "Where it listens for peers: on the addresses among its hosts else."
+            listen, "Where it listens for peers: on the addresses among its hosts if left out."
         ),
         "auto_compaction": described(
-            RETENTION, "How long old revisions stay: 1h else, `off` for always."
+            RETENTION, "How long old revisions stay: 1h if left out, `off` for always."
         ),
     }
     return described(table(properties), "What etcd is started with, beyond certificates.")
@@ -336,7 +346,7 @@ def _ca() -> Schema:
         "label": described(form(custody.LABEL, NAME_LENGTH), "The label of the CA at its servers."),
         "auth_key": described(
             text(pattern=whole(f"env:{custody.VARIABLE.pattern}|file:{path}")),
-            f"Where the key for them is, never the key itself: {custody.AUTH_KEY} else.",
+            f"Where the key for them is, never the key itself: {custody.AUTH_KEY} if left out.",
         ),
         "remote_ca": described(
             form(custody.PATH), "The PEM file by which the https of the servers is checked."

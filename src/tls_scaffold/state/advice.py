@@ -18,6 +18,8 @@ UNREADABLE = "unreadable"
 NOT_YET = "not yet valid"
 CLONED = "cloned"
 """Of a CA: missing, in a clone to which git brought no keys."""
+LOST_KEY = "lost key"
+"""Missing, although the certificate is there: only another page tells this apart."""
 ENDING = "ending"
 """Of a CA: valid, and to be signed again long before it ends."""
 
@@ -89,6 +91,8 @@ PAGES = {
     (CLONED, CA_KIND): "docs/team/who-has-the-keys.md#give-it-to-a-second-person",
     (UNREADABLE, COMPONENT): "docs/life/states.md#unreadable",
     (UNREADABLE, CA_KIND): "docs/life/states.md#unreadable",
+    (LOST_KEY, COMPONENT): "docs/life/a-lost-key.md",
+    (LOST_KEY, CA_KIND): "docs/life/a-lost-key.md#the-cas-key-is-lost",
     (REVOKED, COMPONENT): "docs/life/states.md#revoked",
     (REVOKED, CA_KIND): "docs/life/states.md#revoked",
     (EXPIRED, COMPONENT): "docs/life/states.md#expired",
@@ -168,7 +172,10 @@ def page(folder: Path, contents: Contents, rows: Iterable[Row], found: Steps, no
     """
     entries = {entry.path: entry for entry in contents.entries}
     for row in rows:
-        state = _state_for_advice(folder, contents, entries[row.path], row, now)
+        entry = entries[row.path]
+        state = _state_for_advice(folder, contents, entry, row, now)
+        if state == UNREADABLE and entry.certificate and not (folder / entry.key_path).exists():
+            state = LOST_KEY
         kind = CA_KIND if row.kind == CA_KIND else COMPONENT
         is_well = state in ("valid", ON_REQUEST) or (state == ENDING and RENEW_CA not in found)
         if not is_well:
