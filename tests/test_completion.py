@@ -93,6 +93,14 @@ def test_the_folder_is_the_one_that_is_named(folder: Factory, tmp_path: Path, ty
     assert offered(tmp_path, f"tls-scaffold {typed}") == ["calico"]
 
 
+@pytest.mark.parametrize("typed", ["new -C clusters ", "-C clusters adopt ", "-C clusters status "])
+def test_directories_are_those_below_the_folder(tmp_path: Path, typed: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "clusters/*").mkdir(parents=True)
+
+    assert offered(tmp_path, f"tls-scaffold {typed}") == ["*"]
+
+
 @pytest.mark.parametrize(
     "text", ["{", "[]", "{}", '{"members": [{"name": "\\u001b[31m"}]}', "[" * 9999]
 )
@@ -121,10 +129,12 @@ def test_bash_completes_by_the_line_of_the_readme(folder: Factory) -> None:
         }
         ask "$0" remove cal
         ask "$0" add --role bob = root
+        mkdir -p below/'*'
+        ask "$0" -C below status ""
     """
     done = run("bash", "-c", script, PROGRAM, cwd=folder())
 
-    assert (done.stdout, done.stderr) == ("calico\nroot\n", "")
+    assert (done.stdout, done.stderr) == ("calico\nroot\n*\n", "")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import click
 
 from tls_scaffold.cli.adoptiontable import adoption_table
 from tls_scaffold.cli.columns import terminal_width
+from tls_scaffold.cli.completion import below_the_folder
 from tls_scaffold.cli.keeping import dry_run_option, end_on_conflicts, tell_plan, tell_summary
 from tls_scaffold.cli.options import json_option, option
 from tls_scaffold.cli.plansummary import few_paths
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Verb)
-@click.argument("directory", default=".", type=click.Path(path_type=Path))
+@click.argument(
+    "directory",
+    default=".",
+    type=click.Path(path_type=Path),
+    shell_complete=below_the_folder,
+)
 @option(
     "--from-script",
     "script",

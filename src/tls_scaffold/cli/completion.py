@@ -10,10 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem, ZshComplete, add_completion_class
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    ZshComplete,
+    add_completion_class,
+)
 
 if TYPE_CHECKING:
     from tls_scaffold.inventory.values import Component
+
+
+@add_completion_class
+class Bash(BashComplete):
+    """Click's script for bash, in which a folder that is called `*` is offered as it is called."""
+
+    source_template = BashComplete.source_template.replace("+=($value)", '+=("$value")')
 
 
 @add_completion_class
@@ -144,7 +156,7 @@ def cfssl_words(
     return [CompletionItem(name) for name in COMMANDS if name.startswith(incomplete)]
 
 
-def directories(
+def below_the_folder(
     ctx: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Return the directories that go on from what is typed, below the folder that `-C` leads to."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tls_scaffold.cli.completion import key_types, offering
+from tls_scaffold.cli.completion import below_the_folder, key_types, offering
 from tls_scaffold.cli.custody import confirmed, custody, take_custody
 from tls_scaffold.cli.keeping import tell_outcome
 from tls_scaffold.cli.lists import refuse_more_of_a_list
@@ -52,7 +52,13 @@ def settings(command: Command) -> Command:
 
 
 @click.command(cls=Verb)
-@click.argument("directories", nargs=-1, metavar="[DIRECTORY]", type=click.Path())
+@click.argument(
+    "directories",
+    nargs=-1,
+    metavar="[DIRECTORY]",
+    type=click.Path(),
+    shell_complete=below_the_folder,
+)
 @components
 @option(
     "--from",

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar, cast
 
 import click
 
-from tls_scaffold.cli.completion import directories, offering, preset_names, set_words
+from tls_scaffold.cli.completion import below_the_folder, offering, preset_names, set_words
 from tls_scaffold.errors import ScaffoldError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -120,7 +120,7 @@ def several_folders(command: Command) -> Command:
         type=click.Path(path_type=Path),
         expose_value=False,
         callback=_put_aside,
-        shell_complete=directories,
+        shell_complete=below_the_folder,
     )
     return named(above(command))
 

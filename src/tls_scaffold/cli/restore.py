@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tls_scaffold.cli.completion import below_the_folder
 from tls_scaffold.cli.options import filled, json_option, option
 from tls_scaffold.cli.passphrases import ask_for_passphrase, read_passphrase
 from tls_scaffold.cli.terminal import give_json, talk, warn
@@ -25,7 +26,12 @@ SHOWN = 20
 
 @click.command(cls=Verb)
 @click.argument("source", metavar="FILE", type=click.Path())
-@click.argument("directory", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.argument(
+    "directory",
+    required=False,
+    type=click.Path(path_type=Path, file_okay=False),
+    shell_complete=below_the_folder,
+)
 @option(
     "--identity",
     multiple=True,
