@@ -186,7 +186,9 @@ def watched(folder: Path, stop: threading.Event, seen: set[str]) -> None:
 
 
 @pytest.mark.needs("strace")
-@pytest.mark.parametrize("goal", ["ca", "regenerate", "renew-ca"])
+@pytest.mark.parametrize(
+    "goal", ["ca", pytest.param("regenerate", marks=pytest.mark.long), "renew-ca"]
+)
 @each_signer
 def test_neither_key_nor_password_is_in_a_file_or_on_a_command_line_at_any_moment(
     folder: Factory, encrypted: Callable[[str], Path], signer: str, goal: str

@@ -678,7 +678,13 @@ def test_a_clone_gets_only_the_ca_that_the_record_has(own: Path, tmp_path: Path)
     assert pems(own / "certs/ca.pem") == [text(SIGNER)]
 
 
-@pytest.mark.parametrize("words", [("--ca",), ("--ca-offline",)], ids=["next", "offline"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(("--ca",), id="next"),
+        pytest.param(("--ca-offline",), id="offline", marks=pytest.mark.long),
+    ],
+)
 def test_a_change_killed_at_any_of_its_steps_loses_nothing_and_heals(
     own: Path,
     tmp_path: Path,

@@ -142,7 +142,13 @@ KEYS = (
 )
 
 
-@pytest.mark.parametrize("key", KEYS, ids=str)
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param(key, id=str(key), marks=[pytest.mark.long] if key.algo == "rsa" else [])
+        for key in KEYS
+    ],
+)
 def test_however_a_file_is_mutilated_it_is_readable_where_go_reads_it(key: Key, peer: Path) -> None:
     certificate, private = pair(key)
     changes = CHANGES | changed(random.Random(str(key)), 400)  # noqa: S311 - for changes, not for keys

@@ -734,7 +734,9 @@ def ended(program: "subprocess.Popen[str]", number: int) -> str:
     raise AssertionError("it does not end")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL]
+)
 def test_everything_is_gone_when_it_is_interrupted_or_killed(
     signed: Factory, tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"], number: int
 ) -> None:

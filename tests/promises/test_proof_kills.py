@@ -132,7 +132,7 @@ def test_a_proof_that_is_killed_alone_or_with_its_group_leaves_nothing(
     seen = proof.seen
     chance = random.Random(5)  # noqa: S311
     moments = [
-        chance.uniform(0, duration) for _ in range(500 if pytestconfig.getoption("--long") else 2)
+        chance.uniform(0, duration) for _ in range(500 if pytestconfig.getoption("--long") else 1)
     ]
 
     hits = 0

@@ -9,10 +9,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from conftest import Factory
 from promises.scenarios import FOLDER, OURS, WORDS, copy
@@ -81,6 +82,18 @@ COMMANDS = {
 }
 
 
+def in_short(names: Iterable[str], *short: str) -> list[ParameterSet]:
+    """Return names to try, all but the short ones for the long form alone."""
+    return [
+        pytest.param(name, marks=[] if name in short else [pytest.mark.long], id=name)
+        for name in names
+    ]
+
+
+WITH_A_SIGNER = [name for name in COMMANDS if "," in name]
+SLOW = ("regenerate, cfssl", "make req, cfssl")
+
+
 @pytest.fixture
 def open_place() -> Iterator[Path]:
     """Return a folder that everybody can look into."""
@@ -99,7 +112,7 @@ def watching(place: Path, stop: Path, who: int = NOBODY) -> "subprocess.Popen[st
     return watcher
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", in_short(COMMANDS, *(COMMANDS.keys() - SLOW)))
 def test_nobody_else_can_read_a_key_at_any_step(
     folder: Factory, open_place: Path, pytestconfig: pytest.Config, name: str
 ) -> None:
@@ -126,7 +139,7 @@ def test_nobody_else_can_read_a_key_at_any_step(
 
 
 @pytest.mark.skipif(not SHARING, reason="no group but root's")
-@pytest.mark.parametrize("name", [name for name in COMMANDS if "," in name])
+@pytest.mark.parametrize("name", in_short(WITH_A_SIGNER, "make, tls-scaffold", "make req, cfssl"))
 def test_the_group_that_may_read_keys_sees_whole_ones_of_components_alone(
     folder: Factory, open_place: Path, name: str
 ) -> None:
