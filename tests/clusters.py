@@ -45,6 +45,8 @@ def short_with(*names: str) -> tuple[ParameterSet, ...]:
 # The oldest and the newest; the newest 3.5, which most run, is what the tests of running members
 # take. What lies between is for the long form.
 VERSIONS = short_with("3.4", "newest 3.7")
+# Where a test of the oldest would cost seconds and others run it too.
+ON_NEWEST = short_with("newest 3.7")
 P256 = ("--key", "ecdsa-256", "--proxies", "0")
 
 

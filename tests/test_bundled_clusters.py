@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from clusters import P256, SYSTEM, VERSIONS, tools
+from clusters import ON_NEWEST, P256, SYSTEM, tools
 from conftest import Factory
 from support import Done, make, run, tls_scaffold, wait_for
 
 USERS = ("--users", "root,calico,alice", "--grant", "alice=/alice/:rw")
-PATHS = [each.values[0] for each in VERSIONS]
+PATHS = [each.values[0] for each in ON_NEWEST]
 
 pytestmark = pytest.mark.needs("cfssl", "make", "openssl")
 Running = Callable[..., "subprocess.Popen[str]"]
@@ -101,7 +101,7 @@ class Cluster:
             return False
 
 
-@pytest.mark.parametrize("path", VERSIONS)
+@pytest.mark.parametrize("path", ON_NEWEST)
 def test_members_and_users_work_from_their_bundles_as_they_are(
     signed: Factory, running: Running, path: str
 ) -> None:
@@ -128,7 +128,7 @@ def test_members_and_users_work_from_their_bundles_as_they_are(
         assert any(words in cluster.log(name) for words in told)
 
 
-@pytest.mark.parametrize("path", VERSIONS)
+@pytest.mark.parametrize("path", ON_NEWEST)
 def test_a_cluster_that_runs_takes_its_bundle_and_one_more_member(
     signed: Factory, running: Running, tmp_path: Path, path: str
 ) -> None:
@@ -164,7 +164,7 @@ def test_a_cluster_that_runs_takes_its_bundle_and_one_more_member(
     assert not cluster.peer_port_takes(hosts[1], "alice", 7001)
 
 
-@pytest.mark.parametrize("path", VERSIONS)
+@pytest.mark.parametrize("path", ON_NEWEST)
 def test_members_whose_peers_have_other_cns_are_taken_over_in_two_rounds(
     signed: Factory, running: Running, path: str
 ) -> None:
@@ -222,7 +222,7 @@ def old_cns(folder: Path, cluster: Cluster, names: Iterable[str]) -> None:
         )
 
 
-@pytest.mark.parametrize("path", VERSIONS)
+@pytest.mark.parametrize("path", ON_NEWEST)
 def test_members_of_several_cns_are_a_list_where_etcd_takes_one(
     folder: Factory, tmp_path: Path, running: Running, path: str
 ) -> None:

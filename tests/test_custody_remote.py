@@ -752,6 +752,7 @@ def test_a_make_that_is_killed_at_any_write_is_healed_by_the_next(
         assert (place / "certs/ca.pem").read_bytes() == ca
 
 
+@pytest.mark.long
 @pytest.mark.needs("busybox")
 def test_the_answer_is_checked_with_the_tools_of_busybox(
     service: Service, signed: Path, tmp_path: Path

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from checking import finds_nothing
-from clusters import P256, SYSTEM, VERSIONS, Live, live, tools, wrapped
+from clusters import ON_NEWEST, P256, SYSTEM, Live, live, tools, wrapped
 from conftest import Factory
 from support import BIN, Done, openssl, run, tls_scaffold
 
@@ -63,7 +63,7 @@ def ask(running: Live, user: str, password: str, path: str, **fields: str) -> di
     return post(path, encoded, token)
 
 
-@pytest.mark.parametrize("path", VERSIONS)
+@pytest.mark.parametrize("path", ON_NEWEST)
 def test_a_user_of_the_gateway_gets_in_by_its_password_and_may_do_what_its_role_says(
     start: Any, path: str
 ) -> None:
@@ -184,7 +184,7 @@ def test_a_password_that_etcd_would_cut_or_that_is_missing_makes_no_user(
     assert "patroni" not in running.users()
 
 
-@pytest.mark.parametrize("path", VERSIONS)
+@pytest.mark.parametrize("path", ON_NEWEST)
 def test_a_user_that_was_made_without_a_password_is_told(start: Any, path: str) -> None:
     running = start(path)
     running.said("user", "add", "--no-password", "patroni")
@@ -248,7 +248,7 @@ print("done")
 
 
 @pytest.mark.needs("patroni", "timeout")
-@pytest.mark.parametrize("path", VERSIONS)
+@pytest.mark.parametrize("path", ON_NEWEST)
 def test_patroni_itself_works_by_its_preset(start: Any, tmp_path: Path, path: str) -> None:
     running = start(path, TLS_SCAFFOLD_PASSWORDS=GIVEN)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters import SYSTEM, VERSIONS
+from clusters import ON_NEWEST, SYSTEM
 from conftest import NEED_TOOLS, Factory
 from support import PROGRAMS, Done, make, run, tls_scaffold
 
@@ -104,7 +104,7 @@ def wait_for_health(folder: Path) -> None:
             time.sleep(0.1)
 
 
-@pytest.mark.parametrize("etcd", VERSIONS)
+@pytest.mark.parametrize("etcd", ON_NEWEST)
 def test_the_cluster_starts_and_users_have_the_rights_of_their_cn(
     started: Callable[..., Path], etcd: str
 ) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from clusters import VERSIONS, live, tools
+from clusters import ON_NEWEST, live, tools
 from rights import as_somebody
 from support import (
     Done,
@@ -663,7 +663,7 @@ def test_make_hands_the_folder_over_with_the_same_promises(folder: Factory) -> N
 @pytest.mark.parametrize(
     ("first", "second"), [("cfssl", "tls-scaffold"), ("tls-scaffold", "cfssl")]
 )
-@pytest.mark.parametrize("etcd", VERSIONS)
+@pytest.mark.parametrize("etcd", ON_NEWEST)
 def test_certificates_of_cfssl_and_ours_mix_under_either_ca(
     folder: Factory, tmp_path: Path, first: str, second: str, etcd: str
 ) -> None:

@@ -33,7 +33,7 @@ def _on(path: str, name: str, *marks: pytest.MarkDecorator) -> object:
 
 
 VERSIONS = (
-    _on(SYSTEM, "3.4"),
+    _on(SYSTEM, "3.4", pytest.mark.long),
     _on(BUILT["newest 3.7"], "newest 3.7"),
     _on(DISTRIBUTION, "3.5.1", pytest.mark.long),
     _on(BUILT["newest 3.5"], "newest 3.5", pytest.mark.long),
