@@ -62,7 +62,7 @@ def main(top: Path, what: str, every: int, recipient: str) -> None:
         before = {text for name, text in contents(target).items() if name != NOTE}
         if what == "backup":
             shutil.copy(top / "etcd.age", work / "etcd.age")
-            words = ["-C", str(target), "backup", str(work / "etcd.age"), "--to", recipient]
+            words = ["backup", "-C", str(target), str(work / "etcd.age"), "--to", recipient]
         else:
             words = ["restore", str(top / "etcd.age"), str(target), *key]
         code = run(work, words, step=step)

@@ -248,10 +248,9 @@ wrong=$(tr '\000' '\001' <"$facts" | grep -n -v -x -E -e "$line" | sed 's/:.*//;
     "\`tls-scaffold sync\` writes it anew"
 command -v etcdctl >/dev/null || fail "etcdctl is not installed" \
     "\`apt-get install etcd-client\`, \`brew install etcd\`, or etcd's releases on GitHub"
-root=$(sed -n "s/^certificate$tab//p" "$facts")
+root=$(sed -n "s/^certificate$tab//p" "$facts"); : "${ETCDCTL_CACERT:=certs/trust.pem}"
 : "${ETCDCTL_ENDPOINTS:=$(sed -n "s/^endpoint$tab//p" "$facts" | paste -s -d , -)}"
-: "${ETCDCTL_CERT:=${root:+$root.pem}}" "${ETCDCTL_KEY:=${root:+$root-key.pem}}" \
-    "${ETCDCTL_CACERT:=certs/trust.pem}"
+: "${ETCDCTL_CERT:=${root:+$root.pem}}" "${ETCDCTL_KEY:=${root:+$root-key.pem}}"
 # etcdctl takes a blank behind a comma for a part of the URL.
 ETCDCTL_ENDPOINTS=$(printf %s "$ETCDCTL_ENDPOINTS" | tr -s ' \t\n,' ',,,,' | sed 's/^,//; s/,$//')
 export ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY
@@ -291,8 +290,7 @@ different clusters: $(sed -n 's/^"ClusterID" : //p; s/^"Endpoint" : //p' "$work/
     paste -s -d ' ,' -)" "ETCDCTL_ENDPOINTS names those of one; a member that was started alone \
 joins with an empty data folder, after \`etcdctl member add\`"
 case ${1-} in
---diff) compare
-    { sort -r "$work/missing" | sed 's/^/+ /' && sed 's/^/- /' "$work/surplus"; } | shown
+--diff) compare; { sort -r "$work/missing" | sed 's/^/+ /'; sed 's/^/- /' "$work/surplus"; } | shown
     cmp -s "$work/wanted" "$work/actual" ;;
 --enable) switch_on ;;
 --prune) prune ${2+"$2"}; [ $# = 1 ] || [ ! -s "$work/surplus" ] ;;
