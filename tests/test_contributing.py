@@ -1,11 +1,12 @@
 """What CONTRIBUTING.md tells to type works, as it stands there."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
-from support import Done, run
+from support import BIN, Done, run
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -15,7 +16,9 @@ def run_block_of(test: str, **variables: str) -> Done:
     """Run the command under the comment that names a test."""
     named = re.escape(f"<!-- tested: tests/test_contributing.py::{test} -->")
     (command,) = re.findall(rf"{named}\n```console\n\$ (.*)\n```", PAGE)
-    return run("sh", "-c", command, cwd=ROOT, **variables)  # type: ignore[arg-type]
+    # The page has its environment activated: another pytest may be on the PATH.
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    return run("sh", "-c", command, cwd=ROOT, PATH=path, **variables)  # type: ignore[arg-type]
 
 
 @pytest.mark.needs("shellcheck", "git")
