@@ -226,7 +226,7 @@ def parse_key(text: str) -> Key | None:
     return KEYS.get(text)
 
 
-def listed(names: Sequence[str], most: int, quote: str = "`") -> str:
+def listed(names: Sequence[str], most: int = 10, quote: str = "`") -> str:
     """Return names in backticks, or what `quote` is, with commas; of many the first `most`."""
     shown = ", ".join(f"{quote}{escaped(name)}{quote}" for name in names[:most])
     more = len(names) - most

@@ -24,7 +24,6 @@ from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.spelling import listed
 from tls_scaffold.state.bundleages import stale_bundles
 
-MOST_TOLD = 10
 PKCS8_HEAD = b"-----BEGIN PRIVATE KEY-----"
 
 
@@ -188,7 +187,7 @@ def lists_left(folder: Path, inventory: Inventory, owners: Sequence[Component]) 
         sound_list(folder, inventory, utc_now(), "")
     except ScaffoldError as error:
         why = ", ".join(map(str, error.problems))
-        those = listed([f"{DIST}/{name}" for name in members], MOST_TOLD)
+        those = listed([f"{DIST}/{name}" for name in members])
         return (f"{those} got the best list that there is: {why}; {error.hint}",)
     return ()
 

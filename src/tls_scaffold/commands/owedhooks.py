@@ -16,7 +16,6 @@ from tls_scaffold.paths import CERTIFICATE_ENDING, CERTS, MAKEFILE
 from tls_scaffold.spelling import listed
 
 VARIABLE = "RENEW_HOOK"
-MOST_TOLD = 10
 NOTES = f"{CERTS}/.renewed"
 NOTE = re.compile(r"([0-9a-f]{64}) ([^ \t:]+)")
 """A line: the sum of the certificate's file before, and the component's name."""
@@ -55,10 +54,7 @@ def owed(folder: Path) -> dict[str, str]:
 
 def owed_sentence(names: Sequence[str]) -> str:
     """Return in words for which components a hook is owed, and what runs it."""
-    return (
-        f"no hook has ended well for {listed(names, MOST_TOLD)} yet: "
-        f"`make renew {VARIABLE}='…'` runs it"
-    )
+    return f"no hook has ended well for {listed(names)} yet: `make renew {VARIABLE}='…'` runs it"
 
 
 def take_out(folder: Path, handed_on: Mapping[str, str]) -> None:

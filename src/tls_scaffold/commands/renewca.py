@@ -24,7 +24,6 @@ from tls_scaffold.signing.custodies import BRING_KEY, check_followed
 from tls_scaffold.signing.renewal import Renewed
 from tls_scaffold.spelling import MINUTE, listed
 
-MOST_TOLD = 10
 RENEWCA = "cfssl gencert -renewca -ca CA -ca-key KEY"
 
 
@@ -116,7 +115,7 @@ def warnings(renewed: Renewed) -> Iterator[str]:
         yield f"`{renewed.trust}` is not `{renewed.path}` alone, and stays: put the new one into it"
     if paths := renewed.ending_with_old:
         ends = "ends" if len(paths) == 1 else "end"
-        yield f"{listed(paths, MOST_TOLD)} {ends} with the old one: `make renew` signs again"
+        yield f"{listed(paths)} {ends} with the old one: `make renew` signs again"
 
 
 def result(folder: Path, renewed: Sequence[Renewed], before: Sequence[str]) -> Result:

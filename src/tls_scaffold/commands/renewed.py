@@ -21,7 +21,6 @@ from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.spelling import listed
 
 FOR_EVER = float("inf")
-MOST_TOLD = 10
 
 Tell = Callable[[str], None]
 
@@ -123,7 +122,7 @@ def _tell_laid_out(
 ) -> None:
     if owners:
         places = [f"{DIST}/{each.name}" for each in owners]
-        tell(f"laid out {listed(places, MOST_TOLD, quote='')}")
+        tell(f"laid out {listed(places, quote='')}")
     for line in lists_left(folder, inventory, owners):
         tell(line)
 
@@ -139,6 +138,6 @@ def _left_to_do(folder: Path, names: Iterable[str]) -> Iterator[str]:
         if not needs_nothing(way):
             ways.setdefault(way, []).append(name)
     for way, those in ways.items():
-        yield f"left to do: {listed(those, MOST_TOLD, quote='')}: {way}"
+        yield f"left to do: {listed(those, quote='')}: {way}"
     if signed and not ways:
         yield "nothing has to be restarted"

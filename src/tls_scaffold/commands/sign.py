@@ -28,8 +28,6 @@ from tls_scaffold.signing.pins import restore_pinned_ca
 from tls_scaffold.signing.rounds import Done, Round, plan_round, split_into_rounds
 from tls_scaffold.spelling import escaped, listed
 
-MOST_TOLD = 10
-
 
 def sign(
     folder: Path,
@@ -145,7 +143,7 @@ def _copies_left(signings: Iterable[Signing], signed: Collection[str]) -> Iterat
 def _on_request(survey: Survey) -> Iterator[str]:
     """Say what can be asked for where plain `make` signs nothing."""
     if survey.signings:
-        named = listed([each.name for each in survey.signings], MOST_TOLD)
+        named = listed([each.name for each in survey.signings])
         nothing = f"plain `make` (`{survey.default}`) signs nothing"
         yield f"{nothing}: name what other targets sign, {named}"
 
