@@ -76,11 +76,12 @@ def processes() -> dict[int, str]:
     One that is ending has none any more.
     """
     found = {}
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            found[int(path.parent.name)] = (
-                path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            )
+    # Not a pattern of glob's: it looks at each match, and fails at one that ends just then.
+    for path in Path("/proc").iterdir():
+        if path.name.isdecimal():
+            with suppress(OSError):
+                words = (path / "cmdline").read_bytes()
+                found[int(path.name)] = words.replace(b"\0", b" ").decode(errors="replace")
     return {number: words for number, words in found.items() if words}
 
 
