@@ -286,6 +286,15 @@ def test_an_error_is_a_message_on_stderr_and_an_exit_code(
     assert (done.exit_code, done.stdout, done.stderr) == (code, "", told)
 
 
+def test_an_interruption_while_the_program_is_loaded_is_no_traceback(tmp_path: Path) -> None:
+    # A library that is interrupted as it is read, wherever in its loading that is.
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")
+
+    for words in ((PROGRAM,), (sys.executable, "-m", "tls_scaffold")):
+        done = run(*words, "--version", PYTHONPATH=str(tmp_path))
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", "\nAborted!\n")
+
+
 def test_a_mistake_of_ours_is_not_hidden() -> None:
     assert isinstance(
         CliRunner().invoke(failing(ZeroDivisionError()), ["fail"]).exception, ZeroDivisionError

@@ -46,7 +46,9 @@ WANTED = listed(CHECKOUT / TEMPLATE)
 TRACKED = tracked()
 PACKAGE = "src/tls_scaffold/"
 MODULES = {path.removeprefix(PACKAGE) for path in TRACKED if path.startswith(PACKAGE)}
-SHARED = {(CHECKOUT / path).read_bytes() for path in TRACKED if path.startswith("share/")}
+SHARED = {
+    (CHECKOUT / path).read_bytes() for path in TRACKED if path.startswith(("share/", "docs/"))
+}
 
 
 @pytest.fixture(scope="module")
