@@ -200,6 +200,24 @@ def test_sign_again_gives_a_new_pair_and_lists_all_older_ones(signed: Factory) -
     assert "is revoked: members refuse it" not in done.stderr
 
 
+def test_sign_again_ends_what_was_killed_while_it_put_a_pair_in_its_place(
+    signed: Factory,
+) -> None:
+    folder = signed(*FOLDER)
+    old = serials(folder)
+    for name in ("root", "etcd1"):  # the certificate goes first there, and comes last
+        (folder / f"certs/{name}.pem").unlink()
+
+    planned = revoke(folder, "--sign-again", "--dry-run", "root", "etcd1")
+    assert planned.stdout.count("would sign certs/") == 2
+    revoke(folder, "--sign-again", "root", "etcd1")
+
+    assert set(listed(folder)) == {old["root"], old["etcd1"]}
+    assert set(states(folder).values()) == {"valid"}
+    new = serials(folder)
+    assert {name for name in NAMES if new[name] != old[name]} == {"root", "etcd1"}
+
+
 def test_who_stays_is_shown_as_revoked_and_nobody_gets_it_until_it_is_signed_again(
     signed: Factory,
 ) -> None:

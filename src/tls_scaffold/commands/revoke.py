@@ -1,5 +1,6 @@
 """`tls-scaffold revoke`: certificates that members are to refuse, and the list that says so."""
 
+import os
 from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ from tls_scaffold.signing import crlfile
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.execution import Means
 from tls_scaffold.signing.revocationlists import der_of, read_list
-from tls_scaffold.signing.revocations import load_revoked
+from tls_scaffold.signing.revocations import Revocation, load_revoked
+from tls_scaffold.state.entries import name_of
 from tls_scaffold.state.signedhere import SignedHere
 
 # The seconds are what cfssl 1.2 takes for a file: a list of its lives for a week, which etcd passes
@@ -117,8 +119,7 @@ def revoke(folder: Path, asked: Asked, password: CAPassword, now: datetime) -> D
     signed: tuple[str, ...] = ()
     told, force = chosen.told, asked.force
     if asked.sign_again:
-        shown = _shown(folder, {each.serial for each in chosen.revocations})
-        signed = tuple(f"{each.output}{CERTIFICATE_ENDING}" for each in shown)
+        signed = _to_sign_again(folder, chosen.revocations)
         force |= asked.dry_run  # what is in use now would not be then
     if signed and not asked.dry_run:
         told = (*told, *_sign_again(folder, signed, password))
@@ -138,6 +139,23 @@ def _shown(folder: Path, serials: Collection[int]) -> tuple[Component, ...]:
             serials
         )
     )
+
+
+def _to_sign_again(folder: Path, revocations: Collection[Revocation]) -> tuple[str, ...]:
+    """Return the certificates that are among these, and those that are not there.
+
+    A run that was killed while it put a new pair in its place leaves a component without its
+    certificate: the same again is to end what that has begun.
+    """
+    names = {each.name for each in revocations}
+    shown = _shown(folder, {each.serial for each in revocations})
+    found = []
+    for each in intake.load(folder).components:
+        path = f"{each.output}{CERTIFICATE_ENDING}"
+        is_left_out = name_of(path) in names and not os.path.lexists(folder / path)
+        if each in shown or is_left_out:
+            found.append(path)
+    return tuple(found)
 
 
 def _sign_again(folder: Path, paths: Sequence[str], password: CAPassword) -> list[str]:
