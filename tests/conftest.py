@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from peers import build as peers
 from support import CHOSEN, MEMBERS, PROGRAMS, environment, make, tls_scaffold
@@ -38,6 +39,15 @@ def pytest_configure(config: pytest.Config) -> None:
         f"needs(*programs, within=PATH): skip without these programs; fail if {NEED_TOOLS} is set",
     )
     config.pluginmanager.register(FastTests())
+    # A machine that is busy is no fault: by default an example that takes 0.2 s is one, and ten
+    # that are slowly drawn. What is tried is the same each time; the long form looks for more.
+    settings.register_profile(
+        "suite",
+        deadline=None,
+        derandomize=not config.getoption("--long"),
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("suite")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

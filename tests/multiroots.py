@@ -26,6 +26,7 @@ from cryptography.x509.oid import NameOID
 
 from clusters import SYSTEM
 from peers import build as peers
+from runningmembers import free_ports
 from support import Done, environment, run, wait_for
 from tls_scaffold.cli import cli
 
@@ -54,9 +55,8 @@ def program(name: str, version: str) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        return int(made.getsockname()[1])
+    (port,) = free_ports(1)
+    return port
 
 
 def is_answering(port: int) -> bool:

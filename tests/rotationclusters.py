@@ -21,10 +21,10 @@ from pathlib import Path
 
 from clusters import P256
 from runningmembers import free_ports, tools_of
-from support import PROGRAMS, Done, environment, make, tls_scaffold
+from support import OURS, PROGRAMS, Done, environment, make, run, tls_scaffold
 from tls_scaffold.etcd.etcdctl import Identity, identity_at
 from tls_scaffold.etcd.tallies import Endpoint, Tally
-from tls_scaffold.etcd.writers import Client, Connection, Writers, writing
+from tls_scaffold.etcd.writers import DEADLINE, Client, Connection, Writers, writing
 
 NAMES = ("etcd1", "etcd2", "etcd3")
 USERS = ("root", "early", "late")
@@ -139,11 +139,15 @@ class Cluster:
     def member(self, name: str) -> MemberHost:
         return next(each for each in self.members if each.name == name)
 
+    def ours(self, *words: str) -> Done:
+        """Run a command of ours; a member that is busy for a second is there all the same."""
+        return run(OURS, "-C", str(self.folder), *words, TLS_SCAFFOLD_TIMEOUT="10")
+
     def rotate(self, *words: str, code: int = 0) -> Done:
         """Run a step of `rotate`, again as long as a member is just being restarted."""
         end = time.monotonic() + 60
         while True:
-            done = tls_scaffold("-C", str(self.folder), "rotate", *words)
+            done = self.ours("rotate", *words)
             is_busy = any(word in done.stdout + done.stderr for word in UNREACHED)
             if not is_busy or time.monotonic() > end:
                 break
@@ -161,7 +165,7 @@ class Cluster:
 
     def is_level(self) -> None:
         """Assert that all that runs is what the folder has, and that nobody has to restart."""
-        done = tls_scaffold("-C", str(self.folder), "status", "--live")
+        done = self.ours("status", "--live")
         assert done.returncode == 0, done.stdout + done.stderr
 
     def context(self) -> ssl.SSLContext:
@@ -331,7 +335,7 @@ def refused_by_tls(tally: Tally) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def written_to(cluster: Cluster) -> Iterator[Rotation]:
+def written_to(cluster: Cluster, deadline: float = DEADLINE) -> Iterator[Rotation]:
     """Let the early and the late client write, each by new connections and by one that it keeps."""
     clients = [
         Client(
@@ -344,6 +348,7 @@ def written_to(cluster: Cluster) -> Iterator[Rotation]:
         for name in ("early", "late")
         for each in Connection
     ]
-    with writing(clients, [each.endpoint for each in cluster.members]) as writers:
+    endpoints = [each.endpoint for each in cluster.members]
+    with writing(clients, endpoints, deadline=deadline) as writers:
         writers.settle()
         yield Rotation(cluster, writers)

@@ -1,13 +1,16 @@
 """Members that run from files of their own, which a test leaves behind, replaces and spoils."""
 
+import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +23,30 @@ HOST = "127.0.0.1"
 NEWEST = {minor: str(peers.folder(f"etcd-{minor}")) for minor in ("3.5", "3.6", "3.7")}
 
 
+# Who names no port gets one of 32768 and more from the kernel, and so does every connection that
+# begins: such a port may be taken a moment after it was free, and a member that is restarted needs
+# its own again. Below them each test process has ports of its own.
+OWN_PORTS = 1_000
+_FIRST = 10_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 20 * OWN_PORTS
+_BEGIN = random.SystemRandom().randrange(OWN_PORTS)  # another run of the tests may be under way
+_LEFT = cycle(_FIRST + (_BEGIN + number) % OWN_PORTS for number in range(OWN_PORTS))
+
+
 def tools_of(version: str) -> Tools:
     return tools(SYSTEM if version == "3.4" else NEWEST[version])
 
 
 def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind((HOST, 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Return ports of loopback that are free, and that nobody else chooses."""
+    found: list[int] = []
+    while len(found) < count:
+        port = next(_LEFT)
+        with suppress(OSError), socket.socket() as tried:
+            # As programs of Go bind: connections that have ended there are no matter.
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind((HOST, port))
+            found.append(port)
+    return found
 
 
 @dataclass
@@ -106,17 +121,18 @@ class Running:
 
     def wait(self) -> None:
         """Wait until the port for clients shows what etcd has to show, or etcd has ended."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end and self.process and self.process.poll() is None:
-            shown = subprocess.run(
-                ("openssl", "s_client", "-connect", f"{self.host}:{self.client}"),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                check=False,
-                timeout=10,
-            )
-            if b"BEGIN CERTIFICATE" in shown.stdout:
-                return
+            with suppress(subprocess.TimeoutExpired):  # it takes connections before it has a leader
+                shown = subprocess.run(
+                    ("openssl", "s_client", "-connect", f"{self.host}:{self.client}"),
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    check=False,
+                    timeout=10,
+                )
+                if b"BEGIN CERTIFICATE" in shown.stdout:
+                    return
             time.sleep(0.1)
 
     def stop(self) -> None:

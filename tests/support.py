@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,8 @@ from typing import Any
 
 import warm
 
+# Asked for once here, it is remembered: a test that sets TMPDIR changes it for no other.
+tempfile.gettempdir()
 BIN = Path(sys.executable).parent
 OURS = str(BIN / "tls-scaffold")
 WARM = warm.Server()
@@ -64,7 +67,7 @@ def run(*words: str, cwd: Path | None = None, umask: int = -1, **variables: str)
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         umask=umask,
         check=False,
     )
@@ -85,7 +88,7 @@ def processes() -> dict[int, str]:
     return {number: words for number, words in found.items() if words}
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

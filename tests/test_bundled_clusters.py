@@ -86,7 +86,7 @@ class Cluster:
         for words in ([], ["--enable"]):
             done = run("sh", "rbac.sh", *words, cwd=self.folder, PATH=self.programs)
             assert done.returncode == 0, done.stderr
-        return self
+        return self.up()  # so each member has come as far as the last one that was asked
 
     def peer_port_takes(self, host: str, name: str, port: int = 2380) -> bool:
         """Ask a peer port for the members, with the bundle of `name`."""

@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 import kills
 from certs import CLIENT, SERVER
 from checking import finds_nothing
-from clusters import EACH_VERSION, P256, short_with
+from clusters import P256, short_with
 from companies import MIDDLE, ROOT, SIGNER, Company, company, written, written_key
 from conftest import Factory
 from peers import build as peers
 from support import contents, make, openssl, run, tls_scaffold
-from test_bundled_clusters import Cluster, Running, bundled
+from test_bundled_clusters import Cluster, Running, addresses, bundled
 from tls_scaffold.keeping import journal
 from tls_scaffold.rendering import template
 
@@ -528,7 +528,7 @@ def test_bundles_hand_out_the_root_and_the_chain(own: Path, tmp_path: Path) -> N
 def test_members_and_a_user_work_from_their_bundles(
     tmp_path: Path, running: Running, path: str
 ) -> None:
-    host = f"127.{90 + [each.values[0] for each in EACH_VERSION.values()].index(path)}.0.1"
+    host = addresses(path, 4)[0]
     words = ("--members", host, *WORDS[2:])
     folder = brought(tmp_path, SIGNER, MIDDLE, ROOT, key=SIGNER, words=words)
     make(folder)

@@ -635,7 +635,7 @@ def answers(host: str, port: int, trusted: Path, pair: Path) -> bool:
     """Tell whether a port answers over TLS to whoever shows this pair (its path without .pem)."""
     context = ssl.create_default_context(cafile=trusted)
     context.load_cert_chain(f"{pair}.pem", f"{pair}-key.pem")
-    connection = HTTPSConnection(host, port, context=context, timeout=10)
+    connection = HTTPSConnection(host, port, context=context, timeout=120)
     try:
         connection.request("GET", "/version")
         return connection.getresponse().status == 200
@@ -645,7 +645,7 @@ def answers(host: str, port: int, trusted: Path, pair: Path) -> bool:
 
 def restarted(cluster: Cluster, members: dict[str, "subprocess.Popen[str]"], name: str) -> None:
     members[name].terminate()
-    members[name].wait(20)
+    members[name].wait(120)
     members[name] = cluster.member(name, copy=False)
     every = "endpoint health --cluster"
     wait_for(lambda: cluster.etcdctl("root", every).returncode == 0, 60)
@@ -707,7 +707,7 @@ def token(host: str, certs: Path, user: str, password: str) -> str:
     """Log in at a member's HTTP gateway."""
     context = ssl.create_default_context(cafile=certs / "trust.pem")
     context.load_cert_chain(certs / f"{user}.pem", certs / f"{user}-key.pem")
-    connection = HTTPSConnection(host, 2379, context=context, timeout=10)
+    connection = HTTPSConnection(host, 2379, context=context, timeout=120)
     login = json.dumps({"name": user, "password": password})
     connection.request("POST", "/v3/auth/authenticate", login)
     return str(json.loads(connection.getresponse().read()).get("token", ""))
@@ -727,7 +727,7 @@ def test_a_cluster_that_runs_gets_a_ca_of_peers_in_two_rounds_and_no_write_fails
     alice, trust = identity_at(made / "certs/alice"), made / "certs/trust.pem"
     endpoints = [Endpoint(name, 2379, host, host) for name, host in zip(NAMES, hosts, strict=True)]
     clients = [Client(each.name, alice, trust, f"/alice/{each.name}", each) for each in Connection]
-    with writing(clients, endpoints, deadline=20) as writers:
+    with writing(clients, endpoints, deadline=60) as writers:
         assert "holds both CAs" in run_commands(1, made)
         assert before == {each: (made / f"certs/{each}.pem").read_bytes() for each in before}
         for name in NAMES:

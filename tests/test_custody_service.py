@@ -379,6 +379,6 @@ def test_what_the_page_says_of_lists_keys_and_requests_that_are_heard_holds(
     roots = (service.at / "server/roots.ini").read_text().replace(str(key), str(encrypted))
     (tmp_path / "roots.ini").write_text(roots)
     words = (program("multirootca", version), "-roots", str(tmp_path / "roots.ini"))
-    done = run("timeout", "20", *words, "-a", "127.0.0.1:0", CFSSL_CA_PK_PASSWORD="secret")
+    done = run("timeout", "120", *words, "-a", "127.0.0.1:0", CFSSL_CA_PK_PASSWORD="secret")
     assert done.returncode == 1
     assert "FATAL" in done.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support import processes, wait_for
+from support import PROGRAMS, processes, wait_for
 from tls_scaffold.etcd import guarded
 
 CLEANING = "trap 'echo cleaned >cleaned; exit 3' TERM; echo up >up; while :; do sleep 0.05; done"
@@ -50,7 +50,7 @@ def test_it_may_clean_up_where_it_is_asked(tmp_path: Path) -> None:
     program = start(CLEANING, tmp_path)
     wait_for((tmp_path / "up").exists)
 
-    program.end(ask=10)
+    program.end(ask=60)
 
     assert program.process.returncode == 3
     assert (tmp_path / "cleaned").exists()
@@ -82,7 +82,13 @@ def test_when_we_are_killed_its_whole_session_is(
 def test_when_we_are_killed_it_may_clean_up(
     tmp_path: Path, running: Callable[..., "subprocess.Popen[str]"]
 ) -> None:
-    ours = running(sys.executable, "-c", PROGRAM, CLEANING, cwd=tmp_path)
+    # The guard's second is a short one where the machine is busy with something else.
+    (tmp_path / "sleep").write_text(
+        '#!/bin/sh\nPATH=${PATH#*:}\n[ "$1" != 1 ] || set -- 60\nexec sleep "$@"\n'
+    )
+    (tmp_path / "sleep").chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{PROGRAMS}"
+    ours = running(sys.executable, "-c", PROGRAM, CLEANING, cwd=tmp_path, PATH=path)
     wait_for((tmp_path / "up").exists)
 
     ours.kill()
@@ -140,7 +146,7 @@ def test_a_temporary_folder_is_gone_however_it_ends(
     program = FOLDER.format(before="os.umask(0)", inside=inside)
 
     ours = running(sys.executable, "-c", program, str(other), cwd=tmp_path, TMPDIR=str(temporary))
-    said = ours.communicate(timeout=20)[0]
+    said = ours.communicate(timeout=120)[0]
 
     assert said == "0o700\n"
     wait_for(lambda: not list(temporary.iterdir()))
@@ -179,7 +185,7 @@ def test_the_guard_is_there_before_the_folder_and_after_it(
     program = FOLDER.format(before=f"{killed}\n{at_once[call]}", inside="pass")
 
     ours = running(sys.executable, "-c", program, str(other), cwd=tmp_path, TMPDIR=str(temporary))
-    ours.communicate(timeout=20)
+    ours.communicate(timeout=120)
 
     assert ours.returncode == -signal.SIGKILL
     wait_for(lambda: not list(temporary.iterdir()))

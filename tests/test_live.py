@@ -5,9 +5,10 @@ import random
 import re
 import shutil
 import socket
+import ssl
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import certs
 from checking import CLEAR_KEY
 from faults import ca_called
 from runningmembers import HOST, NEWEST, Running, cluster_of, member, started, with_ports
-from support import Done, make, tls_scaffold
+from support import OURS, Done, make, run, tls_scaffold, wait_for
 
 NAMES = ("etcd1", "etcd2", "etcd3")
 WORDS = (
@@ -33,6 +34,8 @@ SAME, REPLACE, RESTART, UNREACHABLE = (
 )
 LEFT_BEHIND = 5  # states, of 50 in the long form
 pytestmark = pytest.mark.needs("etcd", "etcdctl", within=NEWEST["3.5"])
+# A member that is busy for a second is no unreachable one.
+PATIENT: dict[str, Any] = {"TLS_SCAFFOLD_TIMEOUT": "20"}
 # No member of the inventory has this address.
 NOBODY = "127.0.0.9"
 
@@ -62,7 +65,7 @@ class Scene:
         return done, document["live"]
 
     def status(self, *words: str) -> Done:
-        return tls_scaffold("status", "--live", *words, cwd=self.folder)
+        return run(OURS, "status", "--live", *words, cwd=self.folder, **PATIENT)
 
 
 def next_ca(into: Path) -> bytes:
@@ -93,9 +96,13 @@ def level(scene: Scene) -> Scene:
 
 
 def seconds(scene: Scene, *words: str) -> float:
-    begun = time.monotonic()
-    tls_scaffold(*words, cwd=scene.folder)
-    return time.monotonic() - begun
+    """Return how long a command takes, at best: now and then this machine does something else."""
+    taken = []
+    for _ in range(5):
+        begun = time.monotonic()
+        tls_scaffold(*words, cwd=scene.folder)
+        taken.append(time.monotonic() - begun)
+    return min(taken)
 
 
 def states(live: dict[str, Any]) -> dict[tuple[str, str], str]:
@@ -227,15 +234,15 @@ def test_a_dead_member_and_a_silent_one_do_not_hold_up_the_others(level: Scene) 
         )
         without = seconds(level, "status")
         took = seconds(level, "status", "--live", "--endpoints", words)
-        done, live = level.look("--endpoints", words)
+        done, live = level.look("--endpoints", words, "--timeout", "8")
 
     # With the start of the program, half a second where nothing else runs, less than 2.
     assert took < without + 1.5
     assert done.returncode == 1
     assert [port["state"] for port in live["ports"]] == [UNREACHABLE] * 3 + [SAME] * 3
     told = [port["reasons"][0] for port in live["ports"][:3]]
-    assert told[0] in ("unreachable: no TLS: no answer within 1.2 s", told[1])
-    assert told[1:] == ["unreachable: no answer within 1.2 s", "unreachable: connection refused"]
+    assert told[0] in ("unreachable: no TLS: no answer within 8 s", told[1])
+    assert told[1:] == ["unreachable: no answer within 8 s", "unreachable: connection refused"]
 
 
 def test_a_look_at_three_members_takes_less_than_a_second(level: Scene) -> None:
@@ -245,13 +252,25 @@ def test_a_look_at_three_members_takes_less_than_a_second(level: Scene) -> None:
 
 def test_what_a_look_leaves_behind_is_said_and_is_so(level: Scene) -> None:
     first = level.members[0]
-    first.said()
+    said_till_now(first)
 
     done = level.status("--endpoints", first.endpoint)
 
     note = "note: looking without a certificate leaves a line in each member's log"
     assert note in done.stderr
-    assert first.said().count("client didn't provide a certificate") == 1
+    assert said_till_now(first).count("client didn't provide a certificate") == 1
+
+
+def said_till_now(one: Running) -> str:
+    """Return what a member's log has since the last time, up to a visit of our own."""
+    nobody = ssl.create_default_context()
+    nobody.check_hostname, nobody.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection((HOST, one.client), 60) as plain:
+        own = f"{HOST}:{plain.getsockname()[1]}"
+        with suppress(OSError), nobody.wrap_socket(plain) as channel:
+            channel.recv(1)
+    wait_for(lambda: f'"{own}"' in one.log.read_text(errors="replace"))
+    return "".join(each for each in one.said().splitlines(keepends=True) if f'"{own}"' not in each)
 
 
 def test_a_user_s_certificate_tells_version_authentication_and_holes(
@@ -274,13 +293,13 @@ def test_a_user_s_certificate_tells_version_authentication_and_holes(
         assert "CVE-2026-33343" in [each["id"] for each in live["ports"][1]["holes"]]
 
         for each in (("user", "add", "root", "--no-password"), ("role", "add", "root")):
-            old.ctl(*each, files=files)
-        old.ctl("user", "grant-role", "root", "root", files=files)
-        assert old.ctl("auth", "enable", files=files).returncode == 0
+            old.ctl(*each, files=files, wait="30s")
+        old.ctl("user", "grant-role", "root", "root", files=files, wait="30s")
+        assert old.ctl("auth", "enable", files=files, wait="30s").returncode == 0
         _, live = level.look(*words)
         assert [each["authentication"] for each in live["ports"]] == ["off", "on"]
 
-        found = tls_scaffold("check", "--live", "--json", *words, cwd=level.folder)
+        found = run(OURS, "check", "--live", "--json", *words, cwd=level.folder, **PATIENT)
         findings = json.loads(found.stdout)["findings"]
         assert found.returncode == 0
         for one, expected in ((first, "live-authentication"), (old, "live-version")):
@@ -354,7 +373,7 @@ def test_check_finds_what_was_left_behind(level: Scene) -> None:
         words = (*words, "--endpoints", f"{NOBODY}:{dead.getsockname()[1]}")
     (level.folder / "certs/trust.pem").write_bytes(level.own_ca + level.next_ca)
 
-    done = tls_scaffold(*words, cwd=level.folder)
+    done = run(OURS, *words, cwd=level.folder, **PATIENT)
 
     found = {(each["id"], each["where"]) for each in json.loads(done.stdout)["findings"]}
     assert done.returncode == 1

@@ -31,7 +31,7 @@ from pathlib import Path
 from tls_scaffold.disk import folder
 from tls_scaffold.errors import ScaffoldError
 try:
-    with folder.lock(Path(), wait=60):
+    with folder.lock(Path(), wait=300):
         exec(sys.argv[1])
 except ScaffoldError as error:
     sys.exit(f"error: {error}")
@@ -119,12 +119,15 @@ def test_each_waits_for_the_other_and_for_none_that_was_killed(
     (path / "certs/trust.pem").unlink()  # else the shell has nothing to do
 
     waiting = running(*taking(waiter), cwd=path, SIGNER="cfssl", **programs)
+    assert waiting.stdout
+    assert waiting.stderr
+    assert waiting.stderr.readline() == WAITING  # however long it takes to begin
     with pytest.raises(subprocess.TimeoutExpired):
-        waiting.wait(3)  # the shell tells after a second
+        waiting.wait(1)
     end(holding_it)
 
-    assert waiting.communicate(timeout=10) == ("", WAITING)
-    assert waiting.returncode == 0
+    assert (waiting.stdout.read(), waiting.stderr.read()) == ("", "")
+    assert waiting.wait(60) == 0
 
 
 def test_two_shells_with_different_programs_for_the_lock_exclude_each_other(
@@ -173,7 +176,7 @@ def test_twenty_at_once_come_in_one_by_one(signed: Factory, running: Start) -> N
 
     each = [running(*commands[number % 2], cwd=path, SIGNER="cfssl") for number in range(20)]
 
-    told = [process.communicate(timeout=120)[1] for process in each]
+    told = [process.communicate(timeout=600)[1] for process in each]
     assert {process.returncode for process in each} == {0}, told
     assert (path / "counter").read_text() == "10"
     assert len(list(path.glob("issued/calico-*.pem"))) == 11
@@ -185,7 +188,7 @@ def test_twenty_at_once_make_one_ca(folder: Factory, running: Start) -> None:
 
     each = [running(*taking(BOTH[number % 2]), cwd=path, SIGNER="cfssl") for number in range(20)]
 
-    told = [process.communicate(timeout=120)[1] for process in each]
+    told = [process.communicate(timeout=600)[1] for process in each]
     assert {process.returncode for process in each} == {0}, told
     assert len(list(path.glob("issued/ca-*.pem"))) == 1
     assert (path / "certs/trust.pem").read_bytes() == (path / "certs/ca.pem").read_bytes()
@@ -242,7 +245,7 @@ def test_containers_at_once_make_one_ca(folder: Factory, running: Start) -> None
 
     each = [running(*CONTAINER, "make", cwd=path, SIGNER="cfssl") for _ in range(3)]
 
-    told = [process.communicate(timeout=120)[1] for process in each]
+    told = [process.communicate(timeout=600)[1] for process in each]
     assert {process.returncode for process in each} == {0}, told
     assert len(list(path.glob("issued/ca-*.pem"))) == 1
     verify(path, "certs/calico.pem")
@@ -291,6 +294,7 @@ def test_what_make_asked_for_ends_without_that_make(
     words = taking(side, "Path('certs/trust.pem').touch()")
     asks = running("sh", "-c", asking, "asks", *words, cwd=path, MAKELEVEL="1", SIGNER="cfssl")
     wait_for(lambda: (path / "told").exists() and (path / "told").read_text() == WAITING)
+    wait_for(lambda: (path / "child").exists() and (path / "child").read_text().endswith("\n"))
 
     os.kill(asks.pid, signal.SIGKILL)
     asks.wait()

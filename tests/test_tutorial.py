@@ -47,7 +47,7 @@ def run_script(script: str, at: Path, path: str) -> str:
         text=True,
     )
     try:
-        return process.communicate(timeout=240)[0]
+        return process.communicate(timeout=900)[0]
     finally:
         process.kill()
 

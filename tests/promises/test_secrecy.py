@@ -127,7 +127,7 @@ def test_nobody_else_can_read_a_key_at_any_step(
             "strace", "-f", "-o", "/dev/null", *SLOWLY, *COMMANDS[name], cwd=open_place, umask=umask
         )
         stop.touch()
-        seen = watcher.communicate(timeout=30)[0]
+        seen = watcher.communicate(timeout=120)[0]
         assert done.returncode == 0, done.stderr
         assert seen == "", oct(umask)
         keys = [
@@ -152,7 +152,7 @@ def test_the_group_that_may_read_keys_sees_whole_ones_of_components_alone(
         watcher = watching(place, stop, who)
         done = run("strace", "-f", "-o", "/dev/null", *SLOWLY, *COMMANDS[name], cwd=open_place)
         stop.touch()
-        seen = watcher.communicate(timeout=30)[0].split()
+        seen = watcher.communicate(timeout=120)[0].split()
         assert done.returncode == 0, done.stderr
         keys = {str(place / f"certs/{each}-key.pem") for each in ("etcd1", "calico")}
         assert set(seen) <= (keys if who != NOBODY else set())
@@ -187,4 +187,4 @@ def test_the_watcher_would_notice(open_place: Path) -> None:
     assert watcher.stdout
     assert watcher.stdout.readline() == f"{key}\n"
     (open_place / "stop").touch()
-    watcher.communicate(timeout=30)
+    watcher.communicate(timeout=120)
