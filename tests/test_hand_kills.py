@@ -207,3 +207,14 @@ def test_what_is_in_its_place_waits_no_more(
     done = make(folder, "csr", SIGNER=signer)
     assert "nothing to ask for" in done.stdout + done.stderr
     answered(place)
+
+
+def test_what_a_kill_left_where_keys_wait_goes_with_the_next_run(
+    places: dict[str, Path], tmp_path: Path
+) -> None:
+    place = shutil.copytree(places["asked"], tmp_path / "place", symlinks=True)
+    left = place / "tls-setup/awaiting/.work.qmdd4bq8"
+    left.mkdir(mode=0o700)
+    shutil.copy(place / "tls-setup/awaiting/root-key.pem", left)
+    exported(place / "tls-setup", place / "p.tar")
+    assert not left.exists()

@@ -21,6 +21,7 @@ from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import (
     ARCHIVE,
+    AWAITING,
     CA,
     CA_KEY,
     CA_KEYS,
@@ -62,7 +63,7 @@ def heal(folder: Path) -> None:
     certs = folder / CERTS
     if certs.is_dir() and not certs.is_symlink():
         make_private(certs)  # keys that were put back into a clone would get into git
-    for directory in (folder, folder / CERTS, folder / STATE):
+    for directory in (folder, folder / CERTS, folder / STATE, folder / AWAITING):
         clear_leftovers(directory)
     clear_half(folder)
     record = folder / ISSUED
