@@ -16,7 +16,7 @@ from typing import Any
 
 from clusters import SYSTEM, tools
 from peers import build as peers
-from support import Done, environment, run
+from support import Done, environment, run, wait_for
 from tls_scaffold.etcd.etcdctl import Tools
 
 HOST = "127.0.0.1"
@@ -144,12 +144,20 @@ class Running:
         self.stop()
         self.start()
 
-    def said(self) -> str:
-        """Return what the log has since the last time."""
+    def said(self, *, until: str = "") -> str:
+        """Return what the log has since the last time.
+
+        What etcd has just done it may log later: wait until there is a line with `until`.
+        """
         time.sleep(0.2)
-        text = self.log.read_text(errors="replace")
-        new, self.read = text[self.read :], len(text)
-        return new
+
+        def new() -> str:
+            return self.log.read_text(errors="replace")[self.read :]
+
+        wait_for(lambda: until in new().rpartition("\n")[0] or not until)
+        text = new()
+        self.read += len(text)
+        return text
 
     def ctl(self, *words: str, files: Sequence[Path] = (), url: str = "", wait: str = "1s") -> Done:
         """Run etcdctl, which trusts the first file and comes with the others."""

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import subprocess
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -131,24 +132,28 @@ def test_both_ends_of_a_name_are_shown(text: str, width: int, shown: str) -> Non
 def test_a_thousand_rows_with_hosts_are_quick() -> None:
     hosts = tuple(f"10.0.{each // 250}.{each % 250}" for each in range(600))
     rows = [row(f"etcd{each}", "etcd", *hosts) for each in range(600)]
-    begin = datetime.now(timezone.utc)
+    begin = time.process_time()
 
     lines = table(80, *rows, **{f"etcd{each}": (host,) for each, host in enumerate(hosts)})
 
-    assert datetime.now(timezone.utc) - begin < timedelta(seconds=5)
+    assert time.process_time() - begin < 5
     assert "10.0.2.99, +599" in lines[-1]
 
 
 def test_the_terminal_s_width_counts_and_columns_over_it(signed: Factory) -> None:
     path = signed()
     ours, its = pty.openpty()
-    os.set_blocking(ours, False)
     subprocess.run(["stty", "cols", "100"], stdin=its, check=True)
 
     def header(**variables: str) -> bytes:
         words = [PROGRAM, "-C", str(path), "status"]
         subprocess.run(words, stdout=its, env=environment(**variables), check=True)
-        return os.read(ours, 100_000).splitlines()[0]
+        # What was written there comes here later, but in its order.
+        os.write(its, b"(end)\n")
+        shown = b""
+        while not shown.endswith(b"(end)\r\n"):
+            shown += os.read(ours, 100_000)
+        return shown.splitlines()[0]
 
     variables = {"NO_COLOR": "1"}
     assert b"KIND" in header(COLUMNS="", **variables)

@@ -7,8 +7,10 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -420,8 +422,10 @@ def test_what_is_no_answer_is_told_with_the_server_that_gave_it(
 
 @two_signers
 def test_a_server_that_answers_nothing_is_not_waited_for(signed: Path, signer: str) -> None:
-    with liar() as slow:
-        slow.answer = lambda _: time.sleep(3)
+    with liar() as slow, ExitStack() as stack:
+        held = Event()
+        stack.callback(held.set)
+        slow.answer = lambda _: held.wait(300)
         ask_others(signed, slow.url)
         said = refused(signed, "req-app", signer, TLS_SCAFFOLD_REMOTE_SECONDS="1")
     assert f"`{slow.url}`: no answer within 1 s" in said

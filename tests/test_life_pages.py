@@ -165,7 +165,7 @@ def _add_and_remove_a_member(hosts: Hosts) -> None:
 
     removed, signed_again = life("remove-a-member.md", OF_A_CLUSTER)
     hosts.types_once_connected(removed)
-    hosts.running.pop("etcd4").wait(30)  # it ends by itself
+    hosts.running.pop("etcd4").wait(120)  # it ends by itself
     hosts.types(signed_again)
     hosts.wait()
     assert "etcd4" not in hosts.etcdctl("member", "list").stdout

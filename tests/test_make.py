@@ -1276,7 +1276,8 @@ def test_a_cfssl_that_ends_without_a_certificate_costs_nothing(
 def test_the_warning_about_missing_hosts_does_not_appear(folder: Factory) -> None:
     done = make(folder(), "-j2")
 
-    assert done.stderr == ""
+    # Of two at a time one may wait for the other.
+    assert [line for line in done.stderr.splitlines() if line != "waiting for another run"] == []
 
 
 @pytest.mark.parametrize("words", [(), ("ca",), ("req-calico",), ("regenerate",)], ids=str)

@@ -170,7 +170,7 @@ def test_a_member_that_ends_while_others_try_ends_the_proof_with_its_name(
 
 
 def is_etcd(words: str, place: Path) -> bool:
-    return words.split(maxsplit=1)[0].endswith("/etcd") and str(place) in words
+    return words.partition(" ")[0].endswith("/etcd") and str(place) in words
 
 
 def test_a_key_that_can_t_be_used_is_told_by_its_name(start: Start, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support import BIN, environment
+from support import BIN, environment, wait_for
 
 MEMBERS = "Members (addresses or host names, separated by commas): "
 USERS = "Users (names, separated by commas): "
@@ -52,9 +52,13 @@ class Terminal:
         os.write(self.ours, text.encode())
 
     def interrupt(self) -> None:
-        """Interrupt it until it hears: between its question and its reading no signal is seen."""
-        while not select.select([self.ours], [], [], 0.2)[0]:
-            self.process.send_signal(signal.SIGINT)
+        """Interrupt it once it reads: between its question and its reading no signal is seen.
+
+        A second one, while it ends of the first, would end it in another way.
+        """
+        reads = Path(f"/proc/{self.process.pid}/syscall")
+        wait_for(lambda: reads.read_text().startswith("0 0x0 "), 60)
+        self.process.send_signal(signal.SIGINT)
 
     def end(self) -> tuple[int, str]:
         shown = self.shown_until("")

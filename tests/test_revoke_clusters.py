@@ -164,7 +164,7 @@ def test_a_revoked_user_is_refused_at_once_and_an_open_watch_goes_on(
             assert refused.returncode == 1
             assert lists.takes(lists.identity("root")) == [True]
             assert lists.takes(lists.identity("bob")) == [True]
-            told = one.said()
+            told = one.said(until=number)
             assert f"certificate serial {number} revoked" in told
             lists.ctl("root", "put", "x", "afterwards")
             wait_for(lambda: b"afterwards" in seen.read_bytes())
@@ -199,7 +199,7 @@ def test_without_a_list_that_can_be_read_everybody_is_refused_and_ours_mends_it(
                 lists.path.write_bytes(content)
             one.said()
             assert lists.takes(root) == [False]
-            line = next(each for each in one.said().splitlines() if "reject" in each)
+            line = next(each for each in one.said(until="reject").splitlines() if "reject" in each)
             told = tls_scaffold("-C", str(folder), "explain", line)
             assert told.stdout.startswith("crl-unreadable: "), (line, told.stdout)
             lists.lay_out_list()

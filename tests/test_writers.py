@@ -76,7 +76,9 @@ def test_each_client_writes_what_etcd_then_has(scene: Scene) -> None:
 
     files = (scene.trust, scene.identity("root").certificate, scene.identity("root").key)
     values = [
-        scene.members[0].ctl("get", f"/{each.name}", "--print-value-only", files=files).stdout
+        scene.members[0]
+        .ctl("get", f"/{each.name}", "--print-value-only", files=files, wait="30s")
+        .stdout
         for each in Connection
     ]
     assert (seen.failures, seen.refusals) == ((), {})

@@ -112,7 +112,8 @@ def _comes_up(running: Cluster, members: Sequence[Member], processes: Sequence[G
             if accepted:
                 del waiting[port]
         time.sleep(0.05 if waiting else 0)
-    if unusable:
+    # One that has ended meanwhile tells the cause in its log.
+    if unusable and all(each.process.poll() is None for each in processes):
         raise unusable
     return not waiting
 
