@@ -87,12 +87,13 @@ class Live:
         ours = {
             key: text for key, text in wanted.items() if key.startswith("ETCDCTL_") or key == "PATH"
         }
-        return {**ours, **more}
+        return {**ours, "ETCDCTL_DIAL_TIMEOUT": "60s", **more}
 
     def script(self, *words: str, **variables: str) -> Done:
         return run("sh", "rbac.sh", *words, cwd=self.folder, **self.variables(**variables))
 
     def ctl(self, *words: str, user: str = "root", **variables: str) -> Done:
+        words = ("--command-timeout=60s", *words)
         return run(str(self.cluster.tools.etcdctl), *words, **self.variables(user, **variables))
 
     def said(self, *words: str, user: str = "root") -> str:
@@ -123,8 +124,8 @@ def live(
     into.mkdir()
     members = [Member(name, each, each) for name, each in identities.items()]
     bundles = Bundles(inventory, str(certs), None, no_fsync=False)
-    # Half of the default: starting waits for an election.
-    quick = ("--heartbeat-interval=50", "--election-timeout=500", "--unsafe-no-fsync")
+    # Twice the default: a busy machine stalls, and no member is to lose the lead by that.
+    quick = ("--heartbeat-interval=100", "--election-timeout=2000", "--unsafe-no-fsync")
     given = (with_tools or tools(), members, certs / "ca.pem", into, bundles.flags)
     with etcd.cluster(*given, *quick, *options) as running:
         yield Live(folder, running)

@@ -337,7 +337,11 @@ def test_two_adds_at_once_both_happen(folder: Factory, running: Callable[..., An
         running(str(BIN / "tls-scaffold"), "add", "--user", name, cwd=path)
         for name in ("zed", "yak")
     ]
-    assert [process.wait(60) for process in both] == [0, 0]
+    said = [process.communicate(timeout=120)[1] for process in both]
+    for process, told, name in zip(both, said, ("zed", "yak"), strict=True):
+        if process.returncode:  # who is held up for more than five seconds is not waited for
+            assert "works on the folder" in told
+            kept(path, "add", "--user", name)
     users = [user["name"] for user in json.loads((path / "tls-scaffold.json").read_text())["users"]]
     assert sorted(users) == ["calico", "kube-apiserver", "yak", "zed"]
     kept(path, "sync", "--check")

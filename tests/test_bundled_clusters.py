@@ -65,12 +65,13 @@ class Cluster:
     def log(self, name: str) -> str:
         return (self.hosts / name / "log").read_text()
 
-    def etcdctl(self, user: str, words: str) -> Done:
+    def etcdctl(self, user: str, words: str, **variables: Any) -> Done:
         line = f"set -a; . ./etcdctl.env; etcdctl {words}"
-        return run("sh", "-c", line, cwd=self.host(user), PATH=self.programs)
+        return run("sh", "-c", line, cwd=self.host(user), PATH=self.programs, **variables)
 
     def said(self, user: str, words: str) -> str:
-        done = self.etcdctl(user, words)
+        limits = {"ETCDCTL_DIAL_TIMEOUT": "30s", "ETCDCTL_COMMAND_TIMEOUT": "60s"}
+        done = self.etcdctl(user, words, **limits)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -93,7 +94,7 @@ class Cluster:
         own = self.host(name)
         context = ssl.create_default_context(cafile=own / "ca.pem")
         context.load_cert_chain(own / f"{name}.pem", own / f"{name}-key.pem")
-        connection = HTTPSConnection(host, port, context=context, timeout=10)
+        connection = HTTPSConnection(host, port, context=context, timeout=60)
         try:
             connection.request("GET", "/members")
             return connection.getresponse().status == 200
@@ -142,11 +143,16 @@ def test_a_cluster_that_runs_takes_its_bundle_and_one_more_member(
     assert tls_scaffold("-C", str(folder), "add", "--members", hosts[1]).returncode == 0
     make(folder, SIGNER="cfssl")
     first.terminate()
-    first.wait(20)
+    first.wait(120)
     bundled(folder, "etcd1")
     cluster.member("etcd1")
     add = f"member add etcd2 --peer-urls=https://{hosts[1]}:7001"
-    wait_for(lambda: cluster.etcdctl("root", add).returncode == 0, 30)
+
+    def is_added() -> bool:
+        done = cluster.etcdctl("root", add)
+        return done.returncode == 0 or "Peer URLs already exists" in done.stderr  # told too late
+
+    wait_for(is_added, 120)
     bundled(
         folder,
         "etcd2",
@@ -179,7 +185,7 @@ def test_members_whose_peers_have_other_cns_are_taken_over_in_two_rounds(
     for refusing in (False, True):
         for name in names:
             members[name].terminate()
-            members[name].wait(20)
+            members[name].wait(120)
             variables = cluster.host(name) / "etcd.env"
             if not refusing:
                 kept = [

@@ -179,6 +179,13 @@ def leaf(name: str, **fields: Any) -> Change:
     return lambda folder: certs.leaf(folder, name, **fields)
 
 
+def ends_in(name: str, left: timedelta) -> Change:
+    """Return a change that signs one that ends so long from now: `NOW` may be an hour ago."""
+    return lambda folder: certs.leaf(
+        folder, name, begin=datetime.now(timezone.utc).replace(microsecond=0) - YEAR + left
+    )
+
+
 def member(**fields: Any) -> Change:
     return lambda folder: certs.member(folder, **fields)
 
@@ -1468,7 +1475,7 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
     "expiring": [
         (
             leaf("alice", begin=NOW - YEAR + 30 * DAY),
-            leaf("alice", begin=NOW - YEAR + 30 * DAY + timedelta(hours=1)),
+            ends_in("alice", 30 * DAY + timedelta(hours=1)),
             [("certs/alice.pem", f"it ends {NOW + 30 * DAY:%Y-%m-%d %H:%M} UTC")],
         ),
     ],

@@ -1,5 +1,6 @@
 """Where etcd and etcdctl are found, and whom a member answers."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,19 @@ def test_a_certificate_is_accepted_or_not(signed: Factory, tmp_path: Path) -> No
         ]
 
     assert seen == [True, True, False, True]
+
+
+@pytest.mark.needs("cfssl", "make")
+def test_silence_is_no_refusal(signed: Factory) -> None:
+    certs = signed(*WORDS) / "certs"
+    root = etcdctl.identity_at(certs / "root")
+    none = etcdctl.Tools(Path(), Path())
+    with socket.create_server((etcdctl.HOST, 0)) as silent:
+        port = silent.getsockname()[1]
+        cluster = etcdctl.Cluster(none, certs / "ca.pem", (port,), ())
+        with pytest.raises(etcdctl.SilentError, match=f"port {port} neither answers nor refuses"):
+            cluster.accepts(port, root, 0.1)
+    assert not cluster.accepts(port, root)
 
 
 def programs(folder: Path, *names: str) -> Path:

@@ -126,9 +126,9 @@ def test_a_client_that_trusts_another_ca(lab: Lab) -> None:
 
 
 def test_rights(lab: Lab) -> None:
-    write = lab.come("put", "/bob/x", "secret-value", came=lab.own("alice"))
-    read = lab.come("get", "/bob/x", came=lab.own("alice"))
-    nobody = lab.come("get", "/bob/x", came=lab.own("stranger"))
+    write = lab.come("put", "/bob/x", "secret-value", came=lab.own("alice"), wait="60s")
+    read = lab.come("get", "/bob/x", came=lab.own("alice"), wait="60s", logs=False)
+    nobody = lab.come("get", "/bob/x", came=lab.own("stranger"), wait="60s")
 
     by_log = lab.explain(write.member)
     assert (ids(by_log), by_log["code"]) == (["wrong-prefix"], 0)
@@ -175,7 +175,7 @@ def test_files_that_a_client_can_t_use(lab: Lab) -> None:
         (with_bom(lab, 1), "no-pem"),
         ((lab.own("alice")[0], lab.own("root")[1]), "client-pair"),
     ):
-        seen = lab.come(came=came)
+        seen = lab.come(came=came, logs=False)
         found = lab.explain(seen.client, *seen.visitor)
         assert (ids(found), found["code"]) == ([cause], 0), seen.client
 
@@ -230,8 +230,8 @@ def test_a_member_that_looks_at_no_certificate(lab: Lab) -> None:
         ("user", "grant-role", "root", "root"),
         ("auth", "enable"),
     ):
-        one.ctl(*words, files=root, wait="5s")
-    seen = lab.come(to=one, came=lab.own("root"))
+        one.ctl(*words, files=root, wait="60s")
+    seen = lab.come(to=one, came=lab.own("root"), wait="60s", logs=False)
     found = lab.explain(seen.client, at=one)
     assert (ids(found), found["code"]) == (["no-client-cert-auth"], 0), seen.client
 

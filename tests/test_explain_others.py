@@ -227,7 +227,7 @@ def test_another_tls_server_is_of_another_ca_and_no_more_is_said(
             channel.recv(1)
 
     with serving(answer) as address:
-        found, code, _ = explained(folder, address)
+        found, code, _ = explained(folder, address, "--timeout", "60")
     assert (found, code) == (["server-other-ca"], 0)
 
 

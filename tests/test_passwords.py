@@ -263,12 +263,12 @@ def test_patroni_itself_works_by_its_preset(start: Any, tmp_path: Path, path: st
             "username": "patroni",
             "password": password,
         }
-        base = {"scope": "batman", "name": "one", "ttl": 30, "loop_wait": 1, "retry_timeout": 3}
+        base = {"scope": "batman", "name": "one", "ttl": 120, "loop_wait": 1, "retry_timeout": 20}
         config = {**base, "namespace": namespace, "etcd3": etcd}
         (tmp_path / "patroni.json").write_text(json.dumps(config))
         script = tmp_path / "try.py"
         script.write_text(PATRONI)
-        return run("timeout", "30", sys.executable, str(script), str(tmp_path / "patroni.json"))
+        return run("timeout", "200", sys.executable, str(script), str(tmp_path / "patroni.json"))
 
     done = patroni(SECRET)
 

@@ -25,7 +25,7 @@ pytestmark = [
 ]
 
 ENDPOINT = "https://127.0.0.1:2379"
-STARTED = 60
+STARTED = 180
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -41,9 +41,12 @@ def ports(folder: Path) -> set[int]:
     }
 
 
-def etcdctl(folder: Path, user: str, *words: str, endpoint: str = ENDPOINT) -> Done:
+def etcdctl(
+    folder: Path, user: str, *words: str, endpoint: str = ENDPOINT, seconds: int = 60
+) -> Done:
     files = ("--cert", f"certs/{user}.pem", "--key", f"certs/{user}-key.pem") if user else ()
-    common = ("--endpoints", endpoint, "--cacert", "certs/trust.pem", "--command-timeout=3s")
+    limits = (f"--dial-timeout={seconds}s", f"--command-timeout={seconds}s")
+    common = ("--endpoints", endpoint, "--cacert", "certs/trust.pem", *limits)
     return run("etcdctl", *common, *files, *words, cwd=folder, ETCDCTL_API="3")
 
 
@@ -78,7 +81,7 @@ def started(folder: Factory, running: Start, one_at_a_time: None) -> Iterator[Ca
     yield start
     for honcho in honchos:
         os.killpg(honcho.pid, signal.SIGTERM)
-        honcho.communicate(timeout=20)
+        honcho.communicate(timeout=120)
 
 
 def need_port(port: int) -> None:
@@ -98,7 +101,7 @@ def wait_for_health(folder: Path) -> None:
     end = time.monotonic() + STARTED
     for endpoint in clients:
         while (
-            last := etcdctl(folder, "calico", "endpoint", "health", endpoint=endpoint)
+            last := etcdctl(folder, "calico", "endpoint", "health", endpoint=endpoint, seconds=3)
         ).returncode != 0:
             assert time.monotonic() < end, last.stderr
             time.sleep(0.1)
@@ -114,7 +117,7 @@ def test_the_cluster_starts_and_users_have_the_rights_of_their_cn(
     members = done(path, "calico", "member", "list").splitlines()
     assert sorted(member.split(", ")[2] for member in members) == ["etcd1", "etcd2", "etcd3"]
     done(path, "calico", "put", "/before", "anybody with a certificate")
-    assert "context deadline exceeded" in etcdctl(path, "", "get", "/before").stderr
+    assert "context deadline exceeded" in etcdctl(path, "", "get", "/before", seconds=3).stderr
 
     for user in ("root", "calico", "calico-node"):
         done(path, "root", "user", "add", user, "--no-password")
@@ -151,7 +154,7 @@ def test_leaves_that_are_signed_again_are_taken_up_and_a_strange_ca_is_not(
     for name in ("certs", "issued"):  # with the record there would be no second CA
         (path / name).rename(path / f"known-{name}")
     make(path)
-    assert "context deadline exceeded" in etcdctl(path, "calico", "get", "/x").stderr
+    assert "context deadline exceeded" in etcdctl(path, "calico", "get", "/x", seconds=3).stderr
 
 
 def test_peers_must_be_members(started: Callable[..., Path]) -> None:
@@ -166,7 +169,7 @@ def version(folder: Path, name: str) -> str:
     """Ask the first member's peer port for its version, with the certificate of a component."""
     context = ssl.create_default_context(cafile=folder / "certs/trust.pem")
     context.load_cert_chain(folder / f"certs/{name}.pem", folder / f"certs/{name}-key.pem")
-    connection = HTTPSConnection("127.0.0.1", 2380, context=context, timeout=5)
+    connection = HTTPSConnection("127.0.0.1", 2380, context=context, timeout=60)
     connection.request("GET", "/version")
     return connection.getresponse().read().decode()
 

@@ -34,6 +34,9 @@ ALICE = ("--users", "alice")
 pytestmark = pytest.mark.needs("etcd", "etcdctl", within=NEWEST)
 
 
+LATE = ("--deadline", "60")  # on a busy machine a write may take as long as that
+
+
 def rehearse(folder: Path, *words: str, path: str = NEWEST) -> Done:
     """Run the command; the folder must be as it was then, and nothing left of the cluster."""
     temporary = folder.parent / "temporary files"
@@ -101,7 +104,7 @@ def test_a_renewal_loses_nothing_and_each_user_s_rights_are_asked_for(
 ) -> None:
     grants = ("--users", "alice,bob", "--grant", "alice=/a/:rw", "--grant", "bob=/b/:r")
 
-    done = rehearse(signed(*THREE, *grants), "renew", path=path)
+    done = rehearse(signed(*THREE, *grants), "renew", *LATE, path=path)
 
     assert done.returncode == 0, done.stdout + done.stderr
     table, about = done.stdout.split("\n\n")
@@ -113,7 +116,9 @@ def test_a_renewal_loses_nothing_and_each_user_s_rights_are_asked_for(
     ]
     cells = [re.split("  +", row)[1:] for row in rows]
     assert all(int(written) >= 12 and failed == "0" for written, failed, *_ in cells)
-    assert [failovers for *_, failovers in cells[:3]] == ["0", "0", "0"]
+    # No pair sends anybody on: only a machine that stalls for an election's time does.
+    quiet = [(float(gap.removesuffix(" s")), failovers) for _, _, gap, failovers in cells[:3]]
+    assert all(failovers == "0" or gap >= 1 for gap, failovers in quiet)
     assert all(int(failovers) > 0 for *_, failovers in cells[3:])
     assert about == (
         f"etcd {tools(path).version}, certs/ → `renew`; members: etcd1, etcd2, etcd3; "
@@ -199,7 +204,7 @@ def test_a_member_that_joins_and_another_cn_of_a_user_lose_nothing(signed: Facto
 def test_members_learn_both_cns_before_one_of_them_shows_the_new_one(
     signed: Factory, path: str
 ) -> None:
-    document = rehearsed(signed(*THREE, *ALICE), "cn", "members=etcd.b", path=path)
+    document = rehearsed(signed(*THREE, *ALICE), "cn", "members=etcd.b", *LATE, path=path)
 
     takes = "both CNs" if tools(path).knows_several_peer_cns else "any CN"
     names = ("etcd1", "etcd2", "etcd3")
@@ -321,7 +326,8 @@ def test_what_is_asked_for_and_not_there_yet_comes_next(signed: Factory) -> None
     (block,) = blocks_of("rehearsal.md", "test_what_is_asked_for_and_not_there_yet_comes_next")
     (command,) = commands_of(block)
 
-    document = rehearsed(folder, *shlex.split(command.typed.removeprefix("tls-scaffold rehearse")))
+    typed = shlex.split(command.typed.removeprefix("tls-scaffold rehearse"))
+    document = rehearsed(folder, *typed, *LATE)
 
     assert steps(document) == [
         *("as it is", "rights: rbac.sh", "clients' pairs", "members' pairs", "d joins"),
@@ -401,7 +407,7 @@ def test_a_rotation_loses_nothing_and_asks_for_no_password(folder: Factory, path
     encrypted = folder(*THREE, *ALICE, "--encrypt-ca-key")
     make(encrypted, SIGNER="tls-scaffold", **GIVEN)
 
-    document = rehearsed(encrypted, "rotate", path=path)
+    document = rehearsed(encrypted, "rotate", *LATE, path=path)
 
     assert document["states"] == ["certs/", "`rotate start`", *OF_ROTATION]
     assert steps(document) == [

@@ -54,7 +54,7 @@ def live_of(scene: Scene) -> dict[str, Any]:
 def ask(scene: Scene, step: Step, *, force: bool = False) -> tuple[str, ...]:
     """Ask members before a step, as its command does; return its warnings."""
     clients, peers = with_ports(scene.members)[1::2]
-    options = LiveOptions(tuple(clients.split(",")), tuple(peers.split(",")))
+    options = LiveOptions(tuple(clients.split(",")), tuple(peers.split(",")), seconds=10)
     found = rotation_of(scene.folder)
     assert found
     return check_members(scene.folder, found, step, options, force=force)

@@ -17,7 +17,7 @@ from tls_scaffold.inventory.presets import PRESETS
 from transactions import LEASE, REVISION, SCRIPTS, Step, Version
 
 pytestmark = pytest.mark.needs("cfssl", "make", "openssl")
-SECONDS = 30
+SECONDS = 200
 PASSWORDS = {
     preset.name: f"{preset.name}:secret-of-{preset.name}"
     for preset in PRESETS
@@ -88,7 +88,7 @@ def _outcome(running: Live, name: str, step: Step, known: dict[str, str]) -> str
     words, text = [*step.words], step.text
     for place, value in known.items():
         words, text = [word.replace(place, value) for word in words], text.replace(place, value)
-    command = [str(running.cluster.tools.etcdctl), *words]
+    command = [str(running.cluster.tools.etcdctl), "--command-timeout=60s", *words]
     environment = {**os.environ, **running.variables(name)}
     if name in PASSWORDS:
         environment["ETCDCTL_USER"] = PASSWORDS[name]
@@ -111,14 +111,21 @@ def _outcome(running: Live, name: str, step: Step, known: dict[str, str]) -> str
 
 
 def _outcome_of_watch(command: list[str], environment: Mapping[str, str]) -> str:
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+    words = (b"PUT", *(each.encode() for each in REFUSALS))
+    pipe, text = subprocess.PIPE, b""
+    with subprocess.Popen(
+        command, env=environment, stdout=pipe, stderr=subprocess.STDOUT
+    ) as process:
         assert process.stdout
-        assert process.stderr
-        select.select([process.stdout, process.stderr], [], [], SECONDS)
+        # What the client only warns of may come first.
+        while (
+            not any(each in text for each in words)
+            and select.select([process.stdout], [], [], SECONDS)[0]
+            and (piece := os.read(process.stdout.fileno(), 65536))
+        ):
+            text += piece
         process.terminate()
-        out, err = process.stdout.read(), process.stderr.read()
-    return _told("PUT" in out, err + out)
+    return _told(b"PUT" in text, text.decode())
 
 
 def _told(is_done: bool, text: str) -> str:

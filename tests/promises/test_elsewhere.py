@@ -86,7 +86,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
             shutil.copytree(
                 ROOT,
                 source,
-                ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__"),
+                # What others write there meanwhile may go before it is copied.
+                ignore=shutil.ignore_patterns(
+                    ".git", ".venv", ".hypothesis", ".*_cache", "__pycache__"
+                ),
             )
             words = ("build", "--wheel", "--no-isolation", "-o", str(place), str(source))
             done = run(sys.executable, "-m", *words)
@@ -97,7 +100,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
     def install(version: str, kind: str) -> Path:
         venv = place / f"{version}-{kind}"
         if not venv.exists():
-            pip = (f"{venv}/bin/pip", "install", "-q")
+            pip = (f"{venv}/bin/pip", "install", "-q", "--retries", "10", "--timeout", "60")
             pinned = str(ROOT / f"constraints/{kind}.txt")
             for words in (
                 (PYTHONS[version], "-m", "venv", "--copies", str(venv)),

@@ -40,7 +40,7 @@ ODD = st.text("{}()$`'\"\\#%&;|<>!*?~^=+,:/@[] \t\n.-_aé漢ß\u0301\u202e0", ma
 
 
 def mostly(good: st.SearchStrategy[Any], odd: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.integers(0, 9).flatmap(lambda chance: good if chance else odd)
+    return st.integers(0, 19).flatmap(lambda chance: good if chance else odd)
 
 
 TEXTS = mostly(PLAIN, ODD | st.sampled_from(COMMANDS))
@@ -258,7 +258,8 @@ def test_no_folder_however_damaged_ends_in_a_traceback(
         done = CliRunner().invoke(cli, ["-C", str(folder), *verb])
 
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-        assert done.exit_code in (0, 1)
+        # What can't be read is not known to be as asked for: `status` alone says that by its code.
+        assert done.exit_code in ((0, 1, 4) if verb == ("status",) else (0, 1))
         assert done.exit_code == 0 or done.stdout + done.stderr
         assert (folder / "certs/ca-key.pem").read_bytes() == ca_key
 

@@ -38,7 +38,7 @@ def test_an_add_during_a_make_loses_nothing_of_either(
         signing = running("make", "-j4", "-C", FOLDER, goal, cwd=place)
         time.sleep(chance.uniform(0, 0.4))
         adding = running(OURS, "-C", FOLDER, "add", "--user", "zed", cwd=place)
-        said = [process.communicate(timeout=60) for process in (signing, adding)]
+        said = [process.communicate(timeout=300) for process in (signing, adding)]
 
         if signing.returncode:  # a new set of which a component would be missing is not decided on
             assert goal == "regenerate", said

@@ -125,7 +125,7 @@ def test_a_proof_that_is_killed_alone_or_with_its_group_leaves_nothing(
     kept.mkdir()
     proof = Proof(folder, temporary, running)
     begin = time.monotonic()
-    proof.watch_until(60.0)
+    proof.watch_until(600.0)
     duration = time.monotonic() - begin
     assert proof.program.returncode == 0
     assert proof.left() == []

@@ -46,6 +46,7 @@ def calls(command: tuple[str, ...], place: Path, kill_at: int = 0) -> int:
     traced = (
         "strace",
         "-f",
+        "--seccomp-bpf",
         "-y",
         "-s",
         "512",
@@ -90,6 +91,7 @@ def traced(
         done = run(
             "strace",
             "-f",
+            "--seccomp-bpf",
             "-y",
             "-s",
             "4096",

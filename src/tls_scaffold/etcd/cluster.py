@@ -15,7 +15,14 @@ from tls_scaffold.bundles.memberflags import Urls
 from tls_scaffold.disk.signals import uninterrupted
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import guarded
-from tls_scaffold.etcd.etcdctl import HOST, Cluster, Member, Tools
+from tls_scaffold.etcd.etcdctl import (
+    HOST,
+    START_ANSWER_SECONDS,
+    Cluster,
+    Member,
+    SilentError,
+    Tools,
+)
 from tls_scaffold.etcd.guarded import Guarded
 from tls_scaffold.etcd.logs import first_cause
 
@@ -104,7 +111,9 @@ def _comes_up(running: Cluster, members: Sequence[Member], processes: Sequence[G
             return False
         for port, member in list(waiting.items()):
             try:
-                accepted = running.accepts(port, member.server)
+                accepted = running.accepts(port, member.server, START_ANSWER_SECONDS)
+            except SilentError:
+                accepted = False
             except ScaffoldError as error:
                 # etcd mostly can't use it either, and says why when it ends.
                 deadline = deadline if unusable else time.monotonic() + UNUSABLE_SECONDS

