@@ -1498,28 +1498,44 @@ def test_ten_thousand_users_are_planned_and_one_of_them_is_signed(folder: Factor
 
 
 @pytest.mark.needs("shellcheck")
-def test_the_scripts_pass_shellcheck(folder: Factory) -> None:
+@pytest.mark.parametrize("script", ["sign.sh", "renewal.sh"])
+def test_the_scripts_pass_shellcheck(folder: Factory, script: str) -> None:
     path = folder()
 
-    done = run("shellcheck", "--shell=sh", "--severity=warning", "sign.sh", cwd=path)
+    done = run("shellcheck", "--shell=sh", "--severity=warning", script, cwd=path)
 
     assert done.stdout == ""
     assert done.returncode == 0
-    assert (
-        (path / "sign.sh").read_bytes().isascii()
-    )  # yash reads nothing else where the locale is C
+    assert (path / script).read_bytes().isascii()  # yash reads nothing else where the locale is C
 
 
 def test_the_rules_and_the_script_are_short_enough_to_be_read(folder: Factory) -> None:
     path = folder("--members", "10.0.0.1,10.0.0.2", "--users", "calico,kube-apiserver")
-    rules, script, makefile = (
+    rules, script, seldom, makefile = (
         (path / name).read_text().splitlines()
-        for name in ("tls-scaffold.mk", "sign.sh", "Makefile")
+        for name in ("tls-scaffold.mk", "sign.sh", "renewal.sh", "Makefile")
     )
 
-    assert len(rules) + len(script) <= 720
+    assert len(rules) + len(script) <= 535
+    assert len(seldom) <= 200
     assert len(makefile) <= 50
-    assert [line for line in (*rules, *script) if len(line) > 100] == []
+    assert [line for line in (*rules, *script, *seldom) if len(line) > 100] == []
+
+
+@pytest.mark.parametrize("goal", ["renew", "renew-ca", "regenerate", "clean"])
+def test_what_is_seldom_asked_for_is_refused_without_its_script(folder: Factory, goal: str) -> None:
+    path = folder(*SMALL)
+    make(path)
+    (path / "renewal.sh").unlink()
+    before = contents(path)
+
+    done = make(path, goal, "YES=1", code=2)
+
+    assert "error: `renewal.sh` is missing" in done.stderr
+    assert "`tls-scaffold sync` writes it" in done.stderr
+    assert contents(path) == before
+    kept(path, "sync")
+    make(path, goal, "YES=1")
 
 
 @pytest.mark.parametrize(

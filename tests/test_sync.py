@@ -46,6 +46,7 @@ GENERATED = {
     "README.md": ("\n# ", "\n# Ours: "),
     "rbac.sh": ("#!/bin/sh\n", "#!/bin/sh\n# ours\n"),
     "rbac.tsv": ("endpoint\t", "endpoint\thttps://ours.example.com:2379\nendpoint\t"),
+    "renewal.sh": ("\nrenew()", "\n# ours\nrenew()"),
     "sign.sh": ("#!/bin/sh\n", "#!/bin/sh\n# ours\n"),
     "tls-scaffold.mk": ("RENEW_DAYS ?= 30", "RENEW_DAYS ?= 60"),
 }
@@ -166,7 +167,9 @@ def test_what_is_generated_is_replaced_and_an_edited_one_is_in_the_archive(
     [copy] = path.glob(f"archive/2*/{name}")
     assert copy.read_bytes() == edited
     assert (path / name).read_bytes() == (fresh / name).read_bytes()
-    home = "Makefile" if name in ("sign.sh", "tls-scaffold.mk") else "tls-scaffold.json"
+    home = (
+        "Makefile" if name in ("sign.sh", "renewal.sh", "tls-scaffold.mk") else "tls-scaffold.json"
+    )
     home = "a file of another name" if name in (".gitignore", "README.md") else home
     shelf = copy.relative_to(path).parts[1]
     told = (
@@ -767,7 +770,9 @@ def test_line_ends_of_windows_are_no_edit_and_sync_takes_them_out(folder: Factor
         " Makefile",
         " rbac.sh",
         " rbac.tsv",
+        " renewal.sh",
         " sign.sh",
+        " tls-scaffold.mk",
     ]
     kept(path, "sync", "--check", code=4)
     done = kept(path, "remove", "calico")

@@ -51,6 +51,7 @@ def test_a_folder_has_these_files_and_no_others() -> None:
         "config/req-k.json",
         "rbac.sh",
         "rbac.tsv",
+        "renewal.sh",
         "sign.sh",
         "tls-scaffold.json",
         "tls-scaffold.mk",

@@ -53,10 +53,13 @@ RULES = "tls-scaffold.mk"
 # The request of one component; that of all members and proxies is `req-csr.json`.
 OWN_REQUEST = "config/req-"
 SCRIPT = "sign.sh"
+# What sign.sh reads for what make is seldom asked for.
+RENEWAL = "renewal.sh"
 # There only where the CA is not held in the plain way.
 CUSTODY = "custody.sh"
 # What is replaced whole, whatever was done to it.
-GENERATED = (RULES, SCRIPT, CUSTODY, "rbac.sh", "rbac.tsv", "COMPONENTS.md", "Procfile")
+SCRIPTS = (RULES, SCRIPT, RENEWAL, CUSTODY, "rbac.sh", "rbac.tsv")  # make and sh read them
+GENERATED = (*SCRIPTS, "COMPONENTS.md", "Procfile")
 # What is replaced as long as its first line says that tls-scaffold made it.
 OURS_IF_SAID = ("README.md", ".gitignore")
 SAYS_SO = "made by tls-scaffold"

@@ -10,6 +10,7 @@ from tls_scaffold.disk import plainfiles
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.makefiles import gnumake
 from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.paths import SCRIPTS
 from tls_scaffold.state.cfsslscripts import scripts_with_cfssl, way_to_adopt
 
 PROXY = re.compile(r"\b(https?|all)_proxy\s*[:?]?=\s*[^\s$]", re.IGNORECASE)
@@ -77,7 +78,7 @@ def not_understood(view: View) -> Iterator[Problem]:
 )
 def line_ends(view: View) -> Iterator[Problem]:
     """Every line of what make and sh read ends in LF alone."""
-    for path in (MAKEFILE, "sign.sh", "rbac.sh", "rbac.tsv"):
+    for path in (MAKEFILE, *SCRIPTS):
         with suppress(ScaffoldError):  # what is missing, or no file, has no lines
             if b"\r\n" in plainfiles.content(view.folder, path):
                 yield Problem(Place(path), "its lines end in CRLF, as on Windows")

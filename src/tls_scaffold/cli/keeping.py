@@ -21,6 +21,7 @@ SETTLE = "take what you want from each `FILE.new` into `FILE`, then delete `FILE
 HOMES = {
     "tls-scaffold.mk": "Makefile",
     "sign.sh": "Makefile",
+    "renewal.sh": "Makefile",
     "custody.sh": "Makefile",
     "rbac.sh": "tls-scaffold.json",
     "rbac.tsv": "tls-scaffold.json",

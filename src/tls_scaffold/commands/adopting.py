@@ -19,14 +19,13 @@ from tls_scaffold.keeping.neededprofiles import needed_config
 from tls_scaffold.keeping.plan import Plan, Step
 from tls_scaffold.makefiles.gnumake import READ_FIRST
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ADOPTED, CONFIG, KEY_ENDING, RULES
+from tls_scaffold.paths import ADOPTED, CONFIG, KEY_ENDING, SCRIPTS
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import LAST_RENDER, Entry, record_text, recorded
 from tls_scaffold.spelling import listed
 
 COMMAND = ("adopt",)
 FEW = 3  # names that a line has room for
-SCRIPTS = (RULES, "sign.sh", "rbac.sh", "rbac.tsv")
 
 
 def write(folder: Path, make_plan: Callable[[], Plan], *, dry_run: bool) -> Plan:
@@ -123,7 +122,7 @@ def last_rendered(
     """
     rendered = template.render(inventory)
     now = {**own_texts(folder, rendered), **written}
-    scripts = [path for path in SCRIPTS if path in now and now[path] != rendered[path]]
+    scripts = [path for path in SCRIPTS if path in now and now[path] != rendered.get(path)]
     if scripts:
         problems = [f"`{path}` has the name of a script of ours" for path in scripts]
         raise ScaffoldError(

@@ -22,7 +22,9 @@ from tls_scaffold.paths import (
     PEER_CA_REQUEST,
     PEER_CHAIN,
     PEER_TRUST,
+    RENEWAL,
     RULES,
+    SCRIPT,
     TRUST,
 )
 
@@ -30,7 +32,7 @@ OF_SOME = (CUSTODY, PEER_CA_REQUEST)
 """What a render has only where the CA is held in another than the plain way."""
 RENDERED = (
     *(".gitignore", "COMPONENTS.md", "Makefile", "Procfile", "README.md", CONFIG, CA_REQUEST),
-    *("rbac.sh", "rbac.tsv", "sign.sh", FILE, RULES),
+    *("rbac.sh", "rbac.tsv", SCRIPT, RENEWAL, FILE, RULES),
     *OF_SOME,
 )
 """What a render has beside the requests of the components."""
