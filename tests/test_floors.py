@@ -70,7 +70,7 @@ SHELVES = {
     "signing": (
         "rotationabort / rotationend rotationstart / rotationsets / renewal / backedup "
         "execution placement recordcompletion / keyencryption naming packanswers rounds "
-        "waitingplan / authority awaiting batch broughtca followedcas handsigning pins "
+        "waitingplan / authority awaiting batch broughtca canumbers followedcas handsigning pins "
         "plan / remotesigner / answers crlfile signer / authkeys certinfo "
         "crosscertificates packs revocationlists / foldercas manifests mirrors / caends "
         "commandlines csrs differences documentcache hangingfiles ignoredrules issuer "

@@ -127,8 +127,10 @@ tell_renewal() { # tell_renewal BASE: of a CA that was signed again
 regenerate() {
     [ -d issued ] || exists certs/ca-key.pem || signed | grep -q . || { make_again all; exit; }
     check_custody
+    how="\`make rotate-start\` brings one so that nothing fails"
+    [ -f certs/ca-key.pem ] || how='the key of the one that is here would be needed to bring it gently'
     say "members and clients of a running cluster have to trust a new CA before they meet it:
-  \`make rotate-start\` brings one so that nothing fails" >&2
+  $how" >&2
     [ "${YES-}" = 1 ] || { [ -t 0 ] && printf 'make one? [y/N] ' >&2 && read -r answer &&
         [ "${answer#[yY]}" != "$answer" ]; } ||
         fail "nothing was changed" "\`make regenerate YES=1\` does not ask"
@@ -139,27 +141,6 @@ regenerate() {
     make_again all # the team's own commands
 }
 
-generation() { sed -n "s/.*\"$1_generation\": *\([0-9]\{1,\}\).*/\1/p" tls-scaffold.json; }
-next_generation() { # a CN of its own: two CAs of one name can't be told apart from outside
-    old=$(generation ca) peers=$(generation peer_ca)
-    new=$(($(printf '%s\n' "${old:-1}" "${peers:-1}" | sort -n | tail -n 1) + 1))
-    known=$(for each in issued/*ca-??????????.pem; do # one that was given up had a number too
-        openssl x509 -noout -subject -nameopt multiline -in "$each" 2>&1 || :; done)
-    while printf '%s\n' "$known" | grep -q "commonName.*= .* $new\$"; do new=$((new + 1)); done
-    for file in tls-scaffold.json $(printf 'config/%s-csr.json\n' $cas); do
-        check_mounts "$file" # what is decided on has to go there
-        if [ -h config ] || [ -h "$file" ]; then fail "\`$file\` is, or is behind, a link"; fi
-        [ -w "$(dirname "$file")" ] || fail "\`$file\` can't be replaced: its folder is read-only"
-        case $file in */peer-*) old=${peers:-$old} ;; esac # it comes last
-        [ "${old:-1}" != 1 ] || old='' # the first has no number
-        cp -p "$file" "$into$file" # with its mode
-        sed "s/\(ca_generation\": *\)[0-9]*/\1$new/
-            /\"CN\"/{${old:+s/ $old\"/\"/;}s/\"\(,\{0,1\}\)\$/ $new\"\1/;}" "$file" >"$into$file"
-        ! cmp -s "$file" "$into$file" || fail "\`$file\` does not tell what the next CA is called" \
-            "\`tls-scaffold sync\` writes \"ca_generation\"; \"CN\" needs a line of its own"
-    done
-}
-
 clean() { # the record goes first: a clean that is killed is done by the next
     lock
     with=$(ls -d issued 2>/dev/null) || [ -d certs ] || { echo "no certs/ to move away" && return; }
@@ -168,7 +149,7 @@ clean() { # the record goes first: a clean that is killed is done by the next
     [ -z "$elsewhere" ] || rm -f $elsewhere
     rm -rf certs/* certs/.[!.g]* # what keeps keys out of git goes last
     rm -rf certs 2>/dev/null || rm -rf certs/.[!.]*
-    echo "certs/ is now $shelf/certs/"
+    for each in certs issued; do [ ! -d "$shelf/$each" ] || echo "$each/ is now $shelf/$each/"; done
 }
 
 put_away() { # copy certs/, what was signed elsewhere and $with to a new shelf of the archive

@@ -25,8 +25,11 @@ fail() { # fail WHAT [HINT]
 }
 
 need() { # need PROGRAM
-    command -v "$1" >/dev/null || fail "\`$1\` is not installed" "cfssl and cfssljson sign\
- (\`apt-get install golang-cfssl\`, \`brew install cfssl\`, \`make cfssl\` by Go), or tls-scaffold"
+    ! command -v "$1" >/dev/null || return 0
+    hint="cfssl and cfssljson sign (\`apt-get install golang-cfssl\`, \`brew install cfssl\`,\
+ \`make cfssl\` by Go), or tls-scaffold"
+    case $SIGNER:$1 in cfssl:tls-scaffold) hint="cfssl signs here; this it can't do" ;; esac
+    fail "\`$1\` is not installed" "$hint"
 }
 
 components() { # of each line: name, certificate without .pem, request, flags
@@ -187,7 +190,7 @@ refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson wou
 }
 
 check_followed() { # an edit by hand of who holds the CA; while a killed sync is half done it may be
-    said=$(tr -d ' \t\r\n' <tls-scaffold.json 2>/dev/null | grep -Eo \
+    said=$(tr -d ' \t\r\n' 2>/dev/null <tls-scaffold.json | grep -Eo \
         '"(own|peer_ca)":true|"key":"(encrypted|offline|remote)"' | sort | paste -s -d ' ' -) || :
     [ "$said" = "${custody-}" ] || exists .tls-scaffold/pending.json ||
         fail "\`tls-scaffold.json\` says \`${said:-nothing}\` of who holds the CA, and the folder's\
@@ -197,6 +200,18 @@ check_custody() { # a key that was encrypted by hand would be followed by one in
     for each in $cas; do
         ! grep -qs ENCRYPTED "certs/$each-key.pem" || fail "\`certs/$each-key.pem\` is encrypted,\
  and the inventory does not say so" "\`make encrypt-ca-key\` says so there"
+    done
+}
+check_newest() { # a clone that was pulled has keys still of a CA that others have replaced
+    case ${custody-} in *own* | *offline* | *remote*) return ;; esac # none is made here
+    for each in $cas; do
+        number=$(generation "$each")
+        [ "$number" != 1 ] && [ -z "$into" ] && [ -f "certs/$each.pem" ] || continue
+        ! names_of_cas "certs/$each.pem" | grep -q " $number\$" || continue
+        later=$(names_of_cas "issued/$each-"??????????.pem | grep " $number\$" | tail -n 1) || :
+        [ -z "$later" ] || fail "\`certs/$each.pem\` is a CA of before: by the inventory and the\
+ record it is \`$later\` now" "its $each.pem and $each-key.pem come from whoever made it, as by\
+ \`tls-scaffold restore FILE\`"
     done
 }
 open_key() { :; }
@@ -342,6 +357,42 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     say "${each:-  whoever uses it has to read it anew, or to be restarted}"
 }
 
+generation() { # generation ca|peer-ca: its number, 1 where none is said
+    for field in "$(echo "$1" | tr - _)" ca; do
+        sed -n "s/.*\"${field}_generation\": *\([0-9]\{1,\}\).*/\1/p" tls-scaffold.json
+    done 2>/dev/null | { read -r number && echo "$number" || echo 1; }
+}
+names_of_cas() { # names_of_cas CERTIFICATE...: the CN of each
+    for each; do [ ! -f "$each" ] || openssl x509 -noout -subject -in "$each" \
+        -nameopt multiline,utf8,-esc_msb 2>/dev/null || :; done | sed -n 's/.*commonName *= //p'
+}
+every_ca() { names_of_cas issued/*ca-??????????.pem archive/*/issued/*ca-??????????.pem \
+    archive/*/certs/ca.pem archive/*/certs/peer-ca.pem; }
+is_name_taken() { # whether the folder has had a CA that was called as the first one would be
+    ! grep -qs '"record": *false' tls-scaffold.json || return 1 # such folders are thrown away
+    known=$(every_ca)
+    sed -n 's/.*"CN": *"\(.*\)",\{0,1\}$/\1/p' config/*ca-csr.json | (
+        while IFS= read -r cn; do ! printf '%s\n' "$known" | grep -qxF -e "$cn" || exit 0; done
+        exit 1)
+}
+next_generation() { # a CN of its own: two CAs of one name can't be told apart from outside
+    new=$(for each in $cas; do generation "$each"; done | sort -n | tail -n 1) && new=$((new + 1))
+    known=$(every_ca) # one that was given up had a number too
+    while printf '%s\n' "$known" | grep -q " $new\$"; do new=$((new + 1)); done
+    for file in tls-scaffold.json $(printf 'config/%s-csr.json\n' $cas); do
+        check_mounts "$file" # what is decided on has to go there
+        if [ -h config ] || [ -h "$file" ]; then fail "\`$file\` is, or is behind, a link"; fi
+        [ -w "$(dirname "$file")" ] || fail "\`$file\` can't be replaced: its folder is read-only"
+        case $file in */peer-*) old=$(generation peer-ca) ;; *) old=$(generation ca) ;; esac
+        [ "$old" != 1 ] || old='' # the first has no number
+        cp -p "$file" "$into$file" # with its mode
+        sed "s/\(ca_generation\": *\)[0-9]*/\1$new/
+            /\"CN\"/{${old:+s/ $old\"/\"/;}s/\"\(,\{0,1\}\)\$/ $new\"\1/;}" "$file" >"$into$file"
+        ! cmp -s "$file" "$into$file" || fail "\`$file\` does not tell what the next CA is called" \
+            "\`tls-scaffold sync\` writes \"ca_generation\"; \"CN\" needs a line of its own"
+    done
+}
+
 new_cas() { # new_cas NAME...: of a new set
     workshop
     for made; do
@@ -364,7 +415,7 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
     workshop
     set=$work into=$work/new/ reads=$(all_inputs "$1") of=$(key_sum)
     mkdir -p "${into}config"
-    [ "$1" != .tls-set ] || next_generation
+    case $1 in .tls-set) next_generation ;; ca) ! is_name_taken || next_generation ;; esac
     (export TLS_SCAFFOLD_INTO="$into" && case $1 in peer-ca) sh sign.sh "$1" ;;
         *) make_again "$1" -j "$(getconf _NPROCESSORS_ONLN || echo 1)" ;; esac) || exit 1
     lock
@@ -418,7 +469,10 @@ case ${1-} in renew | renew-ca | regenerate | clean)
     . ./renewal.sh ;;
 esac
 [ ! -f custody.sh ] || . ./custody.sh
-[ $# != 1 ] || [ "$1" = clean ] || check_followed # each make asks for one of these
+case $#:${1-} in 1:clean) ;; 1:*) # each make asks for one of these
+    check_followed
+    [ "$1" = regenerate ] || check_newest ;;
+esac
 case ${1-}:$(ls certs/old-ca-key.pem certs/old-peer-ca-key.pem 2>/dev/null) in
 regenerate:?* | renew-ca:?*) fail "one CA is taking the place of another: nothing was changed" \
     "\`make rotate-status\` says what comes next, \`make rotate-abort\` takes it back" ;; esac

@@ -8,6 +8,7 @@ from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.paths import CA, CERTS, PEER_CA, PEER_CA_OUTPUT, PEER_TRUST, TRUST, TRUSTS
 from tls_scaffold.signing import caconstraints, matching, pemfiles
+from tls_scaffold.signing.canumbers import BRING_NEWEST, outdated_cas
 from tls_scaffold.signing.custodies import BRING_CA, BRING_KEY
 from tls_scaffold.signing.rotation import PUT_OLD_BACK, rotation_of, strange_old_cas
 from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
@@ -240,11 +241,26 @@ def peer_trust_wide(view: View) -> Iterator[Problem]:
 )
 def ca_differs(view: View) -> Iterator[Problem]:
     """Every CA is what its request asks for."""
+    outdated = {each.place.path for each in outdated_cas(view.folder)}
     for entry in view.authorities:
+        if entry.path in outdated:
+            continue
         # Of one below another `no_root` tells.
         if entry.request and entry.certificate and matching.signs_itself(entry.certificate):
             stale = (fault for fault in entry.faults if fault.state == STALE)
             yield from (Problem(Place(entry.path), fault.reason) for fault in stale)
+
+
+@Rule(
+    pain=(
+        "nobody is to trust what it signs any longer: another CA has taken its place, perhaps "
+        "because its key was stolen"
+    ),
+    fix=f"nothing is signed here until then: {BRING_NEWEST}",
+)
+def outdated_ca(view: View) -> Iterator[Problem]:
+    """Every CA is the one that the inventory counts, where the record has that."""
+    yield from outdated_cas(view.folder)
 
 
 @Rule(
@@ -282,6 +298,7 @@ RULES = (
     ca_hosts,
     no_root,
     ca_differs,
+    outdated_ca,
     wrong_trust,
     unpinned_ca,
     peer_ca_shared,

@@ -22,6 +22,7 @@ from tls_scaffold.inventory import conflicts, intake, rbac
 from tls_scaffold.inventory.membersettings import MemberSettings
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.paths import CERTS, TRUST
+from tls_scaffold.signing.canumbers import check_newest
 from tls_scaffold.signing.crlfile import sound_list
 from tls_scaffold.signing.signer import utc_now
 
@@ -65,6 +66,7 @@ def make(
     password = read_password(options)
     inventory = _with_options(intake.load(folder), options)
     with disk.lock(folder):
+        check_newest(folder)
         owners = owners_of(
             inventory, intake.components_named(inventory, names) or inventory.components
         )

@@ -13,6 +13,7 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.custodywords import CustodyWords
 from tls_scaffold.signing import keyencryption
+from tls_scaffold.signing.canumbers import check_newest
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.custodies import check_followed
 
@@ -40,6 +41,7 @@ def encrypt_ca_key(folder: Path, password: CAPassword) -> Encrypted:
         )
     with lock(folder, wait=LOCK_SECONDS):
         check_followed(folder)
+        check_newest(folder)
         check_none_is_under_way(folder)
         cas = keyencryption.clear_ca_keys(folder, password)
         for path, ca in cas.items():

@@ -19,6 +19,7 @@ from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, signings_of_lines
 from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, PEER_CA
 from tls_scaffold.signing import certificates, renewal
+from tls_scaffold.signing.canumbers import check_newest
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.custodies import BRING_KEY, check_followed
 from tls_scaffold.signing.renewal import Renewed
@@ -42,6 +43,7 @@ def renew_ca(folder: Path, password: CAPassword, now: datetime) -> tuple[Renewed
         )
     with lock(folder, wait=LOCK_SECONDS):
         check_followed(folder)
+        check_newest(folder)
         check_none_is_under_way(folder)
         cas = _renewed_here(folder)
         signings = signings_of_lines(component_lines(text))

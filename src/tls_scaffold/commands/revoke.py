@@ -33,6 +33,7 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.paths import CERTIFICATE_ENDING, CRL
 from tls_scaffold.signing import crlfile
+from tls_scaffold.signing.canumbers import check_newest
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.execution import Means
 from tls_scaffold.signing.revocationlists import der_of, read_list
@@ -114,6 +115,7 @@ def revoke(folder: Path, asked: Asked, password: CAPassword, now: datetime) -> D
             hint="`tls-scaffold sync --crl` gives members an empty list",
         )
     with lock(folder, wait=LOCK_SECONDS):  # what a killed run had decided is a part of the folder
+        check_newest(folder)
         here = SignedHere(folder, intake.load(folder), now)
         chosen = chosen_by(here, asked.words, asked.reason, force=asked.force)
     signed: tuple[str, ...] = ()

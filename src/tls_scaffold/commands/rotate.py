@@ -22,6 +22,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.live.rotationgates import Step
 from tls_scaffold.paths import CHAINS, OLD_CAS, TRUSTS
 from tls_scaffold.signing import certificates, rotationabort, rotationend, rotationstart
+from tls_scaffold.signing.canumbers import check_newest
 from tls_scaffold.signing.execution import Means
 from tls_scaffold.signing.followedcas import followed_ca
 from tls_scaffold.signing.hangingfiles import hanging_files
@@ -73,6 +74,7 @@ def start(
         return None, resumed
     with lock(folder, wait=LOCK_SECONDS):
         check_none_is_under_way(folder)
+        check_newest(folder)
         check_can_rotate(folder, ca)
         check_components_alone(folder, ca)
         signings = signings_of(folder, ca)

@@ -21,6 +21,7 @@ from tls_scaffold.makefiles.maketexts import MAKEFILES
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
 from tls_scaffold.paths import ARCHIVE, CA
+from tls_scaffold.signing.canumbers import check_newest
 from tls_scaffold.signing.custodies import check_followed, custody_of
 from tls_scaffold.signing.execution import Means, Told, sign_round
 from tls_scaffold.signing.naming import signings_of_names
@@ -53,6 +54,7 @@ def sign(
         _refuse_first(folder, names, force=force, own_lines=own_lines)
     with lock_or_refusal(folder, wait=LOCK_SECONDS) as refusal:
         check_followed(folder)
+        check_newest(folder)
         if not refusal:
             restore_pinned_ca(folder)
         survey = _survey_makefile(folder)
@@ -96,6 +98,7 @@ def _refuse_first(folder: Path, names: Sequence[str], *, force: bool, own_lines:
         return  # the record may have it, and to put it back the folder is held
     try:
         check_followed(folder)
+        check_newest(folder)
         survey = _survey_makefile(folder)
         chosen = signings_of_names(_signable(survey, names, own_lines=own_lines), names)
         _planned(folder, split_into_rounds(chosen)[0], survey, names, force=force)

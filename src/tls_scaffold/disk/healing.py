@@ -8,9 +8,11 @@ is believed only as far as nobody else can have made it.
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from tls_scaffold.disk import issued
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_path, make_private, write
@@ -53,6 +55,7 @@ PEER_KEY = PurePosixPath(PEER_CA_KEY).name
 KEYS = {KEY: CA_KEY, PEER_KEY: PEER_CA_KEY}
 """The keys that a set may be known by, the first that is there, with their places."""
 OTHERS_IN_A_SET = (*CA_REQUESTS.values(), "tls-scaffold.json")
+NO_FILES: Mapping[str, str] = MappingProxyType({})
 PAIR_ENDINGS = (CERTIFICATE_ENDING, CSR_ENDING)  # a key's is a certificate's too
 
 
@@ -106,8 +109,10 @@ def finish_set(folder: Path) -> None:
     flush_path(new.parent)
 
 
-def put_cas(folder: Path, files: Mapping[str, bytes]) -> None:
+def put_cas(folder: Path, files: Mapping[str, bytes], others: Mapping[str, str] = NO_FILES) -> None:
     """Put new CAs in place, whole at once: what their files in `certs/` hold; the record has them.
+
+    `others` are files beside them, by path, which take the place of those that are there.
 
     That is what each of CA_FILES holds, and the same of the CA of peers; or that one's alone,
     beside a CA that is there. The key may be missing of a CA that is alone. The folder's lock is
@@ -128,6 +133,9 @@ def put_cas(folder: Path, files: Mapping[str, bytes]) -> None:
             path = work / key if name == key else work / "new" / CERTS / name
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             create(path, content, SECRET if name in KEYS else PUBLIC)
+        for place, text in others.items():
+            make_directories((work / "new" / place).parent)
+            create(work / "new" / place, text, stat.S_IMODE((folder / place).stat().st_mode))
         record = work / "new" / ISSUED
         record.mkdir()
         for ca in CA_KEYS:

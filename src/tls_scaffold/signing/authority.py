@@ -100,11 +100,17 @@ def _read_half(folder: Path, path: str, other: str) -> bytes:
 
 
 def plan_new_ca(
-    folder: Path, certificate: str, key: str, now: datetime, every: Sequence[Signing]
+    folder: Path,
+    certificate: str,
+    key: str,
+    now: datetime,
+    every: Sequence[Signing],
+    renamed: Mapping[str, str],
 ) -> NewCA:
     """Return the CA that is to be made by the request that the Makefile has for it.
 
     `every` is what the Makefile signs: where some of what this CA is to sign is there, it is lost.
+    `renamed` are files, by path, as they are when the CA is there.
     Raises ScaffoldError then, with everything that is wrong with the request, and if something, a
     link that leads nowhere included, has the name of one of its files.
     """
@@ -114,7 +120,7 @@ def plan_new_ca(
     _check_names_are_free(folder, certificate, key)
     maker = _maker(certificate, every)
     path = maker.request
-    text = read_text(folder, path)
+    text = renamed[path] if path in renamed else read_text(folder, path)
     if text is None:
         raise ScaffoldError(f"`{path}` is missing: the CA's own request")
     request = readers.request(text, path).overridden(maker.cn, None)
@@ -130,8 +136,10 @@ def plan_new_ca(
     return NewCA(path, request, end)
 
 
-def put_new_cas(folder: Path, made: Mapping[str, Signed]) -> None:
+def put_new_cas(folder: Path, made: Mapping[str, Signed], renamed: Mapping[str, str]) -> None:
     """Put new CAs, by their paths, in place; ours by one rename, so that no half is ever seen.
+
+    With them come the files of `renamed`, by path, in which they have their names.
 
     With each comes what others are to trust, such as `trust.pem`, which is the same until one CA
     follows another. Raises ScaffoldError where the key of the CA that is there is elsewhere.
@@ -149,7 +157,7 @@ def put_new_cas(folder: Path, made: Mapping[str, Signed]) -> None:
         files[PurePosixPath(PEER_TRUST).name] += trusted_besides(folder)
     if files:
         with telling(folder / CERTS):
-            put_cas(folder, files)
+            put_cas(folder, files, renamed)
 
 
 def trusted_besides(folder: Path) -> bytes:

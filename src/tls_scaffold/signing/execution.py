@@ -79,7 +79,7 @@ def sign_round(planned: Round, means: Means, told: Told) -> None:
     record = Record(folder, target)
     if new_cas:
         check_parent()
-        authority.put_new_cas(target, new_cas)
+        authority.put_new_cas(target, new_cas, planned.renamed)
         for path in new_cas:
             told.signed(path)
     if record.is_kept:

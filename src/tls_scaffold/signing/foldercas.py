@@ -7,7 +7,7 @@ from pathlib import Path
 from tls_scaffold.disk.plainfiles import names, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.reach import SHELF
-from tls_scaffold.paths import ARCHIVE, CA, CERTS, ISSUED, OLD_CAS, PEER_CA
+from tls_scaffold.paths import ARCHIVE, CA, CERTIFICATE_ENDING, CERTS, ISSUED, OLD_CAS, PEER_CA
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.caends import RECORDED_CA
 from tls_scaffold.signing.certificates import Certificate
@@ -47,3 +47,6 @@ def _paths(folder: Path) -> Iterator[str]:
     yield from filter(RECORDED_CA.fullmatch, names(folder, ISSUED, ".pem"))
     for shelf in shelves(folder):
         yield from names(folder, f"{shelf}/{CERTS}", ENDING)
+        for path in names(folder, f"{shelf}/{ISSUED}", CERTIFICATE_ENDING):
+            if RECORDED_CA.fullmatch(path.removeprefix(f"{shelf}/")):
+                yield path

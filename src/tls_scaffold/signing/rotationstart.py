@@ -145,7 +145,7 @@ def _next_texts(folder: Path, ca: str) -> dict[str, str]:
 
 def _make_ca(made: Path, ca: str, means: Means, now: datetime) -> Certificate:
     """Make a CA, by the request that lies in a new set, and return its certificate."""
-    wanted = authority.plan_new_ca(made, ca, CA_KEYS[ca], now, ())
+    wanted = authority.plan_new_ca(made, ca, CA_KEYS[ca], now, (), {})
     signed = signer.new_ca(wanted.request, now)
     if intake.load(made).ca.key is KeyPlace.ENCRYPTED:
         signed = signed.encrypted(means.password.new())

@@ -1,5 +1,6 @@
 """What one round of signing is to do: the CAs to make and the certificates to sign."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,7 @@ from tls_scaffold.paths import (
     PEER_TRUST,
 )
 from tls_scaffold.signing import authority, commandlines, custodies, plan, signer
+from tls_scaffold.signing.canumbers import renamed_texts
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.pins import check_pin
@@ -74,7 +76,8 @@ class Round:
 
     All goes into `target`. `ca_keys` holds the path of each CA's key by that of its certificate,
     `new_cas` the CAs that are to be made by the same, `inputs` the digits of what each certificate
-    is made from, by outputs. `custody` says who holds the CA of `certs/`.
+    is made from, by outputs. `custody` says who holds the CA of `certs/`. `renamed` are the files,
+    by path, in which a new CA gets a name that the folder has not had.
     """
 
     folder: Path
@@ -89,6 +92,7 @@ class Round:
     warnings: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     custody: Custody = PLAIN
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def done(self) -> Done:
@@ -166,7 +170,9 @@ def plan_round(
     ca_keys = ca_keys or _cas_without_components(every)
     if CA in ca_keys and _has_peer_ca(folder, every):
         ca_keys[PEER_CA] = PEER_CA_KEY  # both are made at once, or none
-    cas = _find_cas(target, ca_keys, every, record, now)
+    is_first = CA in ca_keys and target == folder and not os.path.lexists(folder / CA)
+    renamed = renamed_texts(folder) if is_first else {}
+    cas = _find_cas(target, ca_keys, every, record, now, renamed)
     custody, own = custodies.custody_of(folder), cas.get(CA)
     if isinstance(own, Certificate):
         check_pin(own, custody)
@@ -194,6 +200,7 @@ def plan_round(
         warnings=(*planned.warnings, *_both_trusted(folder, cas)),
         waiting=planned.waiting,
         custody=custody,
+        renamed=renamed,
     )
 
 
@@ -239,8 +246,12 @@ def _find_cas(
     every: Sequence[Signing],
     record: Record,
     now: datetime,
+    renamed: Mapping[str, str],
 ) -> dict[str, plan.AnyCA]:
-    """Return each CA by its path, those that are to be made included."""
+    """Return each CA by its path, those that are to be made included.
+
+    `renamed` are files, by path, as they are when a CA is made.
+    """
     found = {path: authority.find_ca(target, path, key) for path, key in ca_keys.items()}
     for each in every:
         path = f"{each.output}.pem"
@@ -258,7 +269,7 @@ def _find_cas(
         if certificate:
             cas[path] = certificate
         else:
-            cas[path] = authority.plan_new_ca(target, path, ca_keys[path], now, every)
+            cas[path] = authority.plan_new_ca(target, path, ca_keys[path], now, every, renamed)
     return cas
 
 

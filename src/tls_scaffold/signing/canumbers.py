@@ -1,0 +1,94 @@
+"""The numbers behind the names of a folder's CAs: two of one name can't be told apart from outside.
+
+sign.sh's `check_newest` and `is_name_taken` ask the same where there is no Python.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from tls_scaffold.disk.issued import PATHS_OF_CAS
+from tls_scaffold.disk.obstacles import check_changeable
+from tls_scaffold.disk.plainfiles import names, own_texts, plain_or_empty
+from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.generations import CN, generation, next_number, renumbered
+from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.paths import CA, CA_REQUESTS, CERTIFICATE_ENDING, ISSUED, PEER_CA
+from tls_scaffold.signing import certificates
+from tls_scaffold.signing.custodies import custody_of
+from tls_scaffold.signing.foldercas import cas_of
+
+BRING_NEWEST = (
+    "whoever made that one has its certificate and key: `tls-scaffold restore FILE`, or the team's "
+    "own way, brings them"
+)
+
+
+def outdated_cas(folder: Path) -> Iterator[Problem]:
+    """Yield each CA in `certs/` that another has followed, elsewhere: a clone keeps its keys.
+
+    The inventory, which git has brought, counts a later one then, and the record has that. Nothing
+    is told of an inventory that is not sound, nor where no CA is made here.
+    """
+    inventory = _inventory(folder)
+    if inventory is None or not custody_of(folder).makes_ca:
+        return
+    for ca in (CA, PEER_CA) if inventory.peer_ca else (CA,):
+        ending = f" {generation(inventory, ca)}"
+        cn = _cn(folder, ca)
+        if ending == " 1" or not cn or cn.endswith(ending):
+            continue
+        recorded = filter(PATHS_OF_CAS[ca].fullmatch, names(folder, ISSUED, CERTIFICATE_ENDING))
+        later = [each for path in recorded if (each := _cn(folder, path)).endswith(ending)]
+        if later:
+            words = f"it is a CA of before: by the inventory and the record it is `{later[0]}` now"
+            yield Problem(Place(ca), words)
+
+
+def check_newest(folder: Path) -> None:
+    """Raise ScaffoldError where a CA in `certs/` has been followed by another one elsewhere."""
+    if problems := list(outdated_cas(folder)):
+        raise ScaffoldError("nothing is done with a CA of before", problems, BRING_NEWEST)
+
+
+def renamed_texts(folder: Path) -> dict[str, str]:
+    """Return inventory and requests of the CAs, by path, with the next number in the CAs' names.
+
+    That is where the folder has had a CA of such a name, as before a `make clean`; else nothing.
+    A folder without a record in git is thrown away again, and its CAs may be called alike. Raises
+    ScaffoldError where a file can't be replaced.
+    """
+    inventory = _inventory(folder)
+    if inventory is None or not inventory.record:
+        return {}
+    texts = own_texts(folder, (FILE, *CA_REQUESTS.values()))
+    asked = {ca: CN.findall(texts.get(path, "")) for ca, path in CA_REQUESTS.items()}
+    known = [ca.cn for ca in cas_of(folder)]
+    if not any(json.loads(literal) in known for found in asked.values() for _, literal in found):
+        return {}
+    last = max(inventory.ca_generation, inventory.peer_ca_number)
+    number = next_number(last, known)
+    changed = {FILE: replace(inventory, ca_generation=number, peer_ca_generation=0).to_json()}
+    for ca, path in CA_REQUESTS.items():
+        if path in texts:
+            before = generation(inventory, ca)
+            changed[path] = renumbered(texts[path], path, before, number)
+    check_changeable(folder / path for path in changed)
+    return changed
+
+
+def _inventory(folder: Path) -> Inventory | None:
+    try:
+        return intake.load(folder)
+    except ScaffoldError:
+        return None
+
+
+def _cn(folder: Path, path: str) -> str:
+    """Return the CN of a certificate; empty where it is missing or can't be read."""
+    try:
+        return certificates.read(plain_or_empty(folder / path), path).cn
+    except ScaffoldError:
+        return ""
