@@ -12,7 +12,7 @@ from tls_scaffold.inventory.conflictmarkers import marked_lines, sides
 from tls_scaffold.paths import GENERATED
 
 BY_HAND = ("tls-scaffold.json", "Makefile")
-BY_SYNC = {*GENERATED, "README.md", ".gitignore", RECORD}
+BY_SYNC = {*GENERATED, "README.md", ".gitignore", ".gitattributes", RECORD}
 STYLES = ("merge", "diff3")
 
 

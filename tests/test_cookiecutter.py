@@ -125,7 +125,9 @@ def typed_into(cwd: Path, plain: dict[str, str], answers: str) -> tuple[int, str
 
 
 def test_answers_that_are_typed_make_the_same_folder(tmp_path: Path, plain: dict[str, str]) -> None:
-    code, questions = typed_into(tmp_path, plain, "typed\n10.0.0.1,b=b.example\ncalico,k=K\n2\n")
+    code, questions = typed_into(
+        tmp_path, plain, "typed\n10.0.0.1, b=b.example\n calico , k=K\n2\n"
+    )
 
     assert code == 0, questions
     for question in (

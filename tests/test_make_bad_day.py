@@ -1,5 +1,6 @@
 """What a bad day brings: odd names, an odd environment, clones of others, programs that fail."""
 
+import contextlib
 import os
 import shutil
 import stat
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Factory
+from keeping import edit
 from support import BIN, SMALL, contents, environment, make, read, run, verify
 
 SYNC = (str(BIN / "tls-scaffold"), "sync")
@@ -109,17 +111,232 @@ def test_keys_are_kept_out_of_git_while_they_are_removed(signed: Factory, tmp_pa
     assert not (path / "certs").exists()
 
 
-def test_nothing_is_removed_that_is_not_in_the_archive(signed: Factory, tmp_path: Path) -> None:
-    path = signed(*SMALL)
-    before = contents(path)
-    broken = f'{shutil.which("tar")} "$@"\nrm -f archive/.half/certs/calico-key.pem'
+TAR = shutil.which("tar")
+# What is copied is deleted then: how each step of the copy ended is asked.
+HALF = "archive/.half"
+HALF_COPIES = {
+    "a key is lost": f'{TAR} "$@"\nrm -f {HALF}/certs/calico-key.pem',
+    "a key is cut off": f'{TAR} "$@"\n[ ! -e {HALF}/certs ] || : >{HALF}/certs/ca-key.pem',
+    "the record is lost": f'{TAR} "$@"\nrm -rf {HALF}/issued/*',
+    "another folder's is lost": f'{TAR} "$@"\nrm -f {HALF}/elsewhere/extra-key.pem',
+    "nothing is packed": 'case "$*" in *" -cf archive"*) exit 2 ;; esac',
+    "half is packed": (
+        f'case "$*" in *-cf\\ {HALF}*) {TAR} -cf {HALF}/.tar certs/ca.pem; exit 2 ;; esac\n'
+        f'exec {TAR} "$@"'
+    ),
+    "nothing is unpacked": f'case "$*" in -x*) exit 2 ;; esac\nexec {TAR} "$@"',
+    "it ends well without a copy": "exit 0",
+}
+EXTRA = "req-extra elsewhere/extra.pem: config/req-calico.json ; $(sign) -profile client $<"
 
-    done = run("make", "clean", cwd=path, PATH=program(tmp_path / "bin", "tar", broken))
+
+@pytest.mark.parametrize("how", HALF_COPIES)
+@pytest.mark.parametrize("goal", ["clean", "regenerate"])
+def test_nothing_is_removed_that_is_not_in_the_archive(
+    signed: Factory, tmp_path: Path, how: str, goal: str
+) -> None:
+    path = signed(*SMALL)
+    if how.startswith("another"):
+        edit(
+            path / "Makefile",
+            "\nreq-calico",
+            f"\n{EXTRA}\nreq-calico",
+        )
+        make(path)
+    elif how.startswith("the record") and goal == "regenerate":
+        pytest.skip("regenerate leaves the record where it is")
+    before = contents(path)
+    programs = program(tmp_path / "bin", "tar", HALF_COPIES[how])
+
+    done = run("make", goal, cwd=path, PATH=programs, YES="1", SIGNER="cfssl")
 
     assert done.returncode == 2
-    assert "was not whole" in done.stderr
+    assert "is not whole: nothing was moved there" in done.stderr
     assert {name: contents(path)[name] for name in before} == before
     assert shelves(path) == []
+    make(path)
+    assert {name: contents(path)[name] for name in before} == before
+
+
+@pytest.mark.parametrize("goal", ["clean", "regenerate"])
+def test_without_tar_nothing_is_moved(
+    signed: Factory, path_without: Callable[..., str], goal: str
+) -> None:
+    path = signed(*SMALL)
+    before = contents(path)
+
+    done = run("make", goal, cwd=path, PATH=path_without("tar"), YES="1", SIGNER="cfssl")
+
+    assert done.returncode == 2
+    assert "is not whole: nothing was moved there" in done.stderr
+    assert {name: contents(path)[name] for name in before} == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root: nothing can be mounted")
+@pytest.mark.parametrize("goal", ["clean", "regenerate"])
+def test_a_disk_without_room_for_the_copy_loses_no_key(
+    signed: Factory, tmp_path: Path, goal: str
+) -> None:
+    path = signed(*SMALL)
+    small = tmp_path / "small"
+    small.mkdir()
+    if run("mount", "-t", "tmpfs", "-o", "size=800k", "tmpfs", str(small)).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        folder = Path(shutil.copytree(path, small / "folder"))
+        key = (folder / "certs/ca-key.pem").read_bytes()
+        codes = []
+        for free in range(0, 400, 16):
+            with contextlib.suppress(OSError), (small / "full").open("wb") as file:
+                for _ in range(300):
+                    file.write(bytes(4096))
+                    file.flush()
+            with (small / "full").open("r+b") as file:
+                file.truncate(max(0, file.seek(0, 2) - 1024 * free))
+            codes.append(run("make", goal, cwd=folder, YES="1", SIGNER="cfssl").returncode)
+            (small / "full").unlink()
+            keys = [each.read_bytes() for each in folder.rglob("ca-key.pem")]
+            assert key in keys, (free, codes)
+            if codes[-1] == 0:
+                break
+        assert codes[0] == 2
+        assert codes[-1] == 0
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
+
+
+def test_a_key_that_can_t_be_read_is_not_lost(signed: Factory, tmp_path: Path) -> None:
+    path = signed(*SMALL)
+    before = contents(path)
+    # As for an ordinary user beside a key of etcd's own.
+    failing = f'{TAR} "$@" --exclude=certs/etcd1-key.pem || exit; case "$*" in *-c*) exit 2 ;; esac'
+
+    done = run("make", "clean", cwd=path, PATH=program(tmp_path / "bin", "tar", failing))
+
+    assert done.returncode == 2
+    assert {name: contents(path)[name] for name in before} == before
+
+
+def test_clean_is_not_done_in_one_run_with_what_is_to_be_signed_then(signed: Factory) -> None:
+    path = signed(*SMALL)
+    before = contents(path)
+
+    for goals in (("clean", "all"), ("req-calico", "clean"), ("clean", "ca")):
+        done = make(path, *goals, code=2, SIGNER="cfssl")
+        assert "error: clean goes alone: nothing was moved" in done.stderr
+    assert contents(path).keys() >= before.keys()
+    assert (path / "certs/ca-key.pem").read_bytes() == before["certs/ca-key.pem"]
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_own_commands_of_a_line_run_on_the_pair_of_a_new_set(signed: Factory, signer: str) -> None:
+    path = signed(*SMALL)
+    line = next(
+        each
+        for each in (path / "Makefile").read_text().splitlines()
+        if each.startswith("req-calico")
+    )
+    edit(path / "Makefile", line, f"{line}\n\tcp certs/calico.pem deployed.pem\n\techo done >>log")
+
+    make(path, "regenerate", YES="1", SIGNER=signer)
+
+    assert (path / "deployed.pem").read_bytes() == (path / "certs/calico.pem").read_bytes()
+    verify(path, "certs/calico.pem")
+
+
+def test_what_make_does_not_make_is_not_told_as_signed(signed: Factory) -> None:
+    path = signed(*SMALL)
+    text = (path / "Makefile").read_text()
+    more = "ifdef NOPE\nreq-only certs/only.pem: config/req-calico.json ; $(sign) $<\nendif\n"
+    (path / "Makefile").write_text(f"{text}\n{more}")
+
+    done = make(path, "regenerate", YES="1", SIGNER="cfssl")
+
+    assert "signed certs/calico.pem" in done.stdout
+    assert "only.pem" not in done.stdout
+
+
+@pytest.mark.parametrize("days", ['"; touch ran; "', "'; touch ran; '", "`touch ran`", "1 touch"])
+@pytest.mark.parametrize("goal", ["all", "renew", "-n"])
+def test_renew_days_are_no_command(signed: Factory, days: str, goal: str) -> None:
+    path = signed(*SMALL)
+
+    run("make", goal, cwd=path, RENEW_DAYS=days, SIGNER="cfssl")
+
+    assert not (path / "ran").exists()
+
+
+@pytest.mark.parametrize("kind", ["file", "pipe"])
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_what_is_no_folder_in_the_place_of_a_new_set_is_named(
+    signed: Factory, kind: str, signer: str
+) -> None:
+    path = signed(*SMALL)
+    if kind == "file":
+        (path / "certs/.new").write_text("x")
+    else:
+        os.mkfifo(path / "certs/.new")
+
+    for goal in ("all", "req", "regenerate"):
+        done = make(path, goal, code=2, YES="1", SIGNER=signer)
+        assert "`certs/.new` is no folder" in done.stderr
+        assert "move it away" in done.stderr
+    for words in (("sync",), ("sign",), ("bundle", "calico"), ("add", "zoe")):
+        done = run("tls-scaffold", *words, cwd=path)
+        assert done.returncode == 1
+        assert "`certs/.new` is no folder" in done.stderr
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_no_ca_comes_by_git(signed: Factory, tmp_path: Path, signer: str) -> None:
+    path, other = signed(*SMALL), signed(*SMALL, name="other")
+    shutil.rmtree(path / "certs")
+    new = path / "certs/.new"
+    (new / "new/certs").mkdir(parents=True)
+    shutil.copy(other / "certs/ca-key.pem", new / "ca-key.pem")
+    for name in ("ca.pem", "trust.pem"):
+        shutil.copy(other / "certs/ca.pem", new / f"new/certs/{name}")
+    (new / "of").write_text("none\n")
+    git = ("git", "-c", "user.name=x", "-c", "user.email=x@example.com")
+    for words in (("init", "-q"), ("add", "-Af", "."), ("commit", "-qm", "x")):
+        assert run(*git, *words, cwd=path).returncode == 0
+    clone = tmp_path / "clone"
+    assert run("git", "clone", "-q", str(path), str(clone)).returncode == 0
+
+    done = make(clone, code=2, SIGNER=signer)
+
+    assert "`certs/.new` is tracked by git: no CA is taken from there" in done.stderr
+    assert not (clone / "certs/ca.pem").exists()
+    assert not (clone / "certs/ca-key.pem").exists()
+    shutil.rmtree(clone / "certs/.new")
+    assert "the CA of this folder is not in `certs`" in make(clone, code=2, SIGNER=signer).stderr
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"{bin}/a cfssl"',
+        "$$SOME_BIN/cfssl",
+        "GODEBUG=x {bin}/cfssl",
+        "@ {bin}/cfssl",
+        '@env PATH="{bin}:$(PATH)" cfssl',
+        "cd . && {bin}/cfssl",
+    ],
+)
+def test_cfssl_is_what_a_recipe_would_make_of_its_words(
+    folder: Factory, tmp_path: Path, value: str
+) -> None:
+    path, place = folder(*SMALL), tmp_path / "bin"
+    counting = f'echo x >>"{tmp_path}/used"\nexec {shutil.which("cfssl")} "$@"'
+    for name in ("cfssl", "a cfssl"):
+        program(place, name, counting)
+    edit(path / "Makefile", "#CFSSL = cfssl", f"CFSSL = {value.format(bin=place)}")
+
+    make(path, SOME_BIN=str(place), SIGNER="cfssl")
+    make(path, "regenerate", YES="1", SOME_BIN=str(place), SIGNER="cfssl")
+
+    assert len((tmp_path / "used").read_text().splitlines()) == 6
+    verify(path, "certs/calico.pem")
 
 
 def test_an_archive_that_can_t_be_written_is_told(signed: Factory, tmp_path: Path) -> None:

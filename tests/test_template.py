@@ -38,6 +38,7 @@ json.dump(template.render(intake.of_data(json.loads(sys.argv[1]))), sys.stdout)
 
 def test_a_folder_has_these_files_and_no_others() -> None:
     assert sorted(template.render(intake.of_data(INVENTORY))) == [
+        ".gitattributes",
         ".gitignore",
         ".tls-scaffold/rendered.tsv",
         "COMPONENTS.md",

@@ -50,11 +50,11 @@ check_encrypted() { # check_encrypted KEY CERTIFICATE: read it back before it ta
 }
 
 make_ca_pair() { # cfssl's answer holds the key: it goes through pipes, and is in no file
-    base=${ca#"$into"} name=${ca##*/} cfssl=${CFSSL#@}
-    need "${cfssl%% *}"
+    base=${ca#"$into"} name=${ca##*/}
+    find_cfssl
     give_password
     say "$cfssl gencert -initca $1 | openssl -aes256 >$base-key.pem" | sed "s|${into:-^}||g"
-    { $cfssl gencert -initca "$1" 2>"$work/log" || echo "$?" >"$work/code"; } |
+    { by_shell "$cfssl" gencert -initca "$1" 2>"$work/log" || echo "$?" >"$work/code"; } |
         awk -F '"' -v base="$work/$name" '{ for (at = 2; at < NF; at += 4) part[$at] = $(at + 2) }
             END { for (each in part) gsub(/\\n/, "\n", part[each])
                 printf "%s", part["cert"] >(base ".pem")

@@ -80,18 +80,20 @@ asking() { # work = an empty folder in awaiting/; the folder is locked until thi
 }
 
 ask() { # ask NAME BASE REQUEST [FLAGS]: a new key and CSR; what waited goes to the archive
-    name=$1 base=$2 request=$3 cfssl=${CFSSL#@} json=${JSON#@}
+    name=$1 base=$2 request=$3
     shift 3
     check_output "$base"
     case " $*" in *' '-hostname[\ =]* | *' '--hostname[\ =]* | *' '-cn[\ =]* | *' '--cn[\ =]*)
         fail "the line of \`$base.pem\` has \`-hostname\` or \`-cn\`: a CSR is made from\
  \`$request\` alone" ;; esac
     check_silences "$@"
-    need "${cfssl%% *}" && need "${json%% *}"
+    find_cfssl
     say "$cfssl genkey $request | $json -bare awaiting/$name"
     (umask 022 && cp "$request" "$work/$name.json")
-    $cfssl genkey "$work/$name.json" </dev/null >"$work/json" 2>"$work/log" || refused "$?"
-    (umask 022 && $json -f "$work/json" -bare "$work/$name") >>"$work/log" 2>&1 || refused "$?"
+    by_shell "$cfssl" genkey "$work/$name.json" </dev/null >"$work/json" 2>"$work/log" ||
+        refused "$?"
+    (umask 022 && by_shell "$json" -f "$work/json" -bare "$work/$name") >>"$work/log" 2>&1 ||
+        refused "$?"
     for each in -key.pem .csr; do [ -s "$work/$name$each" ] || refused 0; done
     flush "$work/$name"*
     if exists "awaiting/$name.csr" || exists "awaiting/$name.json" ||

@@ -35,9 +35,10 @@ make_first_ca() { # it is never made here: the record may have it, for a clone a
             openssl x509 -noout -subject -issuer -in "$each" | # a root: what others trust
             sed 's/^[a-z]*= *//' | uniq -d | grep -q .; then
             # That one alone: what else stands in the file came with the clone, and is not pinned.
-            openssl x509 -in "$each" >"$work/ca.pem" && chmod 644 "$work/ca.pem"
-            exists certs/trust.pem || { cp -p "$work/ca.pem" "$work/trust.pem" &&
-                mv "$work/trust.pem" certs/; }
+            openssl x509 -in "$each" >"$work/ca.pem"
+            chmod 644 "$work/ca.pem"
+            cp -p "$work/ca.pem" "$work/trust.pem"
+            exists certs/trust.pem || mv "$work/trust.pem" certs/
             mv "$work/ca.pem" certs/ca.pem
             say "certs/ca.pem is there again, out of the record"
             exit
@@ -152,20 +153,23 @@ due() { # due NAME BASE [FLAGS]: not what has a profile whose own key ordinary r
 }
 
 ask() { # ask SERVER [FLAGS] REQUEST: leave the three files in $work, or else the reason in $reason
-    server=$1 label=$(held label) authorities=$(held remote_ca) cfssl=${CFSSL#@} json=${JSON#@}
+    server=$1 label=$(held label) authorities=$(held remote_ca)
     shift
-    need "${cfssl%% *}" && need "${json%% *}"
+    find_cfssl
     set -- gencert -remote "$server" ${label:+-label "$label"} \
         ${authorities:+-tls-remote-ca "$authorities"} -config config/ca-config.json "$@"
     say "$cfssl $* | $json -bare $base"
     shift
+    set -- gencert -loglevel 3 "$@"
+    # A shell between would be ended, and what it has begun would go on waiting.
+    case $cfssl in *[!A-Za-z0-9_./\ -]*) set -- sh -c "$cfssl \"\$@\"" sh "$@" ;;
+    *) set -- $cfssl "$@" ;; esac
     # No proxy hears of it: only the servers that the folder names.
     code=0
-    NO_PROXY='*' no_proxy='*' limited $cfssl gencert -loglevel 3 "$@" >"$work/json" \
-        2>"$work/log" || code=$?
+    NO_PROXY='*' no_proxy='*' limited "$@" >"$work/json" 2>"$work/log" || code=$?
     # No time is kept by cfssl itself: it waits for ever.
     [ "$code" != 124 ] || { reason="no answer within $seconds s" && return 1; }
-    if [ "$code" = 0 ] && (umask 022 && $json -f "$work/json" -bare "$work/$name") \
+    if [ "$code" = 0 ] && (umask 022 && by_shell "$json" -f "$work/json" -bare "$work/$name") \
         >>"$work/log" 2>&1; then
         for each in .pem -key.pem .csr; do
             [ -s "$work/$name$each" ] || { reason="its answer is not one of cfssl's" && return 1; }

@@ -11,6 +11,7 @@ renew() { # renew [--make MAKE --hook HOOK]: what ends soon, but not what ends w
     for each in $cas; do
         ca=certs/$each last=$(end_of "certs/$each")
         [ "$each" = ca ] || choose_ca -peer-ca
+        exists "$ca.pem" || check_not_lost "$each"
         [ -n "$last" ] || fail "\`$ca.pem\` is missing or broken" "put it back, or \`make\`"
         ! ends "$ca" 0 || fail "\`$ca.pem\` has ended: nobody takes what it signs" "$another"
         soon=$seconds # or a year, unless the CA lives for less than two
@@ -45,8 +46,10 @@ renew_cas() { # renew_cas NAME...: the CAs again; of what they signed nothing is
     command -v openssl >/dev/null || fail "openssl is not installed: it compares certificates"
     workshop
     lock
-    exists certs/ca.pem || exists certs/ca-key.pem ||
+    exists certs/ca.pem || exists certs/ca-key.pem || {
+        check_not_lost ca
         fail "there is no CA" "\`make\` makes the first one"
+    }
     [ -f certs/ca-key.pem ] || fail "the key of \`certs/ca.pem\` is not here" "the CA is signed\
  again where it is: \`cfssl gencert -renewca -ca CA -ca-key KEY | cfssljson -bare ca\`;\
  \`tls-scaffold sync --ca FILE\` brings the new certificate"
@@ -128,20 +131,26 @@ regenerate() {
     [ -d issued ] || exists certs/ca-key.pem || signed | grep -q . || { make_again all; exit; }
     check_custody
     how="\`make rotate-start\` brings one so that nothing fails"
-    [ -f certs/ca-key.pem ] || how='the key of the one that is here would be needed to bring it gently'
+    [ -f certs/ca-key.pem ] || how='to bring it gently the key of the one that is here is needed'
     say "members and clients of a running cluster have to trust a new CA before they meet it:
   $how" >&2
     [ "${YES-}" = 1 ] || { [ -t 0 ] && printf 'make one? [y/N] ' >&2 && read -r answer &&
         [ "${answer#[yY]}" != "$answer" ]; } ||
         fail "nothing was changed" "\`make regenerate YES=1\` does not ask"
     make_set .tls-set
-    components | while read -r _ base _; do say "signed $base.pem"; done
+    components | while read -r _ base _; do [ ! -f "$base.pem" ] || say "signed $base.pem"; done
     echo "whoever uses one of them has to be restarted, with the new $(echo certs/*trust.pem)"
     echo "new CA and certificates in certs/, the old ones in $shelf/"
-    make_again all # the team's own commands
+    # The team's own commands, which have seen the old pairs at most.
+    make_again all
+    commands=$(awk '/^req-[^ :]*  *[^ :]*\.pem *:/ { name = $1; next }
+        /^\t/ && name { print name } { name = "" }' Makefile)
+    [ -z "$commands" ] || (export TLS_SCAFFOLD_SIGNED=1 && make_again $commands)
 }
 
 clean() { # the record goes first: a clean that is killed is done by the next
+    case ${tls_goals-} in *' '*) # what else is to be signed was found out before
+        fail "clean goes alone: nothing was moved" "run make again for what is to follow" ;; esac
     lock
     with=$(ls -d issued 2>/dev/null) || [ -d certs ] || { echo "no certs/ to move away" && return; }
     put_away
@@ -159,14 +168,20 @@ put_away() { # copy certs/, what was signed elsewhere and $with to a new shelf o
     files=$(ls -d certs $with $elsewhere 2>/dev/null) || :
     half=archive/.half # a shelf is whole from its first moment
     mkdir "$half" || fail "\`archive\` can't be written: nothing was moved there"
+    [ -z "$files" ] || copy_to_half
+    rm -rf "$half/.tar" "$half/certs/.gitignore" "$half"/certs/.work.*
+    put_on_shelf
+}
+copy_to_half() { # what is copied is deleted next: each step is asked how it ended
     skip='--exclude=certs/.work.*' # busybox may know none
     tar $skip -cf /dev/null sign.sh 2>/dev/null || skip=''
-    [ -z "$files" ] || { tar $skip -cf "$half/.tar" $files && tar -xpf "$half/.tar" -C "$half"; }
-    rm -rf "$half/.tar" "$half/certs/.gitignore" "$half"/certs/.work.*
-    [ ! -d certs ] || diff -r certs "$half/certs" |
-        { ! grep -v -e ': \.work\.' -e ': \.gitignore$'; } ||
-        fail "the copy of certs/ in \`archive\` was not whole: nothing was moved there"
-    put_on_shelf
+    tar $skip -cf "$half/.tar" $files || no_copy
+    tar -xpf "$half/.tar" -C "$half" || no_copy
+    [ "$(sums_in .)" = "$(sums_in "$half")" ] || no_copy
+}
+no_copy() { fail "the copy of \`certs\` in \`archive\` is not whole: nothing was moved there"; }
+sums_in() { # sums_in FOLDER: of each file of $files there
+    (cd "$1" && find $files -type f ! -path 'certs/.work.*' -exec $sha {} + | sort)
 }
 put_on_shelf() { # what is in $half
     sync

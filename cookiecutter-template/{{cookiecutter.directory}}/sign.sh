@@ -62,7 +62,8 @@ inputs() { # inputs [FLAGS] REQUEST: what a certificate is made from
 
 note() { # note CERTIFICATE NAME: into the record
     [ ! -e "$record/$2.pem" ] || return 0
-    [ -d "$record" ] || { mkdir -p "$record" && chmod 755 "$record"; }
+    [ -d "$record" ] || mkdir -p "$record"
+    chmod 755 "$record"
     # With -C the shell makes the file, or fails: it writes through no link.
     (umask 022 && set -C && cat "$1" >"$record/.draft.$2")
     flush "$record/.draft.$2"
@@ -121,6 +122,10 @@ workshop() { # work = an empty folder in certs/, which is held while this proces
 decide() { sync; mv "$1" certs/.new; finish; } # decide SET: by one rename
 finish() { # put a set in place that was decided on: the CA's certificate and then its key go last
     key=$(cd certs/.new && ls ca-key.pem peer-ca-key.pem same-key 2>/dev/null | head -n 1)
+    # Nothing runs that the repository names.
+    ! git -c core.fsmonitor=false -c safe.directory='*' ls-files certs/.new 2>/dev/null |
+        grep -q . || fail "\`certs/.new\` is tracked by git: no CA is taken from there" \
+        "move it away, out of the folder"
     if [ -n "$key" ]; then
         # A clone or a pull may bring such a folder, but never the sum of a key that it has not.
         sum=$(key_sum) && [ "$key $sum" != 'same-key none' ] || sum='' # without one none stays
@@ -142,6 +147,7 @@ finish() { # put a set in place that was decided on: the CA's certificate and th
         done
         chmod 755 issued
         flush . certs issued
+        chmod 600 "certs/.new/$key"
         [ "$key" = same-key ] || mv -f "certs/.new/$key" "certs/$key"
     fi
     rm -f certs/.new/same-key # before the sum, without which nothing is believed
@@ -166,13 +172,26 @@ share() { # share BASE: its key with the group that the inventory names, unless 
     } 2>/dev/null || say "warning: group \`$group\` can't be let read the key of \`$name\`" >&2
 }
 
-run_cfssl() { # run_cfssl BASE ARGUMENTS...: leave the three files of BASE's last part in $work
-    base=$1 name=${1##*/} cfssl=${CFSSL#@} json=${JSON#@}
+find_cfssl() { # what CFSSL and JSON say, without the @ by which make shows no command
+    cfssl=$(printf '%s\n' "$CFSSL" | sed 's/^[@ ]*//')
+    json=$(printf '%s\n' "$JSON" | sed 's/^[@ ]*//')
+    for each in "${cfssl%% *}" "${json%% *}"; do
+        case $each in *[!A-Za-z0-9_./-]*) ;; *) need "$each" ;; esac # a shell has to read it first
+    done
+}
+by_shell() { # by_shell WORDS ARGUMENT...: as in a recipe, with quotes, ~ and variables
+    words=$1
     shift
-    need "${cfssl%% *}" && need "${json%% *}"
+    eval "$words \"\$@\""
+}
+run_cfssl() { # run_cfssl BASE ARGUMENTS...: leave the three files of BASE's last part in $work
+    base=$1 name=${1##*/}
+    shift
+    find_cfssl
     say "$cfssl $* | $json -bare $base" | sed "s|${into:-^}||g"
-    $cfssl "$@" >"$work/json" 2>"$work/log" || refused "$?"
-    (umask 022 && $json -f "$work/json" -bare "$work/$name") >>"$work/log" 2>&1 || refused "$?"
+    by_shell "$cfssl" "$@" >"$work/json" 2>"$work/log" || refused "$?"
+    (umask 022 && by_shell "$json" -f "$work/json" -bare "$work/$name") >>"$work/log" 2>&1 ||
+        refused "$?"
     for each in $files; do [ -s "$work/$name$each" ] || refused 0; done
     flush "$work/$name"*
 }
@@ -204,6 +223,7 @@ check_custody() { # a key that was encrypted by hand would be followed by one in
 }
 check_newest() { # a clone that was pulled has keys still of a CA that others have replaced
     case ${custody-} in *own* | *offline* | *remote*) return ;; esac # none is made here
+    ! exists certs/.new || return 0 # it is half in place, and is finished first
     for each in $cas; do
         number=$(generation "$each")
         [ "$number" != 1 ] && [ -z "$into" ] && [ -f "certs/$each.pem" ] || continue
@@ -340,7 +360,8 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     sign_pair "$@"
     [ "$(number_of_end "$work/$name")" -le "$(number_of_end "$ca")" ] ||
         say "warning: \`$ca.pem\` ends $(end_of "$ca"): nobody takes what it signed then" >&2
-    [ ! -f "$chain" ] || { cat "$chain" >>"$work/$name.pem" && flush "$work/$name.pem"; }
+    [ ! -f "$chain" ] || cat "$chain" >>"$work/$name.pem"
+    flush "$work/$name.pem"
     [ -n "$into" ] || lock
     [ "$from" = "$(inputs "$@")" ] || # edited meanwhile
         { rm -rf "$work" && exec sh sign.sh "$when" "$base.pem" "$@"; }
@@ -400,7 +421,8 @@ new_cas() { # new_cas NAME...: of a new set
         [ ! -e "$into$request" ] || request=$into$request
         make_ca_pair "$request"
         cp -p "$work/$made.pem" "$work/${made%ca}trust.pem"
-        mkdir -p "${into}certs" && mv "$work"/*.pem "$work"/*.csr "${into}certs/"
+        mkdir -p "${into}certs"
+        mv "$work"/*.pem "$work"/*.csr "${into}certs/"
         note "$ca.pem" "$made-$(digits "$ca.pem")"
     done
 }
@@ -417,11 +439,12 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
     mkdir -p "${into}config"
     case $1 in .tls-set) next_generation ;; ca) ! is_name_taken || next_generation ;; esac
     (export TLS_SCAFFOLD_INTO="$into" && case $1 in peer-ca) sh sign.sh "$1" ;;
-        *) make_again "$1" -j "$(getconf _NPROCESSORS_ONLN || echo 1)" ;; esac) || exit 1
+        *) make_again "$1" -j "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)" ;; esac) ||
+        exit 1
     lock
     if [ "$1" != .tls-set ] && exists "certs/$1.pem"; then exit; fi # another make was first
     [ "$reads $of" = "$(all_inputs "$1") $(key_sum)" ] ||
-        fail "what it is made from has changed" "run make again"
+        fail "what it is made from has changed" "run the same again"
     if [ "$1" = .tls-set ]; then
         put_away
         cp -RLp config tls-scaffold.json "$shelf/"
@@ -451,6 +474,8 @@ trap '[ -z "$work$half" ] || rm -rf "$work" "$half"' EXIT
 trap 'exit 143' HUP INT TERM
 sha=$(command -v sha256sum >/dev/null && echo sha256sum || echo shasum -a 256)
 command -v ${sha%% *} >/dev/null || fail "neither sha256sum nor shasum is installed"
+command -v flock >/dev/null || command -v perl >/dev/null ||
+    fail "neither flock nor perl is installed: one of them takes the lock"
 command -v flock >/dev/null || flock() { # by the kernel all the same
     perl -e 'open(F, "<&=", $ARGV[-1]) && flock(F, @ARGV > 1 ? 6 : 2) or exit 1' -- "$@"
 }
@@ -468,6 +493,7 @@ case ${1-} in renew | renew-ca | regenerate | clean)
     [ -f renewal.sh ] || fail "\`renewal.sh\` is missing" "\`tls-scaffold sync\` writes it"
     . ./renewal.sh ;;
 esac
+[ -d certs/.new ] || ! exists certs/.new || fail "\`certs/.new\` is no folder" "move it away"
 [ ! -f custody.sh ] || . ./custody.sh
 case $#:${1-} in 1:clean) ;; 1:*) # each make asks for one of these
     check_followed
@@ -477,23 +503,24 @@ case ${1-}:$(ls certs/old-ca-key.pem certs/old-peer-ca-key.pem 2>/dev/null) in
 regenerate:?* | renew-ca:?*) fail "one CA is taking the place of another: nothing was changed" \
     "\`make rotate-status\` says what comes next, \`make rotate-abort\` takes it back" ;; esac
 case $into in '' | certs/.work.??????/new/) ;; *) fail "\`$into\` is no place for a new set" ;; esac
-case $SIGNER:${1-}:$# in
-*:need:2 | *:clean:1 | *:renew:[15] | *:regenerate:1 | *:csr:1) "$@" ;;
-*:changed:1) wanted ;;
-*:encrypt-ca-key:1) encrypt_ca_key ;;
-cfssl:renew-ca:1) renew_ca ;;
-tls-scaffold:renew-ca:1) need tls-scaffold && exec tls-scaffold renew-ca ;;
-cfssl:ca:1)
+case $SIGNER:${1-}:$#:${TLS_SCAFFOLD_SIGNED-} in
+*:need:2:* | *:clean:1:* | *:renew:[15]:* | *:regenerate:1:* | *:csr:1:*) "$@" ;;
+*:changed:1:*) wanted ;;
+*:encrypt-ca-key:1:*) encrypt_ca_key ;;
+cfssl:renew-ca:1:*) renew_ca ;;
+tls-scaffold:renew-ca:1:*) need tls-scaffold && exec tls-scaffold renew-ca ;;
+cfssl:ca:1:*)
     for each in $cas; do # whether one follows another, by whose signature, is not judged here
         ! exists "certs/old-$each.pem" || exists "certs/${each%ca}trust.pem" || (own ca) || exit
     done
     if [ -n "$into" ]; then new_cas $cas; else make_ca; fi
     # Before the others are begun, side by side: one of them tells what is wrong with the key.
     [ -z "${TLS_SCAFFOLD_SIGNS-}" ] || open_key ;;
-cfssl:peer-ca:1) new_peer_ca ;;
+cfssl:peer-ca:1:*) new_peer_ca ;;
+*:again:*:1) ;; # its own commands are to run alone
 cfssl:again:* | cfssl:changed:*) sign "$@" ;;
-tls-scaffold:ca:1) for each in $cas; do exists "${into}certs/$each.pem" || own ca; done ;;
-tls-scaffold:again:*) [ -n "${TLS_SCAFFOLD_SIGNED-}" ] || own --force "$2" ;;
+tls-scaffold:ca:1:*) for each in $cas; do exists "${into}certs/$each.pem" || own ca; done ;;
+tls-scaffold:again:*) own --force "$2" ;;
 tls-scaffold:changed:*) own "$2" ;;
 *) fail "\`$*\` is nothing that sign.sh does for SIGNER=$SIGNER" ;;
 esac

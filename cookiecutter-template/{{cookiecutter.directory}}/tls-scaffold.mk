@@ -30,7 +30,8 @@ tls_named := ca csr renew renew-ca regenerate encrypt-ca-key clean rbac rbac-ena
 tls_again := $(filter req .tls-set,$(tls_goals))$(findstring B,$(tls_flags))
 tls_busy := $(filter-out $(tls_named) $(tls_certificates),$(tls_goals))
 tls_idle = $(if $(filter all,$(tls_goals)),$(info nothing to sign: all is as asked for))
-tls_look = $(or $(shell RENEW_DAYS="$(RENEW_DAYS)" sh sign.sh changed || echo failed),$(tls_idle))
+tls_days = '$(subst ','\'',$(RENEW_DAYS))'
+tls_look = $(or $(shell RENEW_DAYS=$(tls_days) sh sign.sh changed || echo failed),$(tls_idle))
 ifeq ($(SIGNER),cfssl)
 tls_wanted := $(if $(tls_again),$(tls_requests),$(if $(tls_busy),$(tls_look)))
 else

@@ -61,7 +61,7 @@ CUSTODY = "custody.sh"
 SCRIPTS = (RULES, SCRIPT, RENEWAL, CUSTODY, "rbac.sh", "rbac.tsv")  # make and sh read them
 GENERATED = (*SCRIPTS, "COMPONENTS.md", "Procfile")
 # What is replaced as long as its first line says that tls-scaffold made it.
-OURS_IF_SAID = ("README.md", ".gitignore")
+OURS_IF_SAID = ("README.md", ".gitignore", ".gitattributes")
 SAYS_SO = "made by tls-scaffold"
 
 

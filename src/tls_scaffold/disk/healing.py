@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from tls_scaffold.disk import issued
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_path, make_private, write
+from tls_scaffold.disk.gitcommand import is_tracked
 from tls_scaffold.disk.moving import make_directories, move_over
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import own_text
@@ -88,6 +89,13 @@ def finish_set(folder: Path) -> None:
     set is known by it. Of a set with the CA of peers alone it is that one's key, and the other CA's
     stays. Of `make renew-ca` there is none, and those that are there stay.
     """
+    if not (folder / NEW_SET).is_dir():
+        raise ScaffoldError(f"`{folder / NEW_SET}` is no folder", hint="move it away")
+    if is_tracked(folder, NEW_SET):
+        raise ScaffoldError(
+            f"`{folder / NEW_SET}` is tracked by git: no CA is taken from there",
+            hint="move it away, out of the folder",
+        )
     made = inside(folder, f"{NEW_SET}/new/-").parent
     new = made.parent
     key = next((name for name in (*KEYS, SAME_KEY) if (new / name).exists()), "")
@@ -102,6 +110,7 @@ def finish_set(folder: Path) -> None:
             move_over(made / path, target)
         for directory in {target.parent for target in targets.values()}:
             flush_path(directory)
+        (new / key).chmod(SECRET)
         if key in KEYS:
             move_over(new / key, folder / KEYS[key])
     (new / SAME_KEY).unlink(missing_ok=True)  # before the sum, without which nothing is believed

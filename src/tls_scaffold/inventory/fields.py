@@ -151,10 +151,14 @@ NOTHING = Field("", None, None)
 
 
 def split_at_commas(value: object) -> list[object]:
-    """Return a list with every text in it split at commas, as options and prompts take it."""
+    """Return a list with every text in it split at commas, as options and prompts take it.
+
+    Blanks around commas are dropped: people put them there.
+    """
     parts: list[object] = []
     for item in value if isinstance(value, list) else [value]:
-        parts += item.split(",") if isinstance(item, str) else [item]
+        words = item.split(",") if isinstance(item, str) else [item]
+        parts += [word.strip() if isinstance(word, str) else word for word in words]
     return parts
 
 

@@ -18,6 +18,7 @@ from tls_scaffold.paths import (
     CUSTODY,
     KEY_ENDING,
     OLD_CAS,
+    OURS_IF_SAID,
     PEER_CA,
     PEER_CA_REQUEST,
     PEER_CHAIN,
@@ -31,7 +32,8 @@ from tls_scaffold.paths import (
 OF_SOME = (CUSTODY, PEER_CA_REQUEST)
 """What a render has only where the CA is held in another than the plain way."""
 RENDERED = (
-    *(".gitignore", "COMPONENTS.md", "Makefile", "Procfile", "README.md", CONFIG, CA_REQUEST),
+    *OURS_IF_SAID,
+    *("COMPONENTS.md", "Makefile", "Procfile", CONFIG, CA_REQUEST),
     *("rbac.sh", "rbac.tsv", SCRIPT, RENEWAL, FILE, RULES),
     *OF_SOME,
 )

@@ -4,6 +4,7 @@ sign.sh's `check_newest` and `is_name_taken` ask the same where there is no Pyth
 """
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.generations import CN, generation, next_number, renumbered
 from tls_scaffold.inventory.values import FILE, Inventory
-from tls_scaffold.paths import CA, CA_REQUESTS, CERTIFICATE_ENDING, ISSUED, PEER_CA
+from tls_scaffold.paths import CA, CA_REQUESTS, CERTIFICATE_ENDING, ISSUED, NEW_SET, PEER_CA
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.signing.foldercas import cas_of
@@ -30,10 +31,11 @@ def outdated_cas(folder: Path) -> Iterator[Problem]:
     """Yield each CA in `certs/` that another has followed, elsewhere: a clone keeps its keys.
 
     The inventory, which git has brought, counts a later one then, and the record has that. Nothing
-    is told of an inventory that is not sound, nor where no CA is made here.
+    is told of an inventory that is not sound, where no CA is made here, nor where a killed run has
+    left a set that is half in place.
     """
     inventory = _inventory(folder)
-    if inventory is None or not custody_of(folder).makes_ca:
+    if inventory is None or not custody_of(folder).makes_ca or os.path.lexists(folder / NEW_SET):
         return
     for ca in (CA, PEER_CA) if inventory.peer_ca else (CA,):
         ending = f" {generation(inventory, ca)}"
