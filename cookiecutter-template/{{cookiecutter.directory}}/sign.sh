@@ -222,7 +222,7 @@ check_custody() { # a key that was encrypted by hand would be followed by one in
     done
 }
 check_newest() { # a clone that was pulled has keys still of a CA that others have replaced
-    case ${custody-} in *own* | *offline* | *remote*) return ;; esac # none is made here
+    case ${custody-} in *own* | *offline* | *remote*) return 0 ;; esac # none is made here
     ! exists certs/.new || return 0 # it is half in place, and is finished first
     for each in $cas; do
         number=$(generation "$each")
