@@ -377,6 +377,42 @@ def test_an_encrypted_key_of_the_ca_stays_encrypted(place: Place) -> None:
     assert b"Proc-Type: 4,ENCRYPTED" in key.read_bytes()
 
 
+def test_a_password_of_another_folder_is_no_reason_to_refuse_a_backup(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = place.folder / "certs/ca-key.pem"
+    words = ("openssl", "ec", "-aes256", "-passout", "pass:secret", "-in", str(key))
+    assert run(*words, "-out", str(place.top / "locked")).returncode == 0
+    key.write_bytes((place.top / "locked").read_bytes())
+    place.backup()
+    locked = "`certs/ca-key.pem` is encrypted, and stays so"
+    other = "another-key.pem"
+    assert run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out",
+               str(place.top / other)).returncode == 0  # fmt: skip
+
+    monkeypatch.setenv("CFSSL_CA_PK_PASSWORD", "another folder's")
+    done = place.restore("new")
+    assert f"{locked}; it is not opened by the password in CFSSL_CA_PK_PASSWORD" in done.stderr
+    assert (place.top / "new/certs/ca-key.pem").read_bytes() == key.read_bytes()
+    monkeypatch.setenv("CFSSL_CA_PK_PASSWORD", "secret")
+    assert locked in place.restore("opened").stderr
+
+    # So is a file of it that is not there; nor is that a traceback elsewhere.
+    monkeypatch.delenv("CFSSL_CA_PK_PASSWORD")
+    monkeypatch.setenv("CFSSL_CA_PK_PASSWORD_FILE", "gone.txt")
+    done = place.restore("again")
+    assert f"{locked}; it is encrypted: `gone.txt` can't be read: No such file" in done.stderr
+    done = place.ours("-C", "again", "status", code=1)
+    assert "`certs/ca-key.pem` is encrypted: `gone.txt` can't be read" in done.stdout
+
+    # With its own password another CA's key is known for what it is.
+    words = ("openssl", "ec", "-aes256", "-passout", "pass:secret", "-in", str(place.top / other))
+    assert run(*words, "-out", str(key)).returncode == 0
+    place.backup()
+    monkeypatch.setenv("CFSSL_CA_PK_PASSWORD", "secret")
+    assert "`certs/ca-key.pem` is not the CA's key" in place.restore("third", code=1).stderr
+
+
 def test_what_is_of_another_ca_is_refused(place: Place, signed: Factory) -> None:
     place.backup()
     clone = cloned(place)

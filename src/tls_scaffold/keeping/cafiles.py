@@ -24,7 +24,7 @@ from tls_scaffold.signing.broughtca import BroughtCA
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.contentkinds import CERTIFICATE
 from tls_scaffold.signing.keys import (
-    LockedKeyError,
+    NoPasswordError,
     encrypted_key,
     is_encrypted,
     opened_key,
@@ -187,7 +187,7 @@ def _trust_after(there: bytes, root: bytes) -> bytes:
 def _is_same_key(one: bytes, other: bytes) -> bool:
     try:
         keys = [opened_key(each, CA_KEY).public_key() for each in (one, other)]
-    except (ScaffoldError, LockedKeyError):
+    except (ScaffoldError, NoPasswordError):
         return False
     return keys[0] == keys[1]
 

@@ -18,10 +18,11 @@ from tls_scaffold.paths import (
     OLD_CAS,
     PEER_CA_OUTPUT,
 )
-from tls_scaffold.signing import certificates, matching
+from tls_scaffold.signing import capassword, certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.contentkinds import CERTIFICATE
 from tls_scaffold.signing.keys import is_encrypted
+from tls_scaffold.signing.matching import KeyFault
 from tls_scaffold.signing.pemfiles import begun
 from tls_scaffold.signing.record import age_of_ca
 
@@ -82,10 +83,9 @@ def judge(files: Mapping[str, bytes], recorded: Collection[str]) -> Judgement:
     problems: list[str] = []
     remarks: list[str] = []
     for output in CAS:
-        if trouble := _trouble_of_ca(files, output):
-            problems.append(f"`{output}{KEY_ENDING}` {trouble}")
-        elif is_encrypted(files.get(f"{output}{KEY_ENDING}", b"")):
-            remarks.append(f"`{output}{KEY_ENDING}` is encrypted, and stays so")
+        problem, remark = _told_of_ca(files, output)
+        problems += [f"`{output}{KEY_ENDING}` {problem}"] if problem else []
+        remarks += [f"`{output}{KEY_ENDING}` {remark}"] if remark else []
     ends = {PurePosixPath(path).stem.rpartition("-")[2] for path in recorded}
     for output in dict.fromkeys(map(output_of, files)):
         if output not in CAS and output.partition("/")[0] not in (ISSUED, ARCHIVE):
@@ -93,16 +93,25 @@ def judge(files: Mapping[str, bytes], recorded: Collection[str]) -> Judgement:
     return Judgement(tuple(problems), tuple(remarks))
 
 
-def _trouble_of_ca(files: Mapping[str, bytes], output: str) -> str:
+def _told_of_ca(files: Mapping[str, bytes], output: str) -> tuple[str, str]:
+    """Return why a CA's key can't be used, and what there is to say of it, after its path."""
     key, certificate = files.get(f"{output}{KEY_ENDING}"), certificate_in(files, output)
     if key is None:
-        return ""
-    if f"{output}{CERTIFICATE_ENDING}" in files and certificate is None:
-        return f"stands beside `{output}{CERTIFICATE_ENDING}`, which can't be read"
+        return "", ""
+    path = f"{output}{CERTIFICATE_ENDING}"
+    if path in files and certificate is None:
+        return f"stands beside `{path}`, which can't be read", ""
     if certificate is None:
-        return f"is the key of a CA whose certificate is missing: `{output}{CERTIFICATE_ENDING}`"
-    trouble = matching.key_trouble(certificate, key, "the CA's key", of_ca=True)
-    return "" if is_encrypted(key) and not trouble.startswith("is not") else trouble
+        return f"is the key of a CA whose certificate is missing: `{path}`", ""
+    trouble = matching.find_key_trouble(certificate, key, "the CA's key", of_ca=True)
+    locked = "is encrypted, and stays so" if is_encrypted(key) else ""
+    if not trouble:
+        return "", locked
+    # The password of this environment may be that of another folder's CA.
+    if trouble.fault is KeyFault.LOCKED:
+        is_tried = capassword.is_given()
+        return "", f"{locked}; it {trouble.words}" if is_tried else locked
+    return trouble.words, ""
 
 
 def _remarks(

@@ -9,7 +9,7 @@ from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.paths import CA, CA_KEY, CHAIN, TRUST
 from tls_scaffold.signing import caconstraints, certificates, matching
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.keys import LockedKeyError, key_block, opened_key
+from tls_scaffold.signing.keys import NoPasswordError, key_block, opened_key
 from tls_scaffold.signing.pemfiles import labels
 from tls_scaffold.spelling import MINUTE
 
@@ -115,7 +115,7 @@ def _with_this_key(
         return (), False
     try:
         public = opened_key(key, key_place).public_key()
-    except LockedKeyError:
+    except NoPasswordError:
         return (), True
     fitting = [each for each in found if each.public_key == public]
     if not fitting:

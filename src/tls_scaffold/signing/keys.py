@@ -111,20 +111,18 @@ def read_private_key(
     """
     try:
         return opened_key(pem, place, password)
-    except LockedKeyError:
-        reason = (
-            f"it is encrypted: give its password in the environment variable {VARIABLE}, or in "
-            f"{FILE_VARIABLE} the path of a file that holds it"
-        )
-        raise _unreadable(place, reason) from None
+    except NoPasswordError as error:
+        raise _unreadable(place, f"it {error}") from None
 
 
 def opened_key(
     pem: bytes, place: str, password: Callable[[], Password] = given_password
 ) -> PrivateKey:
-    """Read a CA's private key as `read_private_key`; LockedKeyError where there is no password."""
+    """Read a CA's private key as `read_private_key`; NoPasswordError where there is none."""
     try:
-        return _loaded(pem, password)
+        return usable_ca_key(pem, password)
+    except NoPasswordError:
+        raise
     except ValueError as error:
         raise _unreadable(place, f"it {error}") from None
 
@@ -145,6 +143,15 @@ def read_leaf_key(pem: bytes, place: str) -> PrivateKey:
         raise _unreadable(place, f"it {error}") from None
 
 
+def usable_ca_key(pem: bytes, password: Callable[[], Password] = given_password) -> PrivateKey:
+    """Return a CA's private key as cfssl reads it, opened as in `read_private_key`.
+
+    Raises ValueError with why it can't be used, in words that follow `it`: a LockedKeyError where
+    it is a key that no password opened. ScaffoldError where the password itself can't be had.
+    """
+    return _loaded(pem, password)
+
+
 def usable_key(pem: bytes) -> PrivateKey:
     """Return a private key as etcd and its clients read it.
 
@@ -155,7 +162,7 @@ def usable_key(pem: bytes) -> PrivateKey:
     try:
         key = _loaded(pem, Password)
     except LockedKeyError:
-        raise ValueError("is encrypted, and etcd and its clients take no password") from None
+        raise LockedKeyError("is encrypted, and etcd and its clients take no password") from None
     if isinstance(key, ec.EllipticCurvePrivateKey):
         if key.curve.name not in GO_CURVES:
             raise ValueError(f"is a key on the curve {key.curve.name}, which Go does not know")
@@ -171,15 +178,25 @@ def is_encrypted(pem: bytes) -> bool:
     return bool(block and block.is_encrypted)
 
 
-class LockedKeyError(Exception):
-    """A key is encrypted, and there is no password for it."""
+class LockedKeyError(ValueError):
+    """A key is encrypted, and was not opened: why, in words that follow `it`."""
+
+
+class NoPasswordError(LockedKeyError):
+    """A key is encrypted, and nobody gives its password."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"is encrypted: give its password in the environment variable {VARIABLE}, or in "
+            f"{FILE_VARIABLE} the path of a file that holds it"
+        )
 
 
 def _loaded(pem: bytes, password: Callable[[], Password]) -> PrivateKey:
     """Load the private key of a PEM file.
 
-    Raises LockedKeyError where it needs a password and there is none, and ValueError, in words that
-    follow `it`, where it can't be loaded.
+    Raises ValueError, in words that follow `it`, where it can't be loaded: NoPasswordError or
+    LockedKeyError where a password is all that it needs.
     """
     block = key_block(pem)
     if not block:
@@ -198,11 +215,11 @@ def _loaded(pem: bytes, password: Callable[[], Password]) -> PrivateKey:
 
 def _unlocked(pem: bytes, password: Password) -> PrivateKeyTypes:
     if not password.secret:
-        raise LockedKeyError
+        raise NoPasswordError
     try:
         return load_pem_private_key(pem, password.secret)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ValueError(f"is not opened by {password.origin}") from None
+        raise LockedKeyError(f"is not opened by {password.origin}") from None
 
 
 def key_block(pem: bytes) -> Block | None:

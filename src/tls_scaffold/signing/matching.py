@@ -1,12 +1,15 @@
 """Whether a key, a CA or a host fits a certificate."""
 
+from dataclasses import dataclass
+from enum import Enum
+
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing.certificates import Certificate, key_type
-from tls_scaffold.signing.keys import read_private_key, usable_key
+from tls_scaffold.signing.keys import LockedKeyError, usable_ca_key, usable_key
 from tls_scaffold.spelling import canonical_address, is_wildcard
 
 
@@ -45,27 +48,52 @@ def signs_itself(certificate: Certificate) -> bool:
     return signed_by(certificate, certificate)
 
 
+class KeyFault(Enum):
+    """What keeps a private key from being used beside a certificate."""
+
+    UNREADABLE = "it can't be read"
+    LOCKED = "it is encrypted, and whose it is can't be seen"
+    ANOTHER = "it is another's"
+
+
+@dataclass(frozen=True)
+class KeyTrouble:
+    """Why a private key can't be used beside a certificate; the words follow `it`."""
+
+    fault: KeyFault
+    words: str
+
+
+def find_key_trouble(
+    certificate: Certificate, pem: bytes, whose: str = "its key", *, of_ca: bool = False
+) -> KeyTrouble | None:
+    """Return why the private key in a PEM file can't be used beside a certificate.
+
+    None where it can: by etcd and its clients, or, of a CA, by cfssl, which opens an encrypted one
+    with CFSSL_CA_PK_PASSWORD. `whose` says of what it should be the key.
+    """
+    try:
+        key = usable_ca_key(pem) if of_ca else usable_key(pem)
+    except LockedKeyError as error:
+        return KeyTrouble(KeyFault.LOCKED, str(error))
+    except ValueError as error:
+        return KeyTrouble(KeyFault.UNREADABLE, str(error))
+    except ScaffoldError as error:  # of the file that is to hold the password
+        return KeyTrouble(KeyFault.LOCKED, f"is encrypted: {error.without('')}")
+    if key.public_key() == certificate.public_key:
+        return None
+    return KeyTrouble(KeyFault.ANOTHER, _difference(certificate, key.public_key(), whose))
+
+
 def key_trouble(
     certificate: Certificate, pem: bytes, whose: str = "its key", *, of_ca: bool = False
 ) -> str:
-    """Say why the private key in a PEM file can't be used beside a certificate.
-
-    The words follow `it`, and are empty where it can: by etcd and its clients, or, of a CA, by
-    cfssl, which opens an encrypted one with CFSSL_CA_PK_PASSWORD. `whose` says of what it should be
-    the key.
-    """
-    try:
-        key = read_private_key(pem, "") if of_ca else usable_key(pem)
-    except ScaffoldError as error:
-        return error.problems[0].message.removeprefix("it ")
-    except ValueError as error:
-        return str(error)
-    return _difference(certificate, key.public_key(), whose)
+    """Return the words of `find_key_trouble`, empty where there is no trouble."""
+    trouble = find_key_trouble(certificate, pem, whose, of_ca=of_ca)
+    return trouble.words if trouble else ""
 
 
 def _difference(certificate: Certificate, key: PublicKeyTypes, whose: str) -> str:
-    if key == certificate.public_key:
-        return ""
     found, asked = key_type(key), certificate.key
     kinds = "" if found == asked else f": it is of the type {found}, and that has {asked}"
     return f"is not {whose}{kinds}"
@@ -76,7 +104,7 @@ def key_fits(certificate: Certificate, pem: bytes) -> bool:
 
     An encrypted key is opened with CFSSL_CA_PK_PASSWORD, as cfssl does.
     """
-    return not key_trouble(certificate, pem, of_ca=True)
+    return find_key_trouble(certificate, pem, of_ca=True) is None
 
 
 def is_for_host(certificate: Certificate, host: str) -> bool:
