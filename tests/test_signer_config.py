@@ -443,6 +443,16 @@ def test_folders_are_named_that_are_none(tmp_path: Path) -> None:
     assert "not a folder that tls-scaffold keeps" in refused("--into", "server", cwd=tmp_path)
 
 
+def test_a_folder_whose_name_stands_in_a_message_by_chance_is_told(tmp_path: Path) -> None:
+    for name in ("s", "label"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "tls-scaffold.json").write_text("{]")
+        text = refused(name, "--into", "server", cwd=tmp_path)
+        assert f"  {name}/tls-scaffold.json: `tls-scaffold.json` is not JSON: " in text
+        # Labels are no matter of it.
+        assert "hint: each folder has a label of its own" not in text
+
+
 def test_a_label_can_be_served_before_its_folder_is_made(tmp_path: Path) -> None:
     (tmp_path / "prod.yaml").write_text("members: [10.0.0.1]\nusers: [alice, root]\n")
     configured("prod.yaml", "--label", "prod", "--into", "server", cwd=tmp_path)

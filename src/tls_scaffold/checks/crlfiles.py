@@ -8,10 +8,11 @@ from pathlib import Path
 from tls_scaffold.checks.readablefiles import readable_content, readable_names
 from tls_scaffold.paths import CRL
 from tls_scaffold.signing import contentkinds, pemfiles
+from tls_scaffold.signing.contentkinds import FileKind, Form
 from tls_scaffold.signing.revocationlists import LABEL, RevocationList, read_list
 
 DER, PEM, BASE64 = "DER", "PEM", "base64"
-CRL_IN_BASE64 = f"{contentkinds.CRL} in base64"
+CRL_IN_BASE64 = FileKind(contentkinds.CRL, Form.BASE64)
 
 
 @dataclass(frozen=True)

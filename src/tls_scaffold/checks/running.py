@@ -82,8 +82,8 @@ def live_version(view: View) -> Iterator[Problem]:
 def _of_state(view: View, state: str) -> Iterator[Problem]:
     for row in _rows(view):
         for reason in row.reasons:
-            if reason.startswith(f"{state}: "):
-                yield Problem(_place(row), f"{_port(row)}: {reason.removeprefix(f'{state}: ')}")
+            if reason.state == state:
+                yield Problem(_place(row), f"{_port(row)}: {reason.why}")
 
 
 def _rows(view: View) -> tuple[LiveRow, ...]:

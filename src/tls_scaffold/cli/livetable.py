@@ -35,7 +35,7 @@ def live_table(report: "LiveReport", width: int) -> Iterator[str | Styled]:
     for row, shown in zip(rows, cells, strict=True):
         yield begin_of_line(shown, widths, HEADINGS[-1])
         yield Styled(row.state, COLOURS.get(row.state, "red"), bold=row.state != HEADINGS[-1])
-        for line in (*row.reasons, *_told(row)):
+        for line in (*map(str, row.reasons), *_told(row)):
             yield f"\n{wrapped(escaped(line), width, '  ')}"
         yield "\n"
 

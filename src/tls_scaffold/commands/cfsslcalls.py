@@ -107,7 +107,7 @@ class Call:
     def signing_ca(self, now: datetime) -> issuer.CA:
         """Return the CA that is to sign `now`; ScaffoldError where nobody takes what it signs."""
         ca = self.load_ca()
-        ended = mistakes.ended_ca(self.text("ca"), ca.certificate.not_after, now)
+        ended = mistakes.ended_ca(f"`{self.text('ca')}`", ca.certificate.not_after, now)
         if ended:
             raise ScaffoldError(ended)
         return ca

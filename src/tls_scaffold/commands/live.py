@@ -124,7 +124,7 @@ def _row_document(row: LiveRow) -> dict[str, Any]:
         "tls": row.tls or None,
         "trusts": [ca.text for ca in row.cas],
         "state": row.state,
-        "reasons": list(row.reasons),
+        "reasons": list(map(str, row.reasons)),
         "causes": [each.cause.id for each in row.causes],
         "version": told.version or None,
         "authentication": told.authentication or None,

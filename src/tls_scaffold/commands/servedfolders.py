@@ -27,6 +27,7 @@ from tls_scaffold.multiroot.policies import (
 )
 from tls_scaffold.paths import CONFIG
 
+LABEL = "ca.label"
 SUMMARY = "multirootca can't be told to sign for these"
 HINT = (
     "each folder has a label of its own, `--ca-label` of `tls-scaffold new` and `sync`: "
@@ -82,10 +83,13 @@ def read_served(base: Path, options: SignerOptions) -> Found:
             served.append(_served(source, inventory, options.label))
         except ScaffoldError as error:
             problems += _with_place(error, source)
-    unread, problems = problems, [*problems, *_shared_labels(served)]
-    if problems:
-        is_of_labels = problems != unread or any("label" in str(each) for each in problems)
-        raise ScaffoldError(SUMMARY, some_of(problems), HINT if is_of_labels else "")
+    shared = tuple(_shared_labels(served))
+    if problems or shared:
+        is_of_labels = shared or any(
+            isinstance(each, Problem) and each.place.key == LABEL for each in problems
+        )
+        hint = HINT if is_of_labels else ""
+        raise ScaffoldError(SUMMARY, some_of([*problems, *shared]), hint)
     return Found(tuple(served), tuple(left_out))
 
 
@@ -98,7 +102,7 @@ def _inventory(source: Path) -> Inventory:
 
 def _served(source: Path, inventory: Inventory, given: str) -> Served:
     label = inventory.ca.label or given
-    place = Place(key="ca.label")
+    place = Place(key=LABEL)
     problems = list(root_problems(inventory))
     if given and inventory.ca.label not in ("", given):
         problems.append(Problem(place, f"it is `{inventory.ca.label}`, and not `{given}`"))
@@ -154,10 +158,10 @@ def _profiles(source: Path) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _with_place(error: ScaffoldError, source: Path) -> Iterator[Problem | str]:
-    """Yield the problems of one folder with its path; a summary may have it already."""
+    """Yield the problems of one folder with its path, which a summary may begin with already."""
     path = str(source / FILE) if source.is_dir() else str(source)
     if not error.problems:
-        is_placed = str(source) in error.summary
+        is_placed = error.summary.startswith(f"`{path}`")
         yield error.summary if is_placed else Problem(Place(path), error.summary)
     for problem in error.problems:
         place = problem.place

@@ -29,18 +29,30 @@ UNSAID = Server()
 
 
 @dataclass(frozen=True)
+class Reason:
+    """Why a port is in a state."""
+
+    state: str
+    why: str
+
+    def __str__(self) -> str:
+        """Return it as one line."""
+        return f"{self.state}: {self.why}"
+
+
+@dataclass(frozen=True)
 class LiveRow:
     """What a port of a member serves, and what is wrong with it.
 
     `serves` is where the folder has it, in `certs/`, `issued/` or `archive/`; empty where it has
     not. `output` is where the folder has what it should serve. `cas` are the subjects that it asks
-    for. `reasons` are texts `state: why`, one for each that is true. `days_left` are whole days to
-    the leaf's end. `causes` are why clients are refused there, or let in, as `explain` knows them.
+    for. `reasons` are all that are true. `days_left` are whole days to the leaf's end. `causes` are
+    why clients are refused there, or let in, as `explain` knows them.
     """
 
     port: Port
     state: str
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     leaf: Certificate | None = None
     serves: str = ""
     output: str = ""
@@ -59,7 +71,7 @@ class LiveRow:
     @property
     def restarts(self) -> bool:
         """Whether the member has to restart, whatever else is wrong."""
-        return any(reason.startswith(f"{RESTART}: ") for reason in self.reasons)
+        return any(reason.state == RESTART for reason in self.reasons)
 
 
 @dataclass(frozen=True)
@@ -116,19 +128,19 @@ def _row(look: Look, known: Known, now: datetime) -> LiveRow:
     output = known.outputs.get((port.member, port.side), "")
     causes = tuple(port_faults(port, shake, known, now))
     if not shake.speaks_tls:
-        told = (f"{UNREACHABLE}: {why_no_tls(shake)}",)
+        told = (Reason(UNREACHABLE, why_no_tls(shake)),)
         return LiveRow(port, UNREACHABLE, told, output=output, causes=causes)
     leaf = shake.served[0]
     serves = known.owner_of(leaf) or _path_in_record(leaf, known)
     faults = [
-        *((REPLACE, why) for why in _of_pair(port, shake.served, output, known, now)),
-        *((RESTART, why) for why in _of_trust(port, shake, known)),
+        *(Reason(REPLACE, why) for why in _of_pair(port, shake.served, output, known, now)),
+        *(Reason(RESTART, why) for why in _of_trust(port, shake, known)),
     ]
     server = look.server or Server(trouble=look.refused)
     return LiveRow(
         port=port,
-        state=faults[0][0] if faults else SAME,
-        reasons=tuple(f"{state}: {why}" for state, why in faults),
+        state=faults[0].state if faults else SAME,
+        reasons=tuple(faults),
         leaf=leaf,
         serves=serves,
         output=output,

@@ -3,6 +3,8 @@
 import re
 from binascii import a2b_base64
 from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -51,6 +53,28 @@ READERS: tuple[tuple[Callable[[bytes], object], str], ...] = (
 )
 
 
+class Form(Enum):
+    """How a file spells what it holds; its value is how that is said."""
+
+    PEM = "PEM"
+    DER = "DER"
+    BASE64 = "base64"
+    OF_ITS_OWN = ""
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """What a file holds, such as `a CRL`, and in what form."""
+
+    kind: str
+    form: Form
+
+    def __str__(self) -> str:
+        """Say it as `a CRL in base64`; PEM is the usual form."""
+        is_said = self.form in (Form.DER, Form.BASE64)
+        return f"{self.kind} in {self.form.value}" if is_said else self.kind
+
+
 def is_private_key(label: bytes) -> bool:
     """Tell whether Go takes a PEM block of this label for a private key."""
     return label == PRIVATE_KEY or label.endswith(b" PRIVATE KEY")
@@ -79,22 +103,22 @@ def kind_of_der(der: bytes) -> str:
     return ""
 
 
-def kind_of_file(content: bytes) -> str:
-    """Say what a file holds and in what form, `a CRL in base64` say; empty where it is not known.
+def kind_of_file(content: bytes) -> FileKind | None:
+    """Tell what a file holds and in what form; None where that is not known.
 
     Of PEM the first block counts.
     """
     found = blocks(content)
     if found:
-        return kind_of_label(found[0].label)
+        return FileKind(kind_of_label(found[0].label), Form.PEM)
     if kind := _kind_of_beginning(content):
-        return kind
+        return FileKind(kind, Form.OF_ITS_OWN)
     if kind := kind_of_der(content):
-        return f"{kind} in DER"
+        return FileKind(kind, Form.DER)
     text = content.translate(None, b" \t\r\n")
     der = a2b_base64(text) if BASE64.fullmatch(text) else b""
     kind = _kind_of_beginning(der) or kind_of_der(der)
-    return f"{kind} in base64" if kind else ""
+    return FileKind(kind, Form.BASE64) if kind else None
 
 
 def why_not(content: bytes, wanted: bytes) -> str:
@@ -114,11 +138,11 @@ def why_not(content: bytes, wanted: bytes) -> str:
 
 
 def _other_kind(content: bytes, wanted: bytes) -> str:
-    kind, name = kind_of_file(content), KINDS.get(wanted, "a private key")
-    if kind.startswith(f"{name} in "):
-        return f"is in {kind.rpartition(' in ')[2]}, and Go reads PEM alone"
-    if kind:
-        return f"holds {kind}, not {name}"
+    found, name = kind_of_file(content), KINDS.get(wanted, "a private key")
+    if found and found.kind == name and found.form is not Form.PEM:
+        return f"is in {found.form.value}, and Go reads PEM alone"
+    if found:
+        return f"holds {found}, not {name}"
     if wanted in KINDS:
         return f"has no `-----BEGIN {wanted.decode()}-----` and its end"
     return "holds no private key in PEM"

@@ -73,8 +73,8 @@ def review(
 
 
 def _problems_of_ca(ca: Certificate, now: datetime) -> Iterator[str]:
-    if ended := mistakes.ended_ca("ca", ca.not_after, now):
-        yield ended.replace("`ca`", "the CA")
+    if ended := mistakes.ended_ca("the CA", ca.not_after, now):
+        yield ended
     for each in caconstraints.refusals(ca):
         yield f"the CA: {each.words}"
 

@@ -211,14 +211,12 @@ def _misspelt_fields(ignored: Iterable[IgnoredField]) -> Iterator[Mistake]:
             yield Mistake(each.place.key, each.message, is_signed=True, rule="misspelt-field")
 
 
-def ended_ca(path: str, end: datetime, now: datetime) -> str:
-    """Say that a CA, whose certificate is at `path`, has ended by `now`; empty if it has not.
+def ended_ca(ca: str, end: datetime, now: datetime) -> str:
+    """Say that a CA, which messages call `ca`, has ended by `now`; empty if it has not.
 
     cfssl signs with such a CA in silence, and nobody takes what it signed.
     """
-    return (
-        f"`{path}` ended {end:%Y-%m-%d %H:%M} UTC: nobody takes what it signs" if end < now else ""
-    )
+    return f"{ca} ended {end:%Y-%m-%d %H:%M} UTC: nobody takes what it signs" if end < now else ""
 
 
 @lru_cache(maxsize=16)

@@ -259,7 +259,7 @@ class _Planner:
             cut = profile.ending_by(end, self._now)
         except ScaffoldError:  # of which `refusals` tells
             return profile
-        ended = mistakes.ended_ca(signing.ca, end, self._now)
+        ended = mistakes.ended_ca(f"`{signing.ca}`", end, self._now)
         if ended:
             self.problems.append(ended)
             return profile

@@ -53,7 +53,7 @@ def plan_waiting(
     now = signer.utc_now()
     ca = authority.find_ca(folder, CA, CA_KEY)
     cas: dict[str, AnyCA] = {CA: ca or NewCA(CA_REQUEST, Request(), now + FAR)}
-    ended = mistakes.ended_ca(CA, ca.not_after, now) if ca else ""
+    ended = mistakes.ended_ca(f"`{CA}`", ca.not_after, now) if ca else ""
     planned = plan_signing(folder, signings, cas, record, now, force=force)
     problems = [*filter(None, [ended]), *planned.problems, *_overridden(signings)]
     if problems:

@@ -225,8 +225,8 @@ def _is_of_another_kind(folder: Path, path: str) -> bool:
     labels = pemfiles.labels(pem)
     if labels:
         return not any(label.endswith(b"CERTIFICATE") for label in labels)
-    kind = contentkinds.kind_of_file(pem)
-    return bool(kind) and not kind.startswith("a certificate")
+    found = contentkinds.kind_of_file(pem)
+    return found is not None and found.kind != contentkinds.KINDS[contentkinds.CERTIFICATE]
 
 
 def _directories(folder: Path) -> list[str]:
