@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from clusters import BUILT, live, tools
 from conftest import Factory
+from keeping import edit
 from kept import same_pairs
 from peers import build as peers
 from promises.tracing import traced
@@ -233,6 +234,22 @@ def fragments_of_clear(folder: Path) -> set[str]:
     forms = (PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8)
     ders = [key.private_bytes(Encoding.DER, form, NoEncryption()) for form in forms]
     return {b64encode(der).decode()[:60] for der in ders}
+
+
+def test_what_the_inventory_s_word_leaves_to_settle_is_told(signed: Factory) -> None:
+    for told_as in ((), ("--json",)):
+        path = signed(*SMALL, name=f"settle{len(told_as)}")
+        edit(path / "tls-scaffold.json", '"87600h"', '"80000h"')
+        edit(path / "config/ca-csr.json", '"87600h"', '"70000h"')
+        done = run("tls-scaffold", "encrypt-ca-key", *told_as, cwd=path, **GIVEN)
+        assert done.returncode == 3
+        check_key(path)
+        if told_as:
+            assert json.loads(done.stdout)["conflicts"] == ["config/ca-csr.json"]
+        else:
+            assert "encrypted certs/ca-key.pem" in done.stdout
+            assert "conflict config/ca-csr.json: both you and" in done.stderr
+            assert "hint: take what you want from each `FILE.new`" in done.stderr
 
 
 # --- the password

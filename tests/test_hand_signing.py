@@ -15,6 +15,7 @@ import pytest
 
 from clusters import P256
 from handwork import DOCS, Machine, changed, exported, files_of, imported, machine, ours
+from keeping import edit
 from promises.tracing import traced
 from support import BIN, contents, environment, make, openssl, run, tls_scaffold
 
@@ -413,6 +414,25 @@ def test_json_tells_what_was_done(place: Path, hand: Machine) -> None:
     done = json.loads(ours(folder, *words).stdout)
     assert done["signed"] == ["certs/etcd1.pem", "certs/root.pem", "certs/alice.pem"]
     assert done["changed"] is True
+
+
+def test_what_the_pin_of_the_first_ca_leaves_to_settle_is_told(place: Path, hand: Machine) -> None:
+    folder = place / "tls-setup"
+    signed = str(hand.signed(place / "p.tar"))
+    edit(folder / "tls-scaffold.json", '"cn": "alice"', '"cn": "zed"')
+    edit(folder / "config/req-alice.json", '"CN": "alice"', '"CN": "felix"')
+    words = ("import", signed, "root", "--ca-sha256", hand.pin)
+    twin = shutil.copytree(folder, place / "twin")
+    done = ours(folder, *words)
+    assert done.returncode == 3
+    assert "signed certs/root.pem\n" in done.stdout
+    assert "conflict config/req-alice.json: both you and" in done.stderr
+    assert "wrote tls-scaffold.json\n" in done.stderr
+    assert "hint: take what you want from each `FILE.new`" in done.stderr
+    done = ours(twin, *words, "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["conflicts"]) == (3, ["config/req-alice.json"])
+    assert {"certs/ca.pem", "tls-scaffold.json"} <= set(told["written"])
 
 
 def test_the_documented_way_there_and_back(place: Path, hand: Machine) -> None:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 import certs
 from conftest import Factory
+from keeping import edit
 from revoking import CRL, FOLDER, REVOKED, crl_of, listed, put_crl, revoke, rows, serial, version_1
 from support import contents, make, openssl, run, tls_scaffold
 
@@ -537,6 +538,17 @@ def test_the_result_as_json_has_what_is_new(signed: Factory) -> None:
     assert told["command"] == "remove"
     assert [each["name"] for each in told["revoked"]] == ["bob"]
     assert {CRL, REVOKED, "Makefile"} <= set(told["written"])
+
+
+def test_a_removal_that_leaves_a_conflict_ends_so_in_json_too(signed: Factory) -> None:
+    folder = signed(*FOLDER)
+    edit(folder / "tls-scaffold.json", '"87600h"', '"80000h"')
+    edit(folder / "config/ca-csr.json", '"87600h"', '"70000h"')
+    words = ("-C", str(folder), "remove", "--revoke", "bob", "--json")
+    assert tls_scaffold(*words, "--dry-run").returncode == 0
+    done = tls_scaffold(*words)
+    assert json.loads(done.stdout)["conflicts"] == ["config/ca-csr.json"]
+    assert done.returncode == 3
 
 
 def test_without_a_word_and_without_a_list_it_says_how_to_begin(signed: Factory) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from tls_scaffold.cli.capassword import asking
+from tls_scaffold.cli.keeping import end_of_outcome, tell_change_on_the_way
 from tls_scaffold.cli.options import json_option
 from tls_scaffold.cli.terminal import give_json, say, talk, warn
 from tls_scaffold.cli.verbs import Verb
@@ -27,13 +28,17 @@ def encrypt_ca_key(folder: Path, /, *, as_json: bool) -> None:
     done = command.encrypt_ca_key(folder, CAPassword(asking()))
     if as_json:
         give_json(command.result(folder, done).to_json())
-        return
-    for path in done.keys:
-        say(f"encrypted {path}: the one in the clear is gone from this place")
-    if not done.keys:
-        talk("certs/ca-key.pem is encrypted")
-    for warning in command.warnings(done):
-        warn(escaped(warning))
+    else:
+        for path in done.keys:
+            say(f"encrypted {path}: the one in the clear is gone from this place")
+        if not done.keys:
+            talk("certs/ca-key.pem is encrypted")
+        if done.outcome:
+            tell_change_on_the_way(done.outcome)
+        for warning in command.warnings(done):
+            warn(escaped(warning))
+    if done.outcome:
+        end_of_outcome(done.outcome, as_json=as_json)
 
 
 @click.command(cls=Verb)

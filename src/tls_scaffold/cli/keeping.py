@@ -52,8 +52,20 @@ def tell_outcome(outcome: "Outcome", *, as_json: bool) -> None:
             warn(warning)
         if outcome.next and not outcome.dry_run:
             tell_next(outcome.next)
+    end_of_outcome(outcome, as_json=as_json)
+
+
+def end_of_outcome(outcome: "Outcome", *, as_json: bool) -> None:
+    """End with exit code 3 where what was done has left something to settle."""
     if not outcome.dry_run:
-        end_on_conflicts(plan, hint="" if as_json else SETTLE)
+        end_on_conflicts(outcome.plan, hint="" if as_json else SETTLE)
+
+
+def tell_change_on_the_way(outcome: "Outcome") -> None:
+    """Print what a command did to the folder's files beside its own work, and what that means."""
+    tell_plan(outcome.plan, dry_run=False)
+    for warning in outcome.warnings:
+        warn(escaped(warning))
 
 
 def end_on_conflicts(plan: "Plan", hint: str = SETTLE) -> None:

@@ -7,7 +7,7 @@ import click
 
 from tls_scaffold.cli.capassword import asking
 from tls_scaffold.cli.completion import component_names, offering
-from tls_scaffold.cli.keeping import dry_run_option, tell_outcome
+from tls_scaffold.cli.keeping import dry_run_option, end_of_outcome, tell_outcome
 from tls_scaffold.cli.options import divided, json_option, option
 from tls_scaffold.cli.revocation import tell
 from tls_scaffold.cli.terminal import give_json
@@ -58,6 +58,7 @@ def _revoke_and_remove(
     done = Done(folder, listed, dry_run=dry_run)
     if as_json:
         give_json(revoketold.to_json(done, outcome.result()))
+        end_of_outcome(outcome, as_json=True)
     else:
         tell(done)
         tell_outcome(outcome, as_json=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tls_scaffold.cli.keeping import tell_next
+from tls_scaffold.cli.keeping import end_of_outcome, tell_change_on_the_way, tell_next
 from tls_scaffold.cli.options import divided, filled, json_option, option
 from tls_scaffold.cli.terminal import give_json, say, talk, warn
 from tls_scaffold.cli.verbs import VerbGroup
@@ -16,6 +16,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.spelling import escaped, listed
 
 if TYPE_CHECKING:
+    from tls_scaffold.commands.requestimport import Imported
     from tls_scaffold.commands.requestsigning import Looked
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -183,9 +184,17 @@ def import_(
     done = import_pack(folder, file, names, now, ca_sha256=digits, confirm=_is_confirmed)
     if as_json:
         give_json(done.result().to_json())
-        return
+    else:
+        _tell_imported(done)
+    if done.outcome:
+        end_of_outcome(done.outcome, as_json=as_json)
+
+
+def _tell_imported(done: "Imported") -> None:
     if done.brings_ca:
         talk("the CA's certificate is in certs/ca.pem, and its SHA-256 in tls-scaffold.json")
+    if done.outcome:
+        tell_change_on_the_way(done.outcome)
     for path in done.paths:
         say(f"signed {escaped(path)}")
         if path in done.reloads:

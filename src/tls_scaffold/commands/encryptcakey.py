@@ -1,10 +1,10 @@
 """`tls-scaffold encrypt-ca-key`: the keys of the folder's CAs are encrypted from now on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tls_scaffold.commands import sync
-from tls_scaffold.commands.results import Result
+from tls_scaffold.commands.results import Outcome, Result
 from tls_scaffold.commands.rotationrefusals import check_none_is_under_way
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.locking import LOCK_SECONDS
@@ -20,11 +20,14 @@ from tls_scaffold.signing.custodies import check_followed
 
 @dataclass(frozen=True)
 class Encrypted:
-    """The keys that were encrypted now, all that was written, and which copies are in the clear."""
+    """The keys that were encrypted now, and which copies are in the clear.
+
+    `outcome` is what having the inventory say so did; None where it did already.
+    """
 
     keys: tuple[str, ...]
-    written: tuple[str, ...]
     clear_copies: tuple[str, ...]
+    outcome: Outcome | None = None
 
 
 def encrypt_ca_key(folder: Path, password: CAPassword) -> Encrypted:
@@ -47,12 +50,11 @@ def encrypt_ca_key(folder: Path, password: CAPassword) -> Encrypted:
         for path, ca in cas.items():
             keyencryption.encrypt_ca_key(folder, path, ca, password.new())
         copies = tuple(keyencryption.clear_copies(folder))
-    written: tuple[str, ...] = ()
+    outcome = None
     if held.key is not KeyPlace.ENCRYPTED:
         # Second: were it killed in between, the same again would go on here.
         outcome = sync.sync(folder, held=CustodyWords(encrypt=True))
-        written = outcome.result().written
-    return Encrypted(tuple(cas), (*written, *cas), copies)
+    return Encrypted(tuple(cas), copies, outcome)
 
 
 def warnings(encrypted: Encrypted) -> list[str]:
@@ -65,10 +67,12 @@ def warnings(encrypted: Encrypted) -> list[str]:
 
 def result(folder: Path, encrypted: Encrypted) -> Result:
     """Return what was done in the shape that all commands share."""
-    return Result(
-        "encrypt-ca-key",
-        str(folder),
-        changed=bool(encrypted.written),
-        written=encrypted.written,
-        warnings=tuple(warnings(encrypted)),
+    done = encrypted.outcome.result() if encrypted.outcome else Result("", str(folder))
+    written = (*done.written, *encrypted.keys)
+    return replace(
+        done,
+        command="encrypt-ca-key",
+        changed=bool(written),
+        written=written,
+        warnings=(*done.warnings, *warnings(encrypted)),
     )

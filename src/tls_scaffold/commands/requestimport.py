@@ -9,7 +9,7 @@ from pathlib import Path
 from tls_scaffold.commands import handfolders
 from tls_scaffold.commands.packfiles import read_file
 from tls_scaffold.commands.reloads import who_reloads
-from tls_scaffold.commands.results import Result
+from tls_scaffold.commands.results import Outcome, Result, outcome_of
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
@@ -48,7 +48,8 @@ class Imported:
     """What took its place, by names; `in_place` was there already, `waiting` goes on waiting.
 
     `reloads` says who has to be told, by the paths of certificates. `brings_ca` tells that the CA's
-    certificate came with it.
+    certificate came with it. `outcome` is what writing the CA's pin into the inventory did; None
+    where it was there.
     """
 
     folder: Path
@@ -59,15 +60,17 @@ class Imported:
     reloads: dict[str, str]
     warnings: tuple[str, ...] = ()
     brings_ca: bool = False
+    outcome: Outcome | None = None
 
     def result(self) -> Result:
         """Return it in the shape that all commands share."""
-        return Result(
-            "requests import",
-            str(self.folder),
-            changed=bool(self.placed or self.brings_ca),
+        done = self.outcome.result() if self.outcome else Result("", str(self.folder))
+        return replace(
+            done,
+            command="requests import",
+            changed=bool(done.changed or self.placed or self.brings_ca),
             signed=self.paths,
-            warnings=self.warnings,
+            warnings=(*done.warnings, *self.warnings),
             next=(handfolders.command(self.folder, "export FILE"),) if self.waiting else (),
         )
 
@@ -106,8 +109,9 @@ def import_pack(
         _check_confirmed(look.ca, look.ca.sum, ca_sha256, confirm)
     elif ca_sha256 and ca_sha256 != look.ca.sum:
         raise _another_ca(look.ca, ca_sha256)
+    outcome = None
     if look.new_ca or not look.inventory.ca.sha256:
-        _pin(folder, look)
+        outcome = _pin(folder, look)
     with lock(folder):
         # Somebody else may have worked here meanwhile.
         look = _look(folder, data, path, names, now)
@@ -128,6 +132,7 @@ def import_pack(
         reloads=who_reloads(folder, paths),
         warnings=tuple(filter(None, [warning])),
         brings_ca=brings_ca,
+        outcome=outcome,
     )
 
 
@@ -210,7 +215,7 @@ def _check_confirmed(ca: Certificate, found: str, asked: str, confirm: Confirm) 
         )
 
 
-def _pin(folder: Path, look: _Look) -> None:
+def _pin(folder: Path, look: _Look) -> Outcome:
     """Bring the CA's certificate, and write its SHA-256 into the inventory, which is reviewed.
 
     With a CA that comes so no request of the folder is compared.
@@ -223,4 +228,5 @@ def _pin(folder: Path, look: _Look) -> None:
         new = replace(old, ca=replace(old.ca, own=is_own, sha256=pin))
         return Change(old, new, brought=look.new_ca)
 
-    change_folder(folder, ("sync", "--ca-sha256", pin), read_change, dry_run=False, again=True)
+    plan = change_folder(folder, ("sync", "--ca-sha256", pin), read_change, again=True)
+    return outcome_of("sync", folder, plan, dry_run=False)
