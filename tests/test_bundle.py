@@ -1,13 +1,17 @@
 """`tls-scaffold bundle`: what each host and consumer gets, and that it works as it is."""
 
 import base64
+import bz2
+import gzip
 import io
 import json
+import lzma
 import os
 import shutil
 import signal
 import stat
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,8 @@ from clusters import P256
 from conftest import Factory
 from support import BIN, Done, contents, laid_out, make, run, tls_scaffold
 from tls_scaffold.cli import cli
+from tls_scaffold.inventory import intake
+from tls_scaffold.state.bundleages import stale_bundles
 
 USERS = "root,kube-apiserver,calico,calico-node,calico-cni,calico-kube-controllers,calicoctl,alice"
 WORDS = (
@@ -337,6 +343,21 @@ def test_files_are_0600_and_folders_0700_whatever_the_umask(signed: Factory, uma
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (dist, *dist.rglob("*"))}
     assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
     assert {mode for path, mode in modes.items() if not path.is_dir()} == {0o600}
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_whatever_byte_of_an_archive_is_damaged_nothing_ends_in_a_traceback(
+    signed: Factory, pack: Callable[[bytes], bytes]
+) -> None:
+    folder = signed(*WORDS)
+    bundle(folder, "calico", "--tar")
+    shutil.rmtree(folder / "dist/calico")
+    archive = folder / "dist/calico.tar.gz"
+    data = pack(gzip.decompress(archive.read_bytes()))
+    inventory = intake.load(folder)
+    for place in range(0, len(data), len(data) // 120):
+        archive.write_bytes(data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :])
+        assert set(stale_bundles(folder, inventory)) <= {"calico.tar.gz"}
 
 
 def test_an_archive_holds_the_folder_and_nothing_of_this_machine(signed: Factory) -> None:

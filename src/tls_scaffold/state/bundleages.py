@@ -1,6 +1,8 @@
 """Which bundles in `dist/` hold other files than `certs/`: nobody made them anew."""
 
+import lzma
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from io import BytesIO
@@ -10,9 +12,13 @@ from tls_scaffold.bundles.consumers import bundled_components
 from tls_scaffold.bundles.memberflags import trust_of
 from tls_scaffold.bundles.settings import DIST, LIST, TAR
 from tls_scaffold.disk.plainfiles import plain_or_empty
+from tls_scaffold.disk.tarballs import UNREADABLE
 from tls_scaffold.inventory.values import Component, Inventory
-from tls_scaffold.paths import CERTIFICATE_ENDING, CRL, MIB
+from tls_scaffold.paths import CERTIFICATE_ENDING, CRL, LARGEST_FILE, MIB
 from tls_scaffold.signing.trust import read_trust
+
+# What Python's readers of tars in their three packings raise where one is damaged.
+DAMAGED = (*UNREADABLE, OSError, zlib.error, lzma.LZMAError)
 
 
 def stale_bundles(folder: Path, inventory: Inventory) -> tuple[str, ...]:
@@ -65,10 +71,13 @@ def _packed(archive: Path, name: str, wanted: Mapping[str, bytes]) -> dict[str, 
     """Return the files of these names in an archive; none where it is none."""
     found = {}
     with (
-        suppress(tarfile.TarError, OSError, EOFError),
+        suppress(*DAMAGED),
         tarfile.open(fileobj=BytesIO(plain_or_empty(archive))) as tar,
     ):
         for each in tar:
+            # To come to the next one, all of this one is unpacked.
+            if each.offset_data + each.size > LARGEST_FILE:
+                break
             file = each.name.removeprefix(f"{name}/")
             if each.isfile() and file in wanted and each.size < MIB:
                 content = tar.extractfile(each)
