@@ -12,17 +12,18 @@ pytestmark = pytest.mark.fast
 
 PACKAGE = Path(__file__).parents[1] / "src/tls_scaffold"
 ROOMS = """
-11 __main__
-10 cli
-9  commands
-8  checks rehearsal
-7  live
-6  state etcd
-5  keeping
-4  signing
-3  disk remote
-2  rendering bundles scripts multiroot
-1  cfssl inventory makefiles
+12 __main__
+11 cli
+10 commands
+9  checks rehearsal
+8  live
+7  state etcd
+6  keeping
+5  signing
+4  disk remote
+3  rendering bundles scripts multiroot
+2  cfssl inventory makefiles
+1  reading
 0  errors paths spelling temporary
 """
 SHELVES = {

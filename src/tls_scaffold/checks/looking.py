@@ -9,7 +9,7 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.checks.view import View
-from tls_scaffold.disk.plainfiles import names, text
+from tls_scaffold.disk.plainfiles import content, names, text
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
@@ -115,7 +115,7 @@ class _Looker:
 
 
 def _text_of_makefile(folder: Path) -> str:
-    return (folder / MAKEFILE).read_bytes().decode("utf-8", "replace")
+    return content(folder, MAKEFILE).decode("utf-8", "replace")
 
 
 def _last_rendered(folder: Path) -> set[tuple[str, str]]:

@@ -11,6 +11,7 @@ from tls_scaffold.cli.completion import cfssl_words
 from tls_scaffold.cli.terminal import give, give_json, say, talk, warn
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.reading import read_stream
 
 AS_GO: dict[str, Any] = {
     "ignore_unknown_options": True,
@@ -71,4 +72,4 @@ def cfssljson(folder: Path, words: tuple[str, ...]) -> None:
 def _read_stdin() -> bytes:
     if sys.stdin is None:
         raise ScaffoldError("nothing can be read: standard input is closed")
-    return sys.stdin.buffer.read()
+    return read_stream(sys.stdin.buffer, "-")

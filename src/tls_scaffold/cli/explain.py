@@ -14,13 +14,13 @@ from tls_scaffold.cli.options import CommaList, Seconds, filled, json_option_for
 from tls_scaffold.cli.terminal import Styled, give, give_json, say, talk
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import UsageError
+from tls_scaffold.reading import read_stream
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.explain import Answer
 
 STDIN = "-"
-LARGEST = 16 * 1024 * 1024
 
 
 @click.command(cls=Verb)
@@ -118,17 +118,18 @@ def _text(word: str | None, file: str | None) -> str | None:
         raise UsageError("a line is the argument, or stands in `--file`")
     if word is not None and word != STDIN:
         return None
-    if file is None and word is None and sys.stdin.isatty():
+    is_given = file is not None or word is not None
+    if sys.stdin is None and file in (None, STDIN):
+        raise UsageError("standard input is closed", hint="`--file FILE` names what has the lines")
+    if not is_given and sys.stdin.isatty():
         raise UsageError(
             "nothing is given to explain", hint="`tls-scaffold explain --help` says what may be"
         )
     if file in (None, STDIN):
-        return sys.stdin.buffer.read(LARGEST).decode(errors="replace")
-    from tls_scaffold.disk.files import telling
-    from tls_scaffold.disk.plainfiles import plain
+        return read_stream(sys.stdin.buffer, "-").decode(errors="replace")
+    from tls_scaffold.commands.explain import read_log
 
-    with telling(Path(str(file)), "read"):
-        return plain(str(file), str(file)).decode(errors="replace")
+    return read_log(str(file))
 
 
 def _shown(answer: "Answer", width: int) -> Iterator[str | Styled]:

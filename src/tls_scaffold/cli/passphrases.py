@@ -1,12 +1,12 @@
 """Passphrases: typed on a terminal, or read from a file; never from the command line."""
 
 import sys
-from pathlib import Path
 
 import click
 
 from tls_scaffold.cli.terminal import Styled, talk
 from tls_scaffold.errors import ScaffoldError, UsageError
+from tls_scaffold.reading import read_given
 
 SHORTEST = 8
 
@@ -21,7 +21,7 @@ def read_passphrase(path: str) -> str:
 
     refuse_open_to_all(path, f"the passphrase in `{path}`", "take another one")
     with telling(path, "read"):
-        raw = Path(path).read_bytes()  # also from a pipe: `--passphrase-file <(pass show etcd)`
+        raw = read_given(path)  # also from a pipe: `--passphrase-file <(pass show etcd)`
     try:
         text = raw.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:

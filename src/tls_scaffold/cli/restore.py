@@ -12,6 +12,7 @@ from tls_scaffold.cli.passphrases import ask_for_passphrase, read_passphrase
 from tls_scaffold.cli.terminal import give_json, talk, warn
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ScaffoldError, UsageError
+from tls_scaffold.reading import read_given
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _key(raw: bytes, source: str, identity: tuple[str, ...], passphrase_file: st
         found = []
         for path in identity:
             with telling(path, "read"):
-                found.append(identities_in(Path(path).read_bytes(), path))
+                found.append(identities_in(read_given(path), path))
         return Key(identities=tuple(chain.from_iterable(found)))
     if identity and not passphrase_file:
         raise UsageError(f"`{source}` is opened by a passphrase, not by a key", hint=TYPED)

@@ -16,6 +16,7 @@ from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.cfssl.serverurls import server_url
 from tls_scaffold.disk.files import telling
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.reading import read_given
 from tls_scaffold.signing import certificates, issuer, mistakes
 from tls_scaffold.signing.remotesigner import RemoteSigner, read_tls_context, seconds_allowed
 from tls_scaffold.signing.signer import Signed
@@ -58,7 +59,7 @@ class Call:
         if path == STDIN:
             return self.read_stdin()
         with telling(self.folder / path):
-            return (self.folder / path).read_bytes()
+            return read_given(self.folder / path, path)
 
     def read_text(self, path: str) -> str:
         """Return the text of a file, or of standard input for `-`."""
@@ -77,7 +78,7 @@ class Call:
         kind, name = value.split(":", 1) if ":" in value else ("file", value)
         if kind == "file":
             with telling(self.folder / name):  # `-` is a file of that name here
-                return (self.folder / name).read_bytes()
+                return read_given(self.folder / name, name)
         if kind != "env":
             raise ScaffoldError(
                 f"`-{flag} {value}` begins with neither `file:` nor `env:`",

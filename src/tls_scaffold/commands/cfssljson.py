@@ -12,9 +12,11 @@ from tls_scaffold.commands.printdefaults import version_text
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import make_shelf, move_to_shelf
 from tls_scaffold.disk.obstacles import check_folder, inside
+from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
 from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
+from tls_scaffold.reading import read_given
 from tls_scaffold.signing import pairs
 
 FLAGS = goflags.FlagSet(texts=("f",), switches=("bare", "stdout", "version"))
@@ -67,7 +69,7 @@ def _read_text(folder: Path, source: str, read_stdin: Callable[[], bytes]) -> st
         if source == STDIN:
             return read_stdin().decode()
         with telling(folder / source, "read"):
-            return (folder / source).read_bytes().decode()
+            return read_given(folder / source, source).decode()
     except UnicodeDecodeError as error:
         raise not_utf8(source, error) from None
 
@@ -104,7 +106,7 @@ def _is_ca(path: Path) -> bool | None:
     from tls_scaffold.signing import certificates
 
     try:
-        return certificates.read(path.read_bytes(), str(path)).is_ca
+        return certificates.read(plain(path, str(path)), str(path)).is_ca
     except (OSError, ScaffoldError):
         return None
 
@@ -112,8 +114,8 @@ def _is_ca(path: Path) -> bool | None:
 def _is_key(path: Path) -> bool:
     """Tell whether what a certificate would replace is a key: `-bare certs/ca-key` names one."""
     try:
-        return b" PRIVATE KEY-----" in path.read_bytes()
-    except OSError:
+        return b" PRIVATE KEY-----" in plain(path, str(path))
+    except (OSError, ScaffoldError):
         return False
 
 

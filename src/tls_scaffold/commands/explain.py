@@ -15,7 +15,8 @@ from tls_scaffold.commands.explainlooks import (
     options_of_environment,
     seen_by,
 )
-from tls_scaffold.disk.plainfiles import plain_or_empty
+from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.plainfiles import plain, plain_or_empty
 from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.live import causes
@@ -119,13 +120,19 @@ def explain(
     if text is None and _is_file(word):
         if _is_pem(Path(word)):
             return _of_file(folder, Path(word), now)
-        text = plain_or_empty(word).decode(errors="replace")
+        text = read_log(word)
     elif text is None and Path(word).suffix.lower() in PEM_SUFFIXES and len(word.split()) == 1:
         raise ScaffoldError(f"`{word}` can't be read: it is no file that is there")
     evidence = evidence_of(folder, options, now)
     said = word if text is None else text
     found = explain_text(said, evidence)
     return Answer(found, folder, "what it says", seen_by(evidence))
+
+
+def read_log(path: str) -> str:
+    """Return the lines of a file; ScaffoldError where it can't be read, or is a giant."""
+    with telling(path, "read"):
+        return plain(path, path).decode(errors="replace")
 
 
 def _is_file(word: str) -> bool:
@@ -200,7 +207,9 @@ def _of_file(folder: Path, path: Path, now: datetime) -> Answer:
     known = read_known(folder, inventory)
     name = path.name.removesuffix(KEY_ENDING).removesuffix(CERTIFICATE_ENDING)
     known_names = {each.name for each in inventory.components} if inventory else set()
-    whose = name if name in known_names else known.name_of(plain_or_empty(path))
+    with telling(path, "read"):
+        pem = plain(path, str(path))
+    whose = name if name in known_names else known.name_of(pem)
     found = tuple(Found(cause, knows, whose) for cause, knows in file_faults(path, known, now))
     explanations = (Explanation(found, len({each.cause for each in found}) == 1),) if found else ()
     return Answer(explanations, folder, f"`{path}`", is_well=not found)

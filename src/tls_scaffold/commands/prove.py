@@ -193,7 +193,7 @@ def _loopback_name(folder: Path, members: Iterable[Member]) -> str:
     hosts_of = {}
     for member in members:
         for path in (member.server.certificate, member.peer.certificate):
-            hosts_of[path] = certificates.read(path.read_bytes(), str(path)).hosts
+            hosts_of[path] = certificates.read(plain(path, str(path)), str(path)).hosts
     for name in reversed(LOOPBACK):
         if all(name in hosts for hosts in hosts_of.values()):
             return name

@@ -22,6 +22,7 @@ from tls_scaffold.commands.rehearsalchanges import (
 from tls_scaffold.commands.rehearsalcopy import copy_folder
 from tls_scaffold.disk.folder import lock_or_refusal
 from tls_scaffold.disk.locking import LOCK_SECONDS
+from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.signals import ended_by_signals
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import etcdctl, guarded
@@ -280,7 +281,7 @@ def _roll_outs(
 def _keys(copy: Path) -> Iterator[PrivateKey]:
     """Yield the keys that commands made in the copy."""
     for path in copy.rglob(f"*{KEY_ENDING}"):
-        yield read_private_key(path.read_bytes(), str(path))
+        yield read_private_key(plain(path, str(path)), str(path))
 
 
 def _untried(

@@ -12,7 +12,7 @@ from tls_scaffold.commands.packfiles import check_own_pack
 from tls_scaffold.commands.results import Result
 from tls_scaffold.disk import files
 from tls_scaffold.disk.folder import lock
-from tls_scaffold.disk.plainfiles import text
+from tls_scaffold.disk.plainfiles import content, text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.makefiles.gencert import Signing
@@ -138,4 +138,4 @@ def _carried(config: SigningConfig, used: Iterable[str]) -> SigningConfig:
 def _sum_of_ca(folder: Path) -> str:
     if not (folder / CA).is_file():
         return ""
-    return certificates.read((folder / CA).read_bytes(), CA).sum
+    return certificates.read(content(folder, CA), CA).sum

@@ -11,6 +11,7 @@ from tls_scaffold.commands.packfiles import read_file
 from tls_scaffold.commands.reloads import who_reloads
 from tls_scaffold.commands.results import Outcome, Result, outcome_of
 from tls_scaffold.disk.folder import lock
+from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Inventory
@@ -169,7 +170,7 @@ def _find_ca(
     """
     pin, given = inventory.ca.sha256, packs.ca_of(pack)
     if os.path.lexists(folder / CA):
-        ca = certificates.read((folder / CA).read_bytes(), CA)
+        ca = certificates.read(content(folder, CA), CA)
         if pin and pin != ca.sum:
             raise ScaffoldError(
                 f"`{CA}` is another CA than `ca.sha256` of the inventory says",

@@ -19,7 +19,7 @@ from tls_scaffold.disk.files import PUBLIC, SECRET, create, flush_path, make_pri
 from tls_scaffold.disk.gitcommand import is_tracked
 from tls_scaffold.disk.moving import make_directories, move_over
 from tls_scaffold.disk.obstacles import inside
-from tls_scaffold.disk.plainfiles import own_text
+from tls_scaffold.disk.plainfiles import own_text, plain
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import (
@@ -225,7 +225,7 @@ def _key_sum(folder: Path, new: Path) -> str:
     It mirrors sign.sh's `key_sum`.
     """
     if (folder / CA_KEY).exists():
-        return hashlib.sha256((folder / CA_KEY).read_bytes()).hexdigest()
+        return hashlib.sha256(plain(folder / CA_KEY, CA_KEY)).hexdigest()
     # The key of a CA that is there may be kept elsewhere; of a first set that is half in place
     # nothing but the key is left when its certificate is there.
     is_elsewhere = os.path.lexists(folder / CA) and any(_paths_of_set(new / "new"))

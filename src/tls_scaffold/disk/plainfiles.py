@@ -10,7 +10,8 @@ from pathlib import Path
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import LARGEST_FILE, MIB
+from tls_scaffold.paths import LARGEST_FILE
+from tls_scaffold.reading import refuse_giant
 
 
 def content(folder: Path, path: str) -> bytes:
@@ -54,9 +55,7 @@ def plain(
             data += more
     finally:
         os.close(descriptor)
-    if len(data) > largest:
-        raise ScaffoldError(f"`{place}` is larger than {largest // MIB} MiB")
-    return data
+    return refuse_giant(data, place, largest)
 
 
 def plain_or_empty(path: str | Path) -> bytes:

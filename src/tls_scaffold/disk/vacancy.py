@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
+from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.workfolders import WORK
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.reach import RENDERED
@@ -73,7 +74,7 @@ def texts_of_others(target: Path) -> dict[str, str]:
     for path in OURS_IF_SAID:
         with suppress(FileNotFoundError, NotADirectoryError):
             if stat.S_ISREG((target / path).lstat().st_mode):
-                text = (target / path).read_text(encoding="utf-8", errors="replace")
+                text = plain(target / path, path).decode("utf-8", "replace")
                 if not says_ours(text):
                     texts[path] = text
     return texts

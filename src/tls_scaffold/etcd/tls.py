@@ -5,6 +5,7 @@ import ssl
 from pathlib import Path
 
 from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 
 # cfssl's label of such a key, which Go reads and OpenSSL does not; the content is PKCS #8.
@@ -30,7 +31,8 @@ def client_context(ca: Path, certificate: Path, key: Path) -> ssl.SSLContext:
 
 def _load_pair(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
     with telling(key, "read"):
-        pem = key.read_bytes()
+        plain(certificate, str(certificate))  # OpenSSL would read a giant to its end
+        pem = plain(key, str(key))
     if ED25519_LABEL not in pem:
         context.load_cert_chain(certificate, key)
         return

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import LARGEST_FILE
+from tls_scaffold.reading import read_given, read_stream
 
 SUFFIXES = {"json": "json", "yaml": "yaml", "yml": "yaml", "toml": "toml"}
 TOML_LINE = re.compile(r"\s*(#.*\s*)*(\[|[\w.'\"-]+[ \t]*=)")
@@ -30,12 +30,9 @@ def read(path: str) -> str:
     """
     try:
         if path == "-":  # sys.stdin is None where it was closed
-            raw = (sys.stdin.buffer if sys.stdin else open(0, "rb")).read(LARGEST_FILE + 1)  # noqa: SIM115
+            raw = read_stream(sys.stdin.buffer if sys.stdin else open(0, "rb"), path)  # noqa: SIM115
         else:
-            with open(path, "rb") as file:  # noqa: PTH123  (Path has no bounded read)
-                raw = file.read(LARGEST_FILE + 1)
-        if len(raw) > LARGEST_FILE:
-            raise ScaffoldError(f"`{path}` is larger than {LARGEST_FILE // 1024**2} MiB")
+            raw = read_given(path)
         return raw.decode("utf-8-sig")
     except OSError as error:
         raise ScaffoldError(f"`{path}` can't be read: {error.strerror}") from error

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from OpenSSL import SSL, crypto
 
+from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.live.shakes import HUNG_UP, SILENT, CaName, Pair, Shake
 from tls_scaffold.signing.certificates import Certificate
@@ -128,8 +129,9 @@ class _Caller:
 
 def _load(context: SSL.Context, pair: Pair) -> None:
     try:
+        plain(pair.certificate, str(pair.certificate))  # OpenSSL would read a giant to its end
         context.use_certificate_chain_file(str(pair.certificate))
-        context.use_privatekey(usable_key(pair.key.read_bytes()))
+        context.use_privatekey(usable_key(plain(pair.key, str(pair.key))))
         context.check_privatekey()
     except ValueError as error:
         raise ScaffoldError(f"`{pair.key}` {error}") from None

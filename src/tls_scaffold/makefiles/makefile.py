@@ -24,6 +24,7 @@ from tls_scaffold.makefiles.recipes import Surroundings, signings_in_shell
 from tls_scaffold.makefiles.shell import logical_lines
 from tls_scaffold.makefiles.shellsteps import is_plain, steps_of, without_prefixes
 from tls_scaffold.makefiles.unsetnames import UnsetNames
+from tls_scaffold.reading import read_given
 
 MAKEFILE = gnumake.MAKEFILE
 REQ = "req"
@@ -224,4 +225,4 @@ def _signed_by_edited_line(line: str) -> Iterator[Signing]:
 
 
 def _text(folder: Path) -> str:
-    return (folder / MAKEFILE).read_text(encoding="utf-8", errors="surrogateescape")
+    return read_given(folder / MAKEFILE, MAKEFILE).decode("utf-8", "surrogateescape")

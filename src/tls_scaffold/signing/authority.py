@@ -91,7 +91,7 @@ def load_ca(
 def _read_half(folder: Path, path: str, other: str) -> bytes:
     with telling(folder / path):
         if (folder / path).is_file():
-            return (folder / path).read_bytes()
+            return plain(folder / path, path)
     lost = custodies.lost_hint(folder, path)
     raise ScaffoldError(
         f"`{path}` is missing (but `{other}` exists)",
