@@ -1,6 +1,7 @@
 """Signing by servers of cfssl: what is asked of them, and what of their answers is taken."""
 
 import json
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ from support import BIN, run
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.serverurls import is_readable_by_others, server_url
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.remote.protocol import Ask
+from tls_scaffold.remote.wire import ServerError, post
 from tls_scaffold.signing import certificates, csrs, signer
 from tls_scaffold.signing.remotesigner import RemoteSigner, fetch_ca
 from tls_scaffold.signing.signer import Signed
@@ -231,6 +234,53 @@ def test_an_answer_that_comes_drop_by_drop_is_not_waited_for(ca: CA) -> None:
         begun = time.monotonic()
         assert "no answer within 0.5 s" in refused(ca, dripping.url, seconds=0.5)
         assert time.monotonic() - begun < 100
+
+
+def test_all_addresses_of_a_server_have_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as stack:
+        silent = stack.enter_context(socket.socket())
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        place = silent.getsockname()
+        for _ in range(3):  # the queue is full then: who comes next waits
+            one = stack.enter_context(socket.socket())
+            one.settimeout(0)
+            one.connect_ex(place)
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", place)] * 6
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_words, **_how: found)
+        begun = time.monotonic()
+        with pytest.raises(ServerError, match="no answer within 1 s"):
+            post("http://many.example", Ask("info", b""), 1, None)
+        assert time.monotonic() - begun < 3
+
+
+NAMES = {
+    "a..b": "its name is none that can be looked up",
+    f"{'a' * 63}.{'b' * 63}.{'c' * 63}.{'d' * 70}": "its name is none that can be looked up",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_is_none_is_told(name: str) -> None:
+    with pytest.raises(ServerError) as caught:
+        post(f"https://{name}:1", Ask("info", b""), 5, None)
+    assert str(caught.value) == NAMES[name]
+
+
+def test_where_tls_takes_no_such_name_the_connection_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    context = ssl.create_default_context()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = server.getsockname()
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", place)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_words, **_how: found)
+        with pytest.raises(ServerError, match="its name can't be asked for by TLS: "):
+            post(f"https://.example:{place[1]}", Ask("info", b""), 5, context)
+        came, _ = server.accept()
+        with came:
+            came.settimeout(60)
+            assert came.recv(1) == b""
 
 
 def test_a_server_that_was_down_is_asked_last_from_then_on() -> None:

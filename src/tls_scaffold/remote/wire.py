@@ -18,6 +18,7 @@ from tls_scaffold.remote.protocol import Ask
 
 PATH = "/api/v1/cfssl/"
 LARGEST_ANSWER = 1024 * 1024  # a certificate has a few KiB
+SHORTEST_WAIT = 0.01  # seconds; a socket takes 0 for "do not wait at all"
 PORTS = {"http": 80, "https": 443}
 
 
@@ -72,10 +73,12 @@ def _connected(
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
     end = time.monotonic() + seconds
-    sock = socket.create_connection((host, port), seconds)
-    if parts.scheme == "https":
-        context = context or tls_context(None)
-        sock = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+    try:
+        sock = _connect(host, port, end)
+        if parts.scheme == "https":
+            sock = _in_tls(sock, host, context or tls_context(None))
+    except UnicodeError:
+        raise ServerError("its name is none that can be looked up") from None
 
     def stop() -> None:
         is_late.set()
@@ -94,6 +97,43 @@ def _connected(
     finally:
         timer.cancel()
         sock.close()
+
+
+def _connect(host: str, port: int, end: float) -> socket.socket:
+    """Connect to the first address of a host that answers, all within one time.
+
+    Each address may take its part of what is left of that: one that is silent leaves the next ones
+    theirs. Raises OSError of the last one.
+    """
+    places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for index, (family, kind, protocol, _, address) in enumerate(places):
+        left = end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(left / (len(places) - index))
+            sock.connect(address)
+            sock.settimeout(max(end - time.monotonic(), SHORTEST_WAIT))
+        except OSError:
+            sock.close()
+            if index == len(places) - 1:
+                raise
+        else:
+            return sock
+    raise TimeoutError  # a host has an address, or getaddrinfo says why not
+
+
+def _in_tls(sock: socket.socket, host: str, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """Return a connection on which TLS is to be spoken; closed, where it can't be."""
+    try:
+        return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+    except OSError:
+        sock.close()
+        raise
+    except ValueError as error:  # of the name, such as one that is too long for TLS
+        sock.close()
+        raise ServerError(f"its name can't be asked for by TLS: {error}") from None
 
 
 def _reason(error: Exception, seconds: float, *, is_late: bool) -> str:
