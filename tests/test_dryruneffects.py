@@ -586,7 +586,7 @@ def test_only_what_is_started_is_kept_from_writing(tmp_path: Path) -> None:
         f"echo x >{tmp_path}/there/a; echo x >{tmp_path}/b; echo x >/dev/null && echo y",
     ]
     with landlock.start_confined(words, os.environ, [tmp_path / "there"]) as process:
-        assert process.communicate()[0] == "y\n"
+        assert landlock.outputs(process, 60, 1000)[0] == "y\n"
     assert contents(tmp_path) == {"there/a": b"x\n"}
     (tmp_path / "c").write_text("we can still write")
     assert run("touch", str(tmp_path / "d")).returncode == 0
@@ -782,6 +782,20 @@ def test_a_make_that_does_not_end_is_told_once_with_what_it_runs(
     assert time.monotonic() - begun < 150
     assert tuple(map(str, caught.value.problems)) == (
         "Makefile:1: `X := $(shell sleep 300)` runs even then",
+    )
+
+
+def test_a_make_that_says_too_much_is_ended_and_told(
+    unchanged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gnumake, "LARGEST_FILE", 1 << 20)
+    folder = written(unchanged, "X := $(shell yes >&2)\nreq: ; true\n")
+    begun = time.monotonic()
+    with pytest.raises(RunsAnywayError, match="make says more than 1 MiB") as caught:
+        survey_makefile(folder)
+    assert time.monotonic() - begun < gnumake.MINUTE
+    assert tuple(map(str, caught.value.problems)) == (
+        "Makefile:1: `X := $(shell yes >&2)` runs even then",
     )
 
 

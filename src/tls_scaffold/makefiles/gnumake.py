@@ -19,7 +19,7 @@ from tls_scaffold.makefiles import landlock
 from tls_scaffold.makefiles.decoys import decoys_on_path
 from tls_scaffold.makefiles.dryruneffects import DryRunEffects, dry_run_effects
 from tls_scaffold.makefiles.maketexts import MAKEFILES
-from tls_scaffold.paths import RULES
+from tls_scaffold.paths import LARGEST_FILE, MIB, RULES
 from tls_scaffold.spelling import escaped
 
 *READ_FIRST, MAKEFILE = MAKEFILES  # where the first are, make does not look for ours
@@ -195,10 +195,18 @@ def run_asked(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
         )
         with process:
             try:
-                stdout, stderr = process.communicate(timeout=MINUTE)
-            except subprocess.TimeoutExpired as error:
+                stdout, stderr = landlock.outputs(process, MINUTE, LARGEST_FILE)
+                process.wait(MINUTE)
+            except (TimeoutError, subprocess.TimeoutExpired) as error:
                 raise RunsAnywayError(
                     "make does not end, although it was only asked what it would do",
+                    effects.running,
+                    HANGS_HINT,
+                ) from error
+            except landlock.TooMuchSaidError as error:
+                raise RunsAnywayError(
+                    f"make says more than {LARGEST_FILE // MIB} MiB, although it was only asked "
+                    "what it would do",
                     effects.running,
                     HANGS_HINT,
                 ) from error

@@ -7,16 +7,18 @@ network are not in its hands.
 
 import ctypes
 import os
+import selectors
 import signal
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from threading import Thread
-from typing import TypeVar
+from typing import IO, TypeVar, cast
 
 # On every architecture but alpha; others of old have no such.
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
@@ -27,9 +29,10 @@ WRITE_FILE, TRUNCATE, REFER = 1 << 1, 1 << 14, 1 << 13
 # them be: a Makefile that does so first (`mkdir -p certs && $(MAKE) req`) could not be asked in a
 # fresh clone.
 OF_FOLDERS = sum(1 << bit for bit in (4, 5, 6, *range(8, 13)))
+BLOCK = 1 << 16
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
 
-Process = subprocess.Popen[str]
+Process = subprocess.Popen[bytes]
 Value = TypeVar("Value")
 
 
@@ -75,12 +78,51 @@ def start_confined(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="surrogateescape",
             start_new_session=True,
         )
 
     return _run_in_thread(start)
+
+
+class TooMuchSaidError(Exception):
+    """A program says more than anybody is to read."""
+
+
+def outputs(process: Process, seconds: float, most: int) -> tuple[str, str]:
+    """Return what a program that `start_confined` started says on its two outputs.
+
+    Raises TimeoutError where they are not closed in that time, TooMuchSaidError where it is more
+    than `most` bytes. It is for the caller to end it.
+    """
+    until = time.monotonic() + seconds
+    said: dict[IO[bytes], list[bytes]] = {}
+    count = 0
+    with selectors.DefaultSelector() as selector:
+        for stream in filter(None, (process.stdout, process.stderr)):
+            said[stream] = []
+            selector.register(stream, selectors.EVENT_READ)
+        while selector.get_map():
+            ready = selector.select(max(until - time.monotonic(), 0))
+            if not ready and time.monotonic() >= until:
+                raise TimeoutError
+            for key, _ in ready:
+                data = os.read(key.fd, BLOCK)
+                if not data:
+                    selector.unregister(key.fileobj)
+                said[cast("IO[bytes]", key.fileobj)].append(data)
+                count += len(data)
+            if count > most:
+                raise TooMuchSaidError
+            if time.monotonic() >= until and selector.get_map():
+                raise TimeoutError
+    stdout, stderr = map(_text, said.values())
+    return stdout, stderr
+
+
+def _text(parts: Iterable[bytes]) -> str:
+    """Return what was said as text, with line feeds alone at the ends of lines."""
+    text = b"".join(parts).decode("utf-8", "surrogateescape")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def end_process(process: Process) -> None:
