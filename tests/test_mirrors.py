@@ -7,9 +7,11 @@ import pytest
 import certs
 from companies import company
 from support import openssl, read
-from tls_scaffold.signing import certificates, matching
+from tls_scaffold.signing import certificates, matching, mirrors
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.keys import PrivateKey, make_key
 from tls_scaffold.signing.mirrors import Mirror
+from tls_scaffold.spelling import Key
 
 pytestmark = pytest.mark.needs("openssl")
 
@@ -51,6 +53,23 @@ def test_who_was_signed_by_nobody_known_is_so_still(tmp_path: Path) -> None:
     assert matching.signed_by(mirror.like(certificate(ours / "certs/etcd1.pem")), mirror.like(ca))
     stranger = mirror.like(certificate(others / "certs/etcd1.pem"))
     assert not matching.signed_by(stranger, mirror.like(ca))
+
+
+def test_a_stranger_s_key_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def making(key: Key) -> PrivateKey:
+        made.append(key)
+        return make_key(key)
+
+    monkeypatch.setattr(mirrors, "make_key", making)
+    certs.ca(tmp_path)
+    for name in ("etcd1", "etcd2"):
+        certs.leaf(tmp_path, name)
+    mirror = Mirror()
+    for name in ("etcd1", "etcd2"):
+        mirror.like(certificate(tmp_path / f"certs/{name}.pem"))
+    assert len(made) == 3  # the two leaves' and that of their CA
 
 
 def test_a_host_that_is_held_has_its_address_and_no_other(tmp_path: Path) -> None:

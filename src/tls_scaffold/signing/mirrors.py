@@ -97,7 +97,9 @@ class Mirror:
             if matching.signed_by(certificate, ca):
                 return self.key_of(ca)
         issuer = certificate.parsed.issuer.public_bytes(), certificate.issuer_key_id
-        return self._strangers.setdefault(issuer, make_key(USUAL_KEY))
+        if issuer not in self._strangers:
+            self._strangers[issuer] = make_key(USUAL_KEY)
+        return self._strangers[issuer]
 
     def _extensions(self, certificate: Certificate) -> Iterator[tuple[x509.ExtensionType, bool]]:
         found = {each.oid: each for each in certificate.parsed.extensions}
