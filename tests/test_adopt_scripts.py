@@ -312,6 +312,8 @@ def test_json_tells_what_a_script_signs_and_what_was_not_followed(tmp_path: Path
         ("echo 'x", "gen.sh:1: `'` is missing"),
         ("cat <<EOF\n", "gen.sh:1: the here-document has no end `EOF`"),
         ("if true; then", "gen.sh:1: `fi` is missing"),
+        (f"for i in {{1..{'9' * 5000}}}; do {SIGN} m.json; done", "too many words"),
+        (f"shift {'9' * 5000}; {SIGN} m.json", "gen.sh:1: `shift 999999"),
         ("echo {1..99999999} | cfssl gencert - | cfssljson -bare x", "too many words"),
         ("echo $((9**9**9)) | cfssl gencert - | cfssljson -bare x", "is not followed"),
         ("echo $((1if 2else 3)) | cfssl gencert - | cfssljson -bare x", "is not followed"),

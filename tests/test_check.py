@@ -897,6 +897,16 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             ],
         ),
         (
+            profile("default", expiry=f"{'9' * 5000}d"),
+            profile("default", expiry="8760h"),
+            [
+                (
+                    f"{CONFIG}: signing.default.expiry",
+                    f"`{'9' * 80}…` is no duration to cfssl",
+                )
+            ],
+        ),
+        (
             edit("config/ca-csr.json", ca={"expiry": "10y"}),
             edit("config/ca-csr.json", ca={"expiry": "87600h"}),
             [

@@ -1,8 +1,16 @@
 """What a name, a host, a CN, a lifetime and a key type may look like."""
 
+from collections.abc import Callable
+from contextlib import suppress
+
 import pytest
 
 from tls_scaffold import spelling
+from tls_scaffold.cli import columns
+from tls_scaffold.disk import sharing
+from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.live import endpoints
+from tls_scaffold.signing import remotesigner
 from tls_scaffold.spelling import Key
 
 pytestmark = pytest.mark.fast
@@ -10,6 +18,12 @@ pytestmark = pytest.mark.fast
 WHOLE_LABEL = " (a `*` is a whole first label, as in `*.etcd.example`)"
 SEVERAL = " (commas divide several, without blanks)"
 NOT_A_NAME = "is not a name: letters, digits, `.`, `_` and `-`, the first a letter or digit"
+NUMBERS: tuple[Callable[[str], object], ...] = (
+    sharing.number_of_group,
+    lambda text: endpoints.place_of(f"10.0.0.1:{text}"),
+    lambda _: remotesigner.seconds_allowed(),
+    lambda _: columns.terminal_width(),
+)
 
 
 @pytest.mark.parametrize(
@@ -238,3 +252,20 @@ def test_an_unknown_key_type_is_none(text: str) -> None:
 def test_a_name_that_is_none_is_met_with_the_likeliest() -> None:
     assert spelling.did_you_mean("calic", ("etcd1", "calico")) == "; did you mean `calico`?"
     assert spelling.did_you_mean("zzz", ("etcd1", "calico")) == ""
+
+
+def test_a_number_that_python_would_not_read_is_none_at_all() -> None:
+    assert spelling.whole_number("0042") == 42
+    for text in ("", "-1", "1 ", "x", "٣", "9" * 19, "9" * 5000):
+        assert spelling.whole_number(text) is None
+
+
+@pytest.mark.parametrize("read", NUMBERS)
+def test_no_reader_of_numbers_fails_at_a_long_one(
+    read: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "9" * 5000
+    monkeypatch.setenv("COLUMNS", text)
+    monkeypatch.setenv(remotesigner.SECONDS_VARIABLE, text)
+    with suppress(ScaffoldError):
+        read(text)

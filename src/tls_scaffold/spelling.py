@@ -10,6 +10,7 @@ from functools import lru_cache
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 CA_NAMES = ("ca", "trust", "chain", "old-ca", "peer-ca", "peer-trust", "peer-chain", "old-peer-ca")
 NAME_LENGTH = 64
+LONGEST_NUMBER = 18  # digits: all below are in 64 bits
 CN_LENGTH = 64  # ub-common-name of RFC 5280, appendix A.1
 # With `_`, which RFC 1123 has not: names of Docker have it, and Go verifies them.
 LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
@@ -207,6 +208,15 @@ def _escape(character: str) -> str:
 def escaped_lines(text: str) -> str:
     """Return a whole text of ours as `escaped` does, but with its line ends and tabs."""
     return "\n".join("\t".join(map(escaped, line.split("\t"))) for line in text.split("\n"))
+
+
+def whole_number(text: str) -> int | None:
+    """Return the number that a text of digits is; None for what is none, or longer than any here.
+
+    Python itself refuses to read one of more than 4,300 digits.
+    """
+    is_one = text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
+    return int(text) if is_one else None
 
 
 def parse_hours(text: str) -> int | None:

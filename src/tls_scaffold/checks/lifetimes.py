@@ -9,7 +9,9 @@ from tls_scaffold.cfssl.profiles import BACKDATE, Profile, SigningConfig, ca_pro
 from tls_scaffold.checks.rule import NOTE, WARNING, Rule
 from tls_scaffold.checks.view import SOON, View, profile_place
 from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.inventory.fields import short_text
 from tls_scaffold.paths import PEER_CA
+from tls_scaffold.spelling import whole_number
 from tls_scaffold.state.entries import Entry
 from tls_scaffold.state.lives import is_to_be_renewed
 
@@ -27,9 +29,10 @@ def expiry_unit(view: View) -> Iterator[Problem]:
     for place, text in _expiries(view):
         match = LONG.fullmatch(text)
         if match:
-            hours = int(match[1]) * HOURS[match[2][0].lower()]
-            message = f"`{text}` is no duration to cfssl; did you mean `{hours}h`?"
-            yield Problem(place, message)
+            count = whole_number(match[1])
+            hours = "" if count is None else f"{count * HOURS[match[2][0].lower()]}h"
+            meant = f"; did you mean `{hours}`?" if hours else ""
+            yield Problem(place, f"`{short_text(text)}` is no duration to cfssl{meant}")
 
 
 @Rule(

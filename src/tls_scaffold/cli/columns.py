@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
+from tls_scaffold.spelling import whole_number
+
 PIPED = 80  # what goes into a file or a pipe looks the same wherever that is run
 ELLIPSIS = "…"
 GAP = "  "
@@ -14,9 +16,8 @@ GAP = "  "
 
 def terminal_width() -> int:
     """Return how many columns there are: COLUMNS, else the terminal's, else 80."""
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isascii() and columns.isdigit() and int(columns):
-        return int(columns)
+    if columns := whole_number(os.environ.get("COLUMNS", "")):
+        return columns
     with suppress(OSError, ValueError, AttributeError):
         if sys.stdout.isatty():
             return os.get_terminal_size(sys.stdout.fileno()).columns or PIPED

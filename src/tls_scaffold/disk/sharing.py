@@ -16,6 +16,7 @@ from pathlib import Path
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.inventory.values import FILE, GROUP_NAME
 from tls_scaffold.paths import CERTS
+from tls_scaffold.spelling import whole_number
 
 SHARED = 0o640
 SHARED_FOLDER = 0o750
@@ -40,8 +41,8 @@ def number_of_group(group: str) -> int | None:
     try:
         return grp.getgrnam(group).gr_gid
     except KeyError:
-        number = int(group) if group.isdecimal() else NO_GROUP
-        return number if number < NO_GROUP else None
+        number = whole_number(group)
+        return number if number is not None and number < NO_GROUP else None
 
 
 def name_of_group(number: int) -> str:

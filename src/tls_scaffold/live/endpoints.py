@@ -15,6 +15,7 @@ from tls_scaffold.spelling import (
     host_problem,
     listed,
     name_problem,
+    whole_number,
 )
 
 CLIENT, PEER = "client", "peer"
@@ -109,9 +110,8 @@ def _port(word: str, side: str, known: Iterable[Port]) -> Port:
 def place_of(address: str) -> tuple[str, int] | None:
     """Return what is the same for two spellings of an address such as `10.0.0.1:2379`."""
     host, _, port = address.rpartition(":")
-    if not port.isascii() or not port.isdigit():
-        return None
-    return canonical_host(host.strip("[]")), int(port)
+    number = whole_number(port)
+    return None if number is None else (canonical_host(host.strip("[]")), number)
 
 
 def _named(port: Port, known: Iterable[Port]) -> Port:

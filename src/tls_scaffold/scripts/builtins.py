@@ -9,6 +9,7 @@ from tls_scaffold.scripts.expansion import arithmetic_value, joined
 from tls_scaffold.scripts.ledger import Output
 from tls_scaffold.scripts.scope import Unknown
 from tls_scaffold.scripts.state import GENERATES, Leaves, Result, State
+from tls_scaffold.spelling import whole_number
 
 Builtin = Callable[[State, list[str], Output | None], Result]
 TESTS = ("[", "[[", "test")
@@ -48,7 +49,9 @@ def _set(state: State, words: list[str], _stdin: Output | None) -> Result:
 
 
 def _shift(state: State, words: list[str], _stdin: Output | None) -> Result:
-    count = int(words[1]) if words[1:] and words[1].isdecimal() else 1
+    count = whole_number(words[1]) if words[1:] else 1
+    if count is None:
+        raise Unknown("`shift` by what is no number is not followed")
     state.scope.arguments = state.scope.arguments[count:]
     return Result()
 

@@ -18,6 +18,7 @@ from tls_scaffold.scripts.words import (
     quoted_text,
     word_of,
 )
+from tls_scaffold.spelling import LONGEST_NUMBER
 
 MOST_CHARACTERS, MOST_WORDS = 1_000_000, 10_000
 GLOB = re.compile(r"[*?]|\[[^\]]+\]")
@@ -102,6 +103,8 @@ def _chosen(text: str, inside: Word) -> Iterator[Word]:
             yield inside[at : at + len(choice)]
             at += len(choice) + 1
         return
+    if max(map(len, found.groups())) > LONGEST_NUMBER:
+        raise Unknown("too many words")
     first, last = int(found[1]), int(found[2])
     if abs(last - first) > MOST_WORDS:
         raise Unknown("too many words")

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from tls_scaffold.spelling import whole_number
+
 # Other on each machine, or at each run.
 OF_THE_MACHINE = frozenset(
     ("HOSTNAME", "HOSTTYPE", "RANDOM", "SECONDS", "UID", "EUID", "PPID", "BASHPID", "USER")
@@ -67,7 +69,8 @@ class Scope:
         if name == "#":
             return str(len(self.arguments))
         given = dict(enumerate([self.name, *self.arguments]))
-        return given.get(int(name))
+        number = whole_number(name)
+        return None if number is None else given.get(number)
 
     def split(self, text: str, most: int = -1) -> list[str]:
         """Split a text at what `IFS` says, at most that many times."""

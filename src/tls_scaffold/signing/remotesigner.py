@@ -25,6 +25,7 @@ from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.csrs import CSR
 from tls_scaffold.signing.extensions import Names
 from tls_scaffold.signing.signer import Signed
+from tls_scaffold.spelling import whole_number
 
 if TYPE_CHECKING:
     import ssl
@@ -38,7 +39,7 @@ def seconds_allowed() -> float:
     text = os.environ.get(SECONDS_VARIABLE, "")
     if not text:
         return SECONDS
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 3600):  # noqa: PLR2004 - an hour
+    if not 0 < (whole_number(text) or 0) <= 3600:  # noqa: PLR2004 - an hour
         raise ScaffoldError(f"{SECONDS_VARIABLE} takes a number of seconds, up to 3600")
     return float(text)
 
