@@ -10,10 +10,13 @@ import pytest
 from companies import ROOT, written
 from conftest import Factory
 from support import contents, run, tls_scaffold
+from tls_scaffold.disk.sharing import group_of_keys
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import AUTH_KEY, PLAIN, Custody, KeyPlace
 from tls_scaffold.inventory.custodywords import CustodyWords
+from tls_scaffold.signing.custodies import custody_of, unfollowed
+from tls_scaffold.signing.ignoredrules import ignored_rules
 
 PIN = "0123456789abcdef" * 4
 REMOTE = {"key": "remote", "remotes": ["http://10.0.0.9:8888"], "sha256": PIN}
@@ -268,3 +271,31 @@ def test_how_it_is_laid_out_is_no_matter(folder: Factory, form: str) -> None:
 
     assert "made awaiting/etcd1.csr" in run("make", "SIGNER=cfssl", cwd=path).stdout
     assert run("make", "SIGNER=tls-scaffold", cwd=path).returncode == 0
+
+
+def test_a_byte_order_mark_splits_no_command_from_another(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", "alice", "--proxies", "0", "--ca-offline")
+    file = path / "tls-scaffold.json"
+    document = {**json.loads(file.read_text()), "key_group": "daemon", "ignore": {"ca-key-x": "x"}}
+    # What has a mistake besides is read so too.
+    for said in (document, {**document, "expiry": "soon"}):
+        file.write_text(f"\ufeff{json.dumps(said)}", encoding="utf-8")
+        assert custody_of(path).key is KeyPlace.OFFLINE
+        assert unfollowed(path) == ""
+        assert group_of_keys(path) == "daemon"
+        assert ignored_rules(path) == {"ca-key-x"}
+    for raw in (b"\xef\xbb\xbf[]", b"\xff", b"{", b"[" * 100_000, b""):
+        file.write_bytes(raw)
+        assert (custody_of(path), group_of_keys(path), ignored_rules(path)) == (
+            PLAIN,
+            "",
+            frozenset(),
+        )
+
+    del document["ignore"], document["key_group"]
+    file.write_text(f"\ufeff{json.dumps(document)}", encoding="utf-8")
+    signed = tls_scaffold("-C", str(path), "sign")
+    assert "makes them follow" not in signed.stderr
+    done = tls_scaffold("-C", str(path), "add", "--users", "bob")
+    assert done.returncode == 0, done.stderr
+    assert "bob" in file.read_text(encoding="utf-8-sig")

@@ -87,7 +87,7 @@ SHELVES = {
     ),
     "disk": (
         "backupfiles safekeeping / folder ourfolders sharing statefiles / healing "
-        "linkedfolder newfolder / moving vacancy / workfolders / issued locking "
+        "inventorydocument linkedfolder newfolder / moving vacancy / workfolders / issued locking "
         "plainfiles secretfiles tarballs / files obstacles signals / gitcommand mounts"
     ),
     "rendering": "template / documents",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tls_scaffold import reading
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
 from tls_scaffold.paths import LARGEST_FILE
@@ -107,7 +108,7 @@ def test_standard_input_is_read_where_python_has_none(
 def test_a_text_may_be_as_large_as_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(formats, "LARGEST_FILE", 4)
+    monkeypatch.setattr(reading, "LARGEST_FILE", 4)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"1234")))
     (tmp_path / "a").write_bytes(b"1234")
 

@@ -48,6 +48,11 @@ def problems_of(data: Any, options: Options | None = None) -> list[str]:
     return list(map(str, caught.value.problems))
 
 
+def test_a_byte_order_mark_before_an_inventory_is_passed_over() -> None:
+    text = intake.of_data({"members": ["10.0.0.1"]}).to_json()
+    assert intake.from_json(f"\ufeff{text}") == intake.from_json(text)
+
+
 def test_a_file_s_tables_and_an_option_s_words_describe_the_same() -> None:
     words = {
         "members": "10.0.0.1,b=10.0.0.2+b.example",

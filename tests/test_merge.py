@@ -104,10 +104,16 @@ def test_one_value_changed_on_both_sides_is_a_conflict(base: Any, yours: Any, ou
     assert merged(base, yours, ours) == "conflict"
 
 
-@pytest.mark.parametrize("yours", ["", "{", '{"a": 1, "a": 2}', "[" * 100_000, "\ufeff{}"])
+@pytest.mark.parametrize("yours", ["", "{", '{"a": 1, "a": 2}', "[" * 100_000])
 def test_a_file_that_is_no_json_any_more_is_a_conflict_once_ours_changes(yours: str) -> None:
     assert merge_texts([{}], yours, "{}") == Merged(yours)
     assert merge_texts([{}], yours, '{"n": 1}') == Merged(yours, conflict=True)
+
+
+def test_a_byte_order_mark_is_no_edit_and_goes_with_the_first_change() -> None:
+    yours = '\ufeff{"a": 1, "b": 1}'
+    assert merge_texts([{"a": 1, "b": 1}], yours, '{"a": 1, "b": 1}') == Merged(yours)
+    assert merge_texts([{"a": 1, "b": 1}], yours, '{"a": 2, "b": 1}') == Merged('{"a": 2, "b": 1}')
 
 
 def test_merged_json_is_indented_by_two_spaces_and_keeps_every_letter() -> None:

@@ -63,7 +63,7 @@ class _Looker:
         if not (self.folder / FILE).exists():
             return None
         try:
-            return intake.from_json(text(self.folder, FILE).removeprefix("\ufeff"))
+            return intake.from_json(text(self.folder, FILE))
         except ScaffoldError as error:
             for each in error.problems:
                 self.not_inventory.append(replace(each, place=replace(each.place, path=FILE)))

@@ -5,7 +5,6 @@ leaves it as it was: nothing is ever open to more than was asked for.
 """
 
 import grp
-import json
 import os
 import re
 import stat
@@ -13,8 +12,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from tls_scaffold.disk.plainfiles import plain_or_empty
-from tls_scaffold.inventory.values import FILE, GROUP_NAME
+from tls_scaffold.disk.inventorydocument import inventory_document
+from tls_scaffold.inventory.values import GROUP_NAME
 from tls_scaffold.paths import CERTS
 from tls_scaffold.spelling import whole_number
 
@@ -29,11 +28,8 @@ def group_of_keys(folder: Path) -> str:
 
     The rest of the inventory may have mistakes: signing goes on then as it was.
     """
-    with suppress(ValueError, RecursionError, AttributeError):
-        group = json.loads(plain_or_empty(folder / FILE) or b"{}").get("key_group")
-        if isinstance(group, str) and re.fullmatch(GROUP_NAME, group):
-            return group
-    return ""
+    group = inventory_document(folder).get("key_group")
+    return group if isinstance(group, str) and re.fullmatch(GROUP_NAME, group) else ""
 
 
 def number_of_group(group: str) -> int | None:

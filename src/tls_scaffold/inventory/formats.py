@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tls_scaffold.errors import ScaffoldError
@@ -20,6 +20,7 @@ PLAIN_WORDS = (
     ("merge", r"<<", ["<"]),
 )
 """What is not text among YAML's plain words (YAML 1.2.2, 10.3.2): pattern, and first characters."""
+MARK = "\ufeff"
 HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -53,8 +54,10 @@ def load(path: str) -> object:
 def parse(text: str, place: str, form: str) -> object:
     """Return the data in `text`; `form` is json, yaml or toml.
 
-    Raises ScaffoldError with the position of a mistake.
+    A byte order mark before it, as Windows' editors write one, is passed over. Raises ScaffoldError
+    with the position of a mistake.
     """
+    text = text.removeprefix(MARK)
     parsers: dict[str, Callable[[str], object]] = {"json": _json, "yaml": _yaml, "toml": _toml}
     try:
         return parsers[form](text)
@@ -62,6 +65,18 @@ def parse(text: str, place: str, form: str) -> object:
         raise ScaffoldError(f"`{place}` is not {form.upper()}: {error}") from error
     except RecursionError as error:
         raise ScaffoldError(f"`{place}` is nested too deeply") from error
+
+
+def json_object(raw: bytes) -> Mapping[str, Any]:
+    """Return the object that JSON from a file holds, of a field that stands twice the last one.
+
+    Nothing where it is no text in UTF-8, no JSON or no object.
+    """
+    try:
+        data = json.loads(raw.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def _likely_form(text: str) -> str:

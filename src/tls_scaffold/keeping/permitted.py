@@ -170,7 +170,7 @@ def _movable(folder: Path, plan: Plan, notes: Iterable[AdoptionNote]) -> set[str
 
 
 def _inventory(text: str) -> Inventory:
-    return intake.from_json(text.removeprefix("\ufeff"))
+    return intake.from_json(text)
 
 
 def _check_move(folder: Path, path: str, shelf: str, bases: Iterable[str]) -> None:

@@ -1,12 +1,10 @@
 """Who holds the CA of a folder, for whoever signs there, and what helps where it is not there."""
 
-import json
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from tls_scaffold.disk.inventorydocument import inventory_document
 from tls_scaffold.disk.plainfiles import read_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import PLAIN, Custody, custody_words, read_custody
@@ -35,7 +33,7 @@ def custody_of(folder: Path) -> Custody:
 
     It need not be a sound inventory: of one that is not, `check` tells.
     """
-    document = _inventory_document(folder)
+    document = inventory_document(folder)
     return read_custody(Field("ca", document.get("ca", {}), None)) if document else PLAIN
 
 
@@ -47,7 +45,7 @@ def unfollowed(folder: Path) -> str:
     """
     if not os.path.lexists(folder / SCRIPT) or os.path.lexists(folder / PENDING):
         return ""
-    has_peer_ca = _inventory_document(folder).get("peer_ca") is True
+    has_peer_ca = inventory_document(folder).get("peer_ca") is True
     said = custody_words(custody_of(folder), has_peer_ca=has_peer_ca)
     line = WORDS_OF_SCRIPT.search(read_text(folder, CUSTODY) or "")
     followed = line[1] if line else ""
@@ -63,15 +61,6 @@ def check_followed(folder: Path) -> None:
     """Raise ScaffoldError where who holds the CA was edited by hand, as sign.sh does."""
     if problem := unfollowed(folder):
         raise ScaffoldError(problem, hint="`tls-scaffold sync` makes them follow")
-
-
-def _inventory_document(folder: Path) -> Mapping[str, Any]:
-    """Return what the inventory file holds, nothing where it can't be read."""
-    try:
-        document = json.loads(read_text(folder, FILE) or "{}")
-    except (ScaffoldError, OSError, ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def check_makes_ca(folder: Path) -> None:

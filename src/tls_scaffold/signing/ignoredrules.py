@@ -1,11 +1,8 @@
 """The rules of `check` that a team has switched off, which count for what is signed too."""
 
-import json
 from pathlib import Path
 
-from tls_scaffold.disk.plainfiles import read_text
-from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.values import FILE
+from tls_scaffold.disk.inventorydocument import inventory_document
 
 
 def ignored_rules(folder: Path) -> frozenset[str]:
@@ -13,9 +10,5 @@ def ignored_rules(folder: Path) -> frozenset[str]:
 
     It need not be a sound inventory: of one that is not, `check` tells.
     """
-    try:
-        document = json.loads(read_text(folder, FILE) or "{}")
-    except (ScaffoldError, OSError, ValueError, RecursionError):
-        return frozenset()
-    ignored = document.get("ignore") if isinstance(document, dict) else None
+    ignored = inventory_document(folder).get("ignore")
     return frozenset(ignored) - {""} if isinstance(ignored, dict) else frozenset()
