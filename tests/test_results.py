@@ -1,6 +1,7 @@
 """What commands did, as JSON: one shape for all, alone on stdout, errors too."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,9 @@ import pytest
 
 from conftest import Factory
 from keeping import edit, kept
+from support import run
+from tls_scaffold.commands.results import error_as_typed
+from tls_scaffold.errors import ScaffoldError
 
 WORDS = ("--members", "10.0.0.1,10.0.0.2", "--users", "calico", "--key", "ecdsa-256")
 KEYS = [
@@ -192,3 +196,59 @@ def test_a_signing_that_is_refused_is_an_error_in_json(folder: Factory) -> None:
     done = kept(path, "sign", "--json", code=1)
     document = json.loads(done.stdout)
     assert document["error"]["exit_code"] == 1
+
+
+HINTS = {
+    "`make renew-ca` signs it again": "`make -C a renew-ca` signs it again",
+    "`make` makes it": "`make -C a` makes it",
+    "`tls-scaffold sync` and `make`": "`tls-scaffold -C a sync` and `make -C a`",
+    # What works on no folder, on one that it names, or on the CA's machine.
+    "`tls-scaffold roles` has them": "",
+    "`tls-scaffold new --help` says": "",
+    "`tls-scaffold add --help` says": "",
+    "`tls-scaffold check --explain ID` says": "",
+    "`tls-scaffold restore FILE DIRECTORY` restores": "",
+    "`tls-scaffold requests sign FILE` does, on the CA's machine": "",
+    "`make -C sub` and `tls-scaffold -C b sync`": "",
+    "`MAKEFLAGS` and `$(MAKE)`": "",
+}
+
+
+@pytest.mark.parametrize("hint", HINTS)
+def test_a_hint_names_the_folder_that_a_command_is_to_work_on(hint: str) -> None:
+    error = ScaffoldError("no", ["Makefile:1: `make x` runs even then"], hint)
+    told = error_as_typed(error, Path("a"))
+    assert told.hint == (HINTS[hint] or hint)
+    assert told.problems == error.problems
+    assert error_as_typed(error, Path()).hint == hint
+    assert error_as_typed(told, Path("a")).hint == told.hint
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_every_error_names_the_folder_that_was_named(signed: Factory) -> None:
+    folder = signed("--members", "10.0.0.1", "--users", "alice", "--key", "ecdsa-256")
+    (folder / "certs/ca.pem").unlink()
+    for words in (("-C", folder.name, "sign"), ("sign", "-C", folder.name)):
+        done = run("tls-scaffold", *words, cwd=folder.parent)
+        assert "(is it lost? `make -C tls-setup regenerate` makes another CA)" in done.stderr
+        done = run("tls-scaffold", *words, "--json", cwd=folder.parent)
+        assert "`make -C tls-setup regenerate`" in json.loads(done.stdout)["error"]["hint"]
+    assert "`make regenerate`" in run("tls-scaffold", "sign", cwd=folder).stderr
+
+
+@pytest.mark.needs("make", "cfssl", "cfssljson")
+def test_adopt_names_the_folder_that_stands_behind_it(signed: Factory) -> None:
+    folder = signed("--members", "10.0.0.1", "--users", "alice", "--key", "ecdsa-256")
+    done = run("tls-scaffold", "adopt", folder.name, cwd=folder.parent)
+    assert "hint: `tls-scaffold -C tls-setup sync`" in done.stderr
+    hand = folder.parent / "by hand"
+    shutil.copytree(folder / "config", hand / "config")
+    (hand / "Makefile").write_text(
+        "ca:\n\tcfssl gencert -initca config/ca-csr.json | cfssljson -bare certs/ca\n"
+        "req: ca\n\tcfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config "
+        "config/ca-config.json config/req-alice.json | cfssljson -bare certs/alice\n"
+    )
+    told_json = run("tls-scaffold", "adopt", hand.name, "--dry-run", "--json", cwd=folder.parent)
+    assert json.loads(told_json.stdout)["next"] == ["tls-scaffold -C 'by hand' sync --dry-run"]
+    done = run("tls-scaffold", "adopt", hand.name, cwd=folder.parent)
+    assert "next: `tls-scaffold -C 'by hand' sync --dry-run` shows" in done.stderr

@@ -13,7 +13,7 @@ from tls_scaffold.cli.keeping import dry_run_option, end_on_conflicts, tell_plan
 from tls_scaffold.cli.options import json_option, option
 from tls_scaffold.cli.plansummary import few_paths
 from tls_scaffold.cli.terminal import give_json, talk, warn
-from tls_scaffold.cli.verbs import Verb
+from tls_scaffold.cli.verbs import Verb, work_on
 from tls_scaffold.errors import ExitCode, UsageError
 from tls_scaffold.spelling import escaped
 
@@ -65,6 +65,7 @@ def adopt(folder: Path, /, directory: Path, *, dry_run: bool, as_json: bool, **g
     copies certificates. Exits with 4 when lines of the script could not be followed.
     """
     _check_options(**given)
+    work_on(folder / directory)
     if given["script"] or given["pki"]:
         _adopt_others(folder / directory, dry_run=dry_run, as_json=as_json, **given)
         return
@@ -118,7 +119,7 @@ def _adopt_script(
         tell_plan(adopted.plan, dry_run=dry_run)
         _tell_script(adopted)
         _warn(adopted.warnings)
-    _end(adopted.plan, dry_run=dry_run, as_json=as_json)
+    _end(folder, adopted.plan, dry_run=dry_run, as_json=as_json)
     if adopted.unread:
         click.get_current_context().exit(ExitCode.DRIFTED)
 
@@ -140,14 +141,14 @@ def _adopt_pki(folder: Path, pki: Path, ca: str, *, dry_run: bool, as_json: bool
             talk("note: not taken")
             _tell_lines(adopted.left)
         _warn(adopted.warnings)
-    _end(adopted.plan, dry_run=dry_run, as_json=as_json)
+    _end(folder, adopted.plan, dry_run=dry_run, as_json=as_json)
 
 
-def _end(plan: "Plan", *, dry_run: bool, as_json: bool) -> None:
+def _end(folder: Path, plan: "Plan", *, dry_run: bool, as_json: bool) -> None:
     if not dry_run:
         end_on_conflicts(plan)
         if not as_json:
-            _tell_next()
+            _tell_next(folder)
 
 
 def _warn(warnings: "Iterable[str]") -> None:
@@ -155,10 +156,10 @@ def _warn(warnings: "Iterable[str]") -> None:
         warn(each)
 
 
-def _tell_next() -> None:
-    from tls_scaffold.commands.adopted import NEXT
+def _tell_next(folder: Path) -> None:
+    from tls_scaffold.commands.adopted import next_command
 
-    talk(f"next: `{NEXT}` shows what `tls-scaffold sync` would change")
+    talk(f"next: `{escaped(next_command(folder))}` shows what `tls-scaffold sync` would change")
 
 
 def _tell(done: "Adoption") -> None:
@@ -167,7 +168,7 @@ def _tell(done: "Adoption") -> None:
     tell_plan(done.plan, dry_run=done.dry_run)
     _warn(done.warnings)
     if not done.dry_run:
-        _tell_next()
+        _tell_next(done.folder)
 
 
 def _tell_taken(taken: "Sequence[Taken]") -> None:

@@ -25,7 +25,10 @@ def folders_table(
 def _lines(folder: "FolderStatus", *, failed: bool) -> Iterator[Line]:
     name = escaped(folder.name) or "-"
     if folder.error:
-        hint = [f"hint: {folder.error.hint}"] if folder.error.hint else []
+        from tls_scaffold.commands.results import as_typed
+
+        told_hint = as_typed(folder.error.hint, folder.folder)
+        hint = [f"hint: {told_hint}"] if told_hint else []
         told = (folder.error.summary, *map(str, folder.error.problems), *hint)
         yield Line(_cells(name), folder.state, reasons=told)
     if not folder.report:

@@ -3,14 +3,12 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, TypeVar
 
 import click
 
 from tls_scaffold.cli.completion import below_the_folder, offering, preset_names, set_words
-from tls_scaffold.errors import ScaffoldError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FOLDERS = "tls_scaffold.folders"
@@ -45,24 +43,6 @@ def option(*names: str, **settings: Any) -> Callable[[Command], Command]:
     long_names = [name.removeprefix("--") for name in names if name.startswith("--")]
     variables = [f"TLS_SCAFFOLD_{name.replace('-', '_').upper()}" for name in long_names]
     return click.option(*names, envvar=variables, **settings)
-
-
-def with_folder(command: Command) -> Command:
-    """Let the errors of a command name what to type with the folder that `-C` names.
-
-    It stands below `click.pass_obj`.
-    """
-
-    @wraps(command)
-    def told(folder: Path, /, *words: Any, **given: Any) -> Any:
-        try:
-            return command(folder, *words, **given)
-        except ScaffoldError as error:
-            from tls_scaffold.commands.results import error_as_typed
-
-            raise error_as_typed(error, folder) from error
-
-    return cast("Command", told)
 
 
 def filled(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:

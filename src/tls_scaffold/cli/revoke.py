@@ -8,7 +8,7 @@ import click
 
 from tls_scaffold.cli.capassword import asking
 from tls_scaffold.cli.completion import component_names, offering, one_of
-from tls_scaffold.cli.options import divided, filled, json_option, option, with_folder
+from tls_scaffold.cli.options import divided, filled, json_option, option
 from tls_scaffold.cli.revocation import tell
 from tls_scaffold.cli.terminal import give, give_json
 from tls_scaffold.cli.verbs import Verb
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 @option("--dry-run", is_flag=True, help="Say what would be revoked, write nothing")
 @json_option
 @click.pass_obj
-@with_folder
 def revoke(
     folder: Path,
     /,

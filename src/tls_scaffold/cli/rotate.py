@@ -10,7 +10,7 @@ import click
 
 from tls_scaffold.cli.capassword import asking
 from tls_scaffold.cli.lookoptions import place_options
-from tls_scaffold.cli.options import json_option, option, with_folder
+from tls_scaffold.cli.options import json_option, option
 from tls_scaffold.cli.rotatestatus import status
 from tls_scaffold.cli.sign import progress_bar
 from tls_scaffold.cli.terminal import give_json, say, talk, warn
@@ -44,7 +44,6 @@ def rotate() -> None:
 @option("--yes", is_flag=True, help="Do not ask before what `--compromised` breaks")
 @json_option
 @click.pass_obj
-@with_folder
 def start(folder: Path, /, *, peer_ca: bool, compromised: bool, yes: bool, as_json: bool) -> None:
     """Make another CA and sign everything with it.
 
@@ -74,7 +73,6 @@ def start(folder: Path, /, *, peer_ca: bool, compromised: bool, yes: bool, as_js
 @option("--force", is_flag=True, help=FORCED)
 @json_option
 @click.pass_obj
-@with_folder
 def trust(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -> None:
     """Let only the new CA be trusted, when all show new pairs.
 
@@ -98,7 +96,6 @@ def trust(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -
 @option("--force", is_flag=True, help=f"{FORCED}, and although a file hangs on the old CA")
 @json_option
 @click.pass_obj
-@with_folder
 def finish(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -> None:
     """Take the old CA out, when all members were restarted.
 
@@ -125,7 +122,6 @@ def finish(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) 
 @option("--force", is_flag=True, help=FORCED)
 @json_option
 @click.pass_obj
-@with_folder
 def abort(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -> None:
     """Go back to the old CA, which all members trust still.
 

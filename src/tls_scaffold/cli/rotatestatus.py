@@ -11,7 +11,7 @@ import click
 from tls_scaffold.cli.columns import begin_of_line, cut_to, terminal_width, text_width, wrapped
 from tls_scaffold.cli.livetable import tell_look
 from tls_scaffold.cli.lookoptions import live_place_options
-from tls_scaffold.cli.options import json_option_for, with_folder
+from tls_scaffold.cli.options import json_option_for
 from tls_scaffold.cli.terminal import Styled, give_json, say, talk
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.spelling import escaped, listed
@@ -33,7 +33,6 @@ COLOURS = {"ready": "green", "unreachable": "red", "done": "green", "later": Non
 @json_option_for("Print the rotation as JSON")
 @live_place_options
 @click.pass_obj
-@with_folder
 def status(folder: Path, /, live: "LiveOptions | None", *, as_json: bool) -> None:
     """Show how far it is, and what comes next, in order.
 

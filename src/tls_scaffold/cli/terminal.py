@@ -83,7 +83,12 @@ def give_json(text: str) -> None:
 
 
 def tell_error(error: ScaffoldError) -> None:
-    """Print an error: its summary and each of its problems keep to a line of their own."""
+    """Print an error: its summary and each of its problems keep to a line of their own.
+
+    What its hint says is to be run is run on the folder that `-C` names: whoever wrote it knows
+    nothing of that.
+    """
+    error = _as_typed_here(error)
     lines = [escaped(error.summary), *(f"  {escaped(str(problem))}" for problem in error.problems)]
     hint = ["", f"hint: {error.hint}"] if error.hint else []
     talk(Styled("error:", "red"), " ", "\n".join([*lines, *hint]))
@@ -91,8 +96,10 @@ def tell_error(error: ScaffoldError) -> None:
 
 def tell_error_of_folder(folder: Path, error: ScaffoldError) -> None:
     """Print the error of one folder of several, which may name a file in it without the folder."""
+    from tls_scaffold.commands.results import as_typed
+
     told = f"{folder}: {error.summary}"
-    tell_error(ScaffoldError(told, error.problems, error.hint))
+    tell_error(ScaffoldError(told, error.problems, as_typed(error.hint, folder)))
 
 
 def error_of_disk(error: OSError) -> ScaffoldError:
@@ -105,7 +112,17 @@ def give_error(error: ScaffoldError) -> None:
     """Print an error as a JSON document on stdout, for programs; people are told beside that."""
     from tls_scaffold.commands.results import error_to_json
 
-    give_json(error_to_json(error))
+    give_json(error_to_json(_as_typed_here(error)))
+
+
+def _as_typed_here(error: ScaffoldError) -> ScaffoldError:
+    context = click.get_current_context(silent=True)
+    folder = context.find_root().obj if context else None
+    if not (error.hint and folder):
+        return error
+    from tls_scaffold.commands.results import error_as_typed
+
+    return error_as_typed(error, folder)
 
 
 def tell_usage(error: click.ClickException) -> None:

@@ -206,3 +206,9 @@ def _go_on_to(ctx: click.Context, parameter: click.Parameter, value: tuple[Path,
     """Go on from where `-C` before the command leads: `-C a sync -C b` works on `a/b`."""
     if folder := the_one_folder(ctx, parameter, value):
         ctx.obj = (ctx.obj or Path()) / folder
+        work_on(ctx.obj)
+
+
+def work_on(folder: Path) -> None:
+    """Note that a command works on a folder: whoever tells an error names it."""
+    click.get_current_context().find_root().obj = folder

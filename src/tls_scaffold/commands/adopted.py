@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import SigningConfig
-from tls_scaffold.commands.results import Outcome
+from tls_scaffold.commands.results import Outcome, scaffold_command
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.keeping.adoptionnote import AdoptionNote
 from tls_scaffold.keeping.plan import Plan
@@ -16,7 +16,6 @@ from tls_scaffold.makefiles.usedtargets import USED_TARGET
 from tls_scaffold.paths import CA_OUTPUT, CERTIFICATE_ENDING, CONFIG
 
 CA_KIND = "ca"
-NEXT = "tls-scaffold sync --dry-run"
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,11 @@ class Taken:
     certificate: str
     request: str
     is_there: bool
+
+
+def next_command(folder: Path) -> str:
+    """Return what shows, when a folder was adopted, what `sync` would change there."""
+    return f"{scaffold_command(folder)} sync --dry-run"
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Adoption:
     def to_json(self) -> str:
         """Return it as a JSON document, in the shape that all commands share, and more."""
         done = Outcome("adopt", self.folder, self.plan, self.warnings, self.dry_run).result()
-        return done.to_json({"next": [NEXT], **self._further()})
+        return done.to_json({"next": [next_command(self.folder)], **self._further()})
 
     def _further(self) -> dict[str, object]:
         if not self.understood:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from tls_scaffold.commands.adopted import NEXT, Taken, taken_certificates
+from tls_scaffold.commands.adopted import Taken, next_command, taken_certificates
 from tls_scaffold.commands.adopting import (
     check_has_no_inventory,
     check_has_no_makefile,
@@ -65,7 +65,7 @@ class PkiAdopted:
             "copied": dict(self.copied),
             "left": list(map(str, self.left)),
         }
-        return done.to_json({"next": [NEXT], **further})
+        return done.to_json({"next": [next_command(self.folder)], **further})
 
 
 def adopt_pki(

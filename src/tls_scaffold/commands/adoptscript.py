@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tls_scaffold.commands.adopted import NEXT, Taken, taken_certificates
+from tls_scaffold.commands.adopted import Taken, next_command, taken_certificates
 from tls_scaffold.commands.adopting import (
     check_has_no_inventory,
     check_has_no_makefile,
@@ -59,7 +59,7 @@ class ScriptAdopted:
             "unread": list(map(str, self.unread)),
             "left": list(map(str, self.left)),
         }
-        return done.to_json({"next": [NEXT], **further})
+        return done.to_json({"next": [next_command(self.folder)], **further})
 
 
 def adopt_script(

@@ -15,8 +15,13 @@ from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING
 
 VERSION = 1
 NOTHING: Mapping[str, object] = MappingProxyType({})
-# Those that work on the folder where a person is, unless it is named.
-COMMAND = re.compile(r"`(?:tls-scaffold(?= (?!new\b|adopt\b)[a-z])|make(?= (?!-C)|`))")
+# Those that work on the folder where a person is, unless it is named; not those that work on none,
+# or on one that stands behind them, nor what is typed on the CA's machine.
+ELSEWHERE = (
+    *(r"new\b", r"adopt\b", r"restore\b", r"signer-config\b", r"roles\b", r"schema\b", "cfssl"),
+    *(r"requests (?:sign|show)\b", r"[a-z -]+ --(?:help|explain|list)\b"),
+)
+COMMAND = re.compile(rf"`(?:tls-scaffold(?= (?!{'|'.join(ELSEWHERE)})[a-z])|make(?= (?!-C)|`))")
 KEPT = ("kept", "merged", "unsure", "left", "absent")
 
 
@@ -47,7 +52,8 @@ class Result:
 
     def to_json(self, further: Mapping[str, object] = NOTHING) -> str:
         """Return it as a JSON document, with what one command has `further`."""
-        error = error_document(self.error) if self.error else None
+        folder = Path(self.folder)
+        error = error_document(error_as_typed(self.error, folder)) if self.error else None
         return _text_of({**asdict(replace(self, error=None)), **further, "error": error})
 
 
@@ -135,9 +141,11 @@ def as_typed(text: str, folder: Path) -> str:
 
 
 def error_as_typed(error: ScaffoldError, folder: Path) -> ScaffoldError:
-    """Return an error whose problems and hint name commands as they are typed here."""
-    problems = (replace(each, message=as_typed(each.message, folder)) for each in error.problems)
-    told = ScaffoldError(error.summary, problems, as_typed(error.hint, folder))
+    """Return an error whose hint names commands as they are typed here.
+
+    Its problems may quote lines of a Makefile, in which a command stays as it is.
+    """
+    told = ScaffoldError(error.summary, error.problems, as_typed(error.hint, folder))
     told.exit_code = error.exit_code
     return told
 
