@@ -1,8 +1,8 @@
 """What the commands of `requests` share on the folder's side: its components, and that it asks."""
 
-import shlex
 from pathlib import Path
 
+from tls_scaffold.commands.results import scaffold_command
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
@@ -62,5 +62,4 @@ def signings_by_name(folder: Path) -> dict[str, Signing]:
 
 def command(folder: Path, words: str) -> str:
     """Return a command of `tls-scaffold requests` as it is typed here."""
-    place = "" if folder == Path() else f" -C {shlex.quote(str(folder))}"
-    return f"tls-scaffold{place} requests {words}"
+    return f"{scaffold_command(folder)} requests {words}"
