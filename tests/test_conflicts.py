@@ -110,6 +110,15 @@ def test_names_cns_and_lifetimes_that_collide_are_refused(data: Any, problem: st
     assert problems_of({"members": "10.0.0.1", **data}) == [problem]
 
 
+def test_what_the_second_user_of_a_name_says_is_told_at_its_own_place() -> None:
+    users = [{"name": "calico", "cn": "calico"}, {"name": "calico", "cn": "etcd"}]
+
+    assert problems_of({"members": ["10.0.0.1"], "users": users}) == [
+        "users[1].name: `calico` is the name of users[0] too",
+        "users[1].cn: `etcd` is the CN of the members: etcd's gateway would act as that user",
+    ]
+
+
 @pytest.mark.parametrize(
     ("members", "problem"),
     [

@@ -28,10 +28,13 @@ def with_grants(
     A word about keys that the user has already, or about its role, takes the place of what was
     there; two words about the same keys are a mistake, and so are two presets of one user.
     """
-    by_name = {user.name: user for user in users}
+    by_name: dict[str, User] = {}
+    for user in users:
+        by_name.setdefault(user.name, user)
     _give_prefixes(by_name, grants)
     _give_roles(by_name, roles)
-    return tuple(by_name[user.name] for user in users)
+    # A second user of a name is a mistake that is told later: it stays what it says of itself.
+    return tuple(by_name.pop(user.name, user) for user in users)
 
 
 def _give_prefixes(users: dict[str, User], fields: Iterable[Field]) -> None:
