@@ -34,11 +34,7 @@ WORDS = (
     *P256[:2],
 )
 ENDPOINTS = "https://10.0.0.1:2379,https://db.example:2379"
-SIGN_AGAIN = (
-    "`make` signs what is missing, `make req-NAME` signs again (`tls-scaffold sync` first where "
-    "the inventory was edited); "
-    "a CA that was changed can be put back instead"
-)
+SAYS = "as `tls-scaffold status` says"
 NO_PATH = "is not an absolute path of letters, digits, `.`, `_` and `-`"
 PEMS = {"{name}.pem", "{name}-key.pem", "ca.pem"}
 CONTROLLERS = "calico-kube-controllers.patch.yaml"
@@ -605,7 +601,7 @@ def test_certificates_that_are_missing_or_do_not_fit_are_told_and_nothing_is_mad
         "error: no bundle is made\n  `certs/ca.pem` is missing\n"
         "  `certs/alice.pem` is mismatched: `certs/alice-key.pem` is not its key\n"
         "  `certs/calico.pem` is missing\n\n"
-        f"hint: {SIGN_AGAIN}\n"
+        f"hint: `tls-scaffold check`, {SAYS}\n"
     )
     assert not (folder / "dist").exists()
 
@@ -622,7 +618,7 @@ def test_what_has_expired_is_not_handed_out(folder: Factory) -> None:
     assert done.stderr == (
         "error: no bundle is made: certificates are not valid now\n"
         f"  `certs/alice.pem`: it ended {certs.NOW - certs.DAY:%Y-%m-%d %H:%M} UTC\n\n"
-        "hint: is the clock right? `make renew` and `make req-NAME` sign again\n"
+        f"hint: is the clock right? `make renew`, {SAYS}\n"
     )
     assert not (path / "dist").exists()
     bundle(path, "root")
@@ -654,7 +650,9 @@ def test_what_would_pass_for_another_or_be_refused_is_not_handed_out(
 
     done = bundle(path, code=1)
 
-    assert done.stderr == (f"error: no bundle is made\n{STALE}{reason}\n\nhint: {SIGN_AGAIN}\n")
+    assert done.stderr == (
+        f"error: no bundle is made\n{STALE}{reason}\n\nhint: `make req-alice`, {SAYS}\n"
+    )
     assert not (path / "dist").exists()
     assert f"stale: {reason.splitlines()[0]}" in tls_scaffold("-C", str(path), "status").stdout
     bundle(path, "root", "etcd1")
@@ -678,6 +676,26 @@ def test_what_is_stale_in_nothing_that_somebody_would_go_wrong_with_is_handed_ou
 
     assert "stale" in tls_scaffold("-C", str(path), "status").stdout
     bundle(path, "alice")
+
+
+def test_the_hint_names_what_helps_and_never_what_was_done_in_vain(signed: Factory) -> None:
+    """Where the request itself is wrong it is signed wrong again; plain `make` signs no revoked."""
+    folder = signed(*WORDS)
+    request = folder / "config/req-calico.json"
+    request.write_text(request.read_text().replace('"calico"', '"Calico"'))
+    make(folder)
+
+    assert bundle(folder, "calico", code=1).stderr == (
+        "error: no bundle is made\n"
+        "  `certs/calico.pem` is stale: CN: `Calico`, but it is for `calico`\n\n"
+        f"hint: `tls-scaffold check`, {SAYS}\n"
+    )
+
+    assert tls_scaffold("-C", str(folder), "revoke", "alice").returncode == 0
+    done = bundle(folder, "alice", code=1)
+    assert done.stderr.endswith(f"\n\nhint: `make req-alice`, {SAYS}\n")
+    make(folder, "req-alice")
+    bundle(folder, "alice")
 
 
 def test_what_changed_since_it_was_signed_is_not_handed_out(signed: Factory) -> None:

@@ -45,7 +45,7 @@ SHELVES = {
         "gencrl hooks printdefaults signcsr / cfsslcalls cfsslusage remoteca "
         "rotationlook rotationreport / adopted alerts dist forms handfolders live "
         "owedhooks packfiles rbac reloads revoking signerchanges usablepairs / "
-        "revokedlists revokedwords severalfolders / results rotationrefusals "
+        "nextsteps revokedlists revokedwords severalfolders / results rotationrefusals "
         "servedfolders signerfolder / bundleoptions signeroptions / signerkeys"
     ),
     "checks": (

@@ -21,11 +21,6 @@ from support import BIN, Done, make, openssl, run, tls_scaffold, wait_for
 from test_etcd import mentioning
 from tls_scaffold.inventory.presets import PRESETS
 
-SIGN_AGAIN = (
-    "`make` signs what is missing, `make req-NAME` signs again (`tls-scaffold sync` first where "
-    "the inventory was edited); "
-    "a CA that was changed can be put back instead"
-)
 ONE = ("--members", "10.0.0.1", *P256)
 # What each preset's software does is tried by its own transactions, in test_transactions.py.
 TOGETHER = tuple(
@@ -544,7 +539,7 @@ def test_missing_certificates_are_told_all_at_once(folder: Factory) -> None:
         "  `certs/ca.pem` is missing\n"
         "  `certs/etcd1.pem` is missing\n"
         "  `certs/calico.pem` is missing\n"
-        f"\nhint: {SIGN_AGAIN}\n"
+        "\nhint: `make`, as `tls-scaffold status` says\n"
     )
 
 
@@ -612,7 +607,8 @@ def test_certificates_and_keys_that_are_no_good_are_told_all_at_once(signed: Fac
         f"  certs/etcd1.pem: {NO_CERTIFICATE}\n"
         "  `certs/root.pem` is mismatched: `certs/root-key.pem` is not its key\n"
         "  `certs/bob.pem` is mismatched: another CA than `certs/ca.pem` signed it\n"
-        f"\nhint: {SIGN_AGAIN}\n"
+        "\nhint: `make req-etcd1 req-root req-bob`, as `tls-scaffold status` says; "
+        "a CA that was changed can be put back instead\n"
     )
 
 
@@ -648,7 +644,8 @@ def test_certificates_that_are_not_valid_now_are_told_before_etcd_starts(folder:
         "error: nothing is proven: certificates are not valid now\n"
         f"  `certs/root.pem`: it ended {certs.NOW - certs.DAY:%Y-%m-%d %H:%M} UTC\n"
         f"  `certs/alice.pem`: it is not valid before {certs.NOW + certs.DAY:%Y-%m-%d %H:%M} UTC\n"
-        "\nhint: is the clock right? `make renew` and `make req-NAME` sign again\n"
+        "\nhint: is the clock right? `make renew`, then `make req-alice`, as `tls-scaffold status` "
+        "says\n"
     )
 
 

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tls_scaffold.commands import live, owedhooks
-from tls_scaffold.commands.results import make_command, scaffold_command
+from tls_scaffold.commands.nextsteps import commands_of, steps_for
 from tls_scaffold.disk import files
 from tls_scaffold.disk.backupfiles import note_on_backups
 from tls_scaffold.disk.plainfiles import content, plain_or_empty
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.values import FILE, LOOPBACKS, RENEW_DAYS, Inventory
 from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.makefile import MAKEFILE
@@ -43,7 +42,6 @@ EXIT_CODES = {
 }
 """By states; the others are of certificates that are broken."""
 RENEWAL = timedelta(days=RENEW_DAYS)
-FEW = 5  # targets that a line has room for
 
 
 @dataclass(frozen=True)
@@ -182,12 +180,8 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     text = content(folder, MAKEFILE).decode("utf-8", "replace")
     origins = Origins(text)
     unread = tuple(map(origins.told_unread, found.unread))
-    steps = advice.steps(folder, found, rows, text, now)
-    if inventory and inventory.ca.key is KeyPlace.OFFLINE:
-        steps = advice.carried(steps)
-    elif inventory and inventory.ca.own and inventory.ca.has_key_here:
-        steps = advice.brought(steps, found)
-    commands = _commands(steps, folder, within)
+    steps = steps_for(folder, inventory, found, rows, now)
+    commands = commands_of(steps, folder, within)
     page = advice.page(folder, found, rows, steps, now)
     removed = still_valid(folder, inventory, found, now) if inventory else ()
     stale = bundleages.stale_bundles(folder, inventory) if inventory else ()
@@ -284,27 +278,3 @@ def _earlier_document(earlier: EarlierCertificate, now: datetime) -> dict[str, A
         "not_after": f"{earlier.not_after:{UTC_TIME}}",
         "days_left": (earlier.not_after - now) // DAY,
     }
-
-
-def _commands(steps: advice.Steps, folder: Path, within: timedelta) -> tuple[str, ...]:
-    """Return the command of each step, in the order in which they are to be run."""
-    make, scaffold = make_command(folder), scaffold_command(folder)
-    days = -(-within // timedelta(days=1))
-    renew_days = f" RENEW_DAYS={days}" if days > RENEW_DAYS else ""
-    targets = list(dict.fromkeys(steps.get(advice.TARGETS, ())))
-    commands = {
-        advice.RESTORE: f"{scaffold} restore FILE",
-        advice.SYNC: f"{scaffold} sync",
-        advice.CHECK: f"{scaffold} check",
-        advice.BRING_CA: f"{scaffold} sync --ca FILE --ca-key FILE",
-        advice.BRING_KEY: f"{scaffold} sync --ca-key FILE",
-        advice.RENEW_CA: f"{make} renew-ca",
-        advice.REGENERATE: f"{make} regenerate",
-        advice.MAKE: make,
-        advice.RENEW: f"{make} renew{renew_days}",
-        advice.CSR: f"{make} csr{renew_days}",
-        advice.EXPORT: f"{scaffold} requests export FILE",
-        advice.TARGETS: f"{make} {' '.join(targets) if len(targets) <= FEW else 'req'}",
-        advice.AGAIN: f"{make} {' '.join(dict.fromkeys(steps.get(advice.AGAIN, ())))}",
-    }
-    return tuple(command for step, command in commands.items() if step in steps)

@@ -1,10 +1,12 @@
 """What bundles and proofs take from a folder: the CAs that are trusted, and pairs that fit them."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.bundles import members
 from tls_scaffold.bundles.settings import Pems
+from tls_scaffold.commands.nextsteps import commands_about
 from tls_scaffold.disk.plainfiles import text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Component, Inventory
@@ -15,14 +17,11 @@ from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.signing.trust import Trust, read_trust
 from tls_scaffold.state import states
 from tls_scaffold.state.contents import contents_of_folder
-from tls_scaffold.state.entries import KEY, SIGNER, Entry, Fault
+from tls_scaffold.state.entries import KEY, SIGNER, Contents, Entry, Fault
 
-SIGN_AGAIN = (
-    "`make` signs what is missing, `make req-NAME` signs again (`tls-scaffold sync` first where "
-    "the inventory was edited); "
-    "a CA that was changed can be put back instead"
-)
-CLOCK_HINT = "is the clock right? `make renew` and `make req-NAME` sign again"
+PUT_BACK = "put back what was changed or is gone; `tls-scaffold status` says more"
+CA_CHANGED = "; a CA that was changed can be put back instead"
+CLOCK = "is the clock right? "
 
 
 def usable_pairs(
@@ -41,7 +40,8 @@ def usable_pairs(
     in what somebody would go wrong with. A proof runs on loopback, where members need no address
     of their own, and itself tells which user has the members' CN.
     """
-    known = {entry.path: entry for entry in contents_of_folder(folder, inventory).entries}
+    contents, now = contents_of_folder(folder, inventory), utc_now()
+    known = {entry.path: entry for entry in contents.entries}
     entries = {each: known.get(f"{each.output}.pem") for each in components}
     cn_problems = [
         members.cn_problem(inventory, each, entry.cn)
@@ -51,7 +51,7 @@ def usable_pairs(
     if any(cn_problems):
         reason = "the peers of members are known by their CNs"
         raise ScaffoldError(f"{summary}: {reason}", filter(None, cn_problems), members.CN_HINT)
-    faults = _faults_by_path(entries, known)
+    faults = _faults_by_path(entries, known, now)
     if for_proof:
         faults = {
             path: tuple(fault for fault in found if fault.about != HOSTS)
@@ -64,9 +64,11 @@ def usable_pairs(
     ]
     if problems:
         hints = [trust.hint for trust in trusts.values() if trust.hint]
-        raise ScaffoldError(summary, problems, "; ".join(hints) or SIGN_AGAIN)
+        hint = "; ".join(hints) or _what_mends(folder, inventory, contents, faults, now)
+        raise ScaffoldError(summary, problems, hint)
     if problems := _told(faults, [states.EXPIRED]):
-        raise ScaffoldError(f"{summary}: certificates are not valid now", problems, CLOCK_HINT)
+        hint = f"{CLOCK}{_what_mends(folder, inventory, contents, faults, now)}"
+        raise ScaffoldError(f"{summary}: certificates are not valid now", problems, hint)
     return {each: _pems(folder, each, trusts[each.ca]) for each in entries}
 
 
@@ -78,11 +80,28 @@ def trusts_of(folder: Path, components: Iterable[Component]) -> dict[str, Trust]
     }
 
 
+def _what_mends(
+    folder: Path,
+    inventory: Inventory,
+    contents: Contents,
+    faults: Mapping[str, tuple[Fault, ...]],
+    now: datetime,
+) -> str:
+    """Say what `status` would: one decision tells both what to run."""
+    troubled = {path for path, found in faults.items() if any(fault.hinders for fault in found)}
+    commands = commands_about(folder, inventory, contents, troubled, now)
+    if not commands:
+        return PUT_BACK
+    told = ", then ".join(f"`{each}`" for each in commands)
+    is_of_other_ca = any(fault.about == SIGNER for found in faults.values() for fault in found)
+    return f"{told}, as `tls-scaffold status` says{CA_CHANGED if is_of_other_ca else ''}"
+
+
 def _faults_by_path(
-    entries: dict[Component, Entry | None], known: dict[str, Entry]
+    entries: dict[Component, Entry | None], known: dict[str, Entry], now: datetime
 ) -> dict[str, tuple[Fault, ...]]:
     """Return why each of these certificates can't be handed out, and why none of their CAs can."""
-    now, found = utc_now(), {}
+    found = {}
     cas = {entry.ca: known.get(entry.ca) for entry in entries.values() if entry}
     for path, ca in cas.items():
         if ca and ca.certificate:

@@ -1,0 +1,85 @@
+"""The commands that mend what is wrong with certificates, as `status` and whoever refuses say them.
+
+Steps are those of `state.advice`, for whoever holds the folder's CA.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from tls_scaffold.commands.results import make_command, scaffold_command
+from tls_scaffold.disk.plainfiles import content
+from tls_scaffold.inventory.custody import KeyPlace
+from tls_scaffold.inventory.values import RENEW_DAYS, Inventory
+from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.state import advice, states
+from tls_scaffold.state.entries import CA_KIND, Contents
+from tls_scaffold.state.states import Row
+
+FEW = 5  # targets that a line has room for
+
+
+def steps_for(
+    folder: Path,
+    inventory: Inventory | None,
+    contents: Contents,
+    rows: Sequence[Row],
+    now: datetime,
+) -> advice.Steps:
+    """Return the steps to take about the rows of a folder that has a Makefile."""
+    text = content(folder, MAKEFILE).decode("utf-8", "replace")
+    steps = advice.steps(folder, contents, rows, text, now)
+    if inventory and inventory.ca.key is KeyPlace.OFFLINE:
+        return advice.carried(steps)
+    if inventory and inventory.ca.own and inventory.ca.has_key_here:
+        return advice.brought(steps, contents)
+    return steps
+
+
+def commands_about(
+    folder: Path,
+    inventory: Inventory,
+    contents: Contents,
+    paths: Collection[str],
+    now: datetime,
+) -> tuple[str, ...]:
+    """Return the commands about the certificates of these paths and their CAs.
+
+    They are as they are typed in the folder; what only ends soon has none.
+    """
+    if not contents.has_makefile:
+        return ()
+    concerned = replace(
+        contents,
+        entries=tuple(
+            entry for entry in contents.entries if entry.kind == CA_KIND or entry.path in paths
+        ),
+    )
+    soon = timedelta()
+    rows = states.status_rows(concerned, now, soon)
+    return commands_of(steps_for(folder, inventory, concerned, rows, now), Path(), soon)
+
+
+def commands_of(steps: advice.Steps, folder: Path, within: timedelta) -> tuple[str, ...]:
+    """Return the command of each step, in the order in which they are to be run."""
+    make, scaffold = make_command(folder), scaffold_command(folder)
+    days = -(-within // timedelta(days=1))
+    renew_days = f" RENEW_DAYS={days}" if days > RENEW_DAYS else ""
+    targets = list(dict.fromkeys(steps.get(advice.TARGETS, ())))
+    commands = {
+        advice.RESTORE: f"{scaffold} restore FILE",
+        advice.SYNC: f"{scaffold} sync",
+        advice.CHECK: f"{scaffold} check",
+        advice.BRING_CA: f"{scaffold} sync --ca FILE --ca-key FILE",
+        advice.BRING_KEY: f"{scaffold} sync --ca-key FILE",
+        advice.RENEW_CA: f"{make} renew-ca",
+        advice.REGENERATE: f"{make} regenerate",
+        advice.MAKE: make,
+        advice.RENEW: f"{make} renew{renew_days}",
+        advice.CSR: f"{make} csr{renew_days}",
+        advice.EXPORT: f"{scaffold} requests export FILE",
+        advice.TARGETS: f"{make} {' '.join(targets) if len(targets) <= FEW else 'req'}",
+        advice.AGAIN: f"{make} {' '.join(dict.fromkeys(steps.get(advice.AGAIN, ())))}",
+    }
+    return tuple(command for step, command in commands.items() if step in steps)
