@@ -1707,8 +1707,8 @@ def test_each_rule_finds_its_fault_and_nothing_else(
 
 
 def test_every_rule_has_its_pair() -> None:
-    # Those of the tests of custodies and of test_renew_ca.py.
-    of_the_ca = {"ca-ends", CLEAR_KEY, "ca-key-not-encrypted"}
+    # In the tests of custodies, in test_ca_key_rules.py and in test_renew_ca.py.
+    of_the_ca = {"ca-ends", CLEAR_KEY, "ca-key-not-encrypted", "earlier-ca-keys"}
     of_the_ca |= {"keys-elsewhere", "open-auth-key", "open-remote", "ca-key-here", "unfollowed-ca"}
     assert set(checks.IDS) == PAIRS.keys() | ELSEWHERE | of_the_ca
     assert len(set(checks.IDS)) == len(checks.IDS)
@@ -1824,7 +1824,7 @@ def test_no_refusal_is_left_out_above(sound: Path, monkeypatch: pytest.MonkeyPat
 
 def test_every_rule_says_what_it_asks_for_and_why_and_what_to_do() -> None:
     for rule in checks.RULES:
-        notes = ("ca-ends", CLEAR_KEY, "crl-over", "keys-elsewhere")
+        notes = ("ca-ends", CLEAR_KEY, "crl-over", "earlier-ca-keys", "keys-elsewhere")
         level = "note" if rule.id in notes else "error"
         assert rule.level == ("warning" if rule.id in WARNINGS else level)
         assert rule.summary

@@ -51,7 +51,7 @@ SHELVES = {
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines profiles "
         "report revocation running secrecy signable subjects targets / looking mending "
-        "rule / view / crlfiles gitfiles / readablefiles"
+        "rule / view / archivedkeys crlfiles gitfiles / readablefiles"
     ),
     "live": (
         "explanation / evidence symptoms / metrics rotationgates rotationsteps / "

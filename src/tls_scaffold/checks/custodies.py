@@ -28,11 +28,16 @@ def unfollowed_ca(view: View) -> Iterator[Problem]:
     fix="take it where the CA's key is kept, and out of `archive/` too; nobody here needs it",
 )
 def ca_key_here(view: View) -> Iterator[Problem]:
-    """Where the CA's key is elsewhere, it is not here too."""
-    is_elsewhere = view.inventory is not None and not view.inventory.ca.has_key_here
+    """Where the CA's key is elsewhere, it is not here too, nor in the clear in `archive/`."""
+    if view.inventory is None or view.inventory.ca.has_key_here:
+        return
+    told = "the inventory says that the CA's key is elsewhere"
     for entry in view.authorities:
-        if entry.path == CA and entry.key is not None and is_elsewhere:
-            yield Problem(Place(CA_KEY), "the inventory says that the CA's key is elsewhere")
+        if entry.path == CA and entry.key is not None:
+            yield Problem(Place(CA_KEY), told)
+    for path, of_cas in view.archived_ca_keys:
+        if CA in of_cas:
+            yield Problem(Place(path), f"{told}, and this is it, in the clear")
 
 
 @Rule(

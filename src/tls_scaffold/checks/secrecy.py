@@ -13,18 +13,42 @@ from tls_scaffold.checks.view import View
 from tls_scaffold.disk.sharing import name_of_group, number_of_group
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.custody import KeyPlace
-from tls_scaffold.paths import AWAITING, KEY_ENDING
+from tls_scaffold.paths import ARCHIVE, AWAITING, CA, CA_KEYS, KEY_ENDING, OLD_CA_KEYS, PEER_CA_KEY
 from tls_scaffold.signing import contentkinds, pemfiles
 from tls_scaffold.signing.keys import key_block
+from tls_scaffold.signing.rotation import rotation_of
 from tls_scaffold.spelling import listed
 
 IGNORE = (
     "put a `.gitignore` with the line `*` into its folder, as `make` does in `certs/` and "
     "`archive/`"
 )
+OF_CA = "; a CA's has no group, and `tls-scaffold rotate start --compromised` replaces that CA"
+CLOSE = "`chmod 600` of the key; if others may have read it"
+TAKE_OUT = "delete it where `certs/` has the same key encrypted; else take it out of `archive/`"
 FEW = 5  # names that a line has room for
 OTHERS = 0o077
 KEY_FOR_GROUP, FOLDER_FOR_GROUP = 0o040, 0o050
+
+
+def _fix_of_mode(view: View, place: Place, fix: str) -> str:
+    """Return what helps where others can read a key: a CA's is nobody's but its owner's.
+
+    What was read of it is everybody's that the CA could sign: no new certificate helps then.
+    """
+    of_cas = {entry.key_path for entry in view.contents.entries if entry.is_of_ca}
+    if place.path not in {*of_cas, *CA_KEYS.values(), *OLD_CA_KEYS.values()}:
+        return fix.partition(OF_CA)[0]
+    if rotation_of(view.folder):
+        return f"{CLOSE}, end the rotation soon: `tls-scaffold rotate status` says how"
+    words, held = "", view.inventory.ca if view.inventory and view.has_our_rules else None
+    if held and held.makes_ca and place.path == CA_KEYS[CA]:
+        words = "--compromised"
+    elif held and held.has_key_here and place.path == PEER_CA_KEY:
+        words = "--peer-ca --compromised"
+    if words:
+        return f"{CLOSE}, `tls-scaffold rotate start {words}` puts another CA in its place"
+    return f"{CLOSE}, whoever trusts this CA needs another one: `docs/ca-rotation.md`"
 
 
 @Rule(
@@ -33,7 +57,8 @@ KEY_FOR_GROUP, FOLDER_FOR_GROUP = 0o040, 0o050
         "anybody"
     ),
     fix="`chmod 600` of the key, or `key_group` in `tls-scaffold.json` for one group that may read "
-    "components' keys; if others may have read it, sign again",
+    f"components' keys; if others may have read it, sign again{OF_CA}",
+    fix_at=_fix_of_mode,
 )
 def key_mode(view: View) -> Iterator[Problem]:
     """Only its owner, and the group `key_group`, can read a key; the CA's its owner alone."""
@@ -133,14 +158,35 @@ def _mode_and_group(path: Path) -> tuple[int, int]:
     return stat.S_IMODE(status.st_mode), status.st_gid
 
 
+def _fix_of_clear_key(_view: View, place: Place, fix: str) -> str:
+    return TAKE_OUT if place.path.startswith(f"{ARCHIVE}/") else fix
+
+
 @Rule(
     pain="whoever gets a copy of the folder, a backup or the disk signs what he likes as this CA",
     fix="`make encrypt-ca-key` encrypts it with the password in CFSSL_CA_PK_PASSWORD",
+    fix_at=_fix_of_clear_key,
 )
 def ca_key_not_encrypted(view: View) -> Iterator[Problem]:
-    """Where the inventory says so the CA's key is encrypted."""
+    """Where the inventory says so the CA's key is encrypted, and not in the clear in `archive/`."""
     if _wants_encrypted_key(view):
         yield from _clear_keys_of_cas(view)
+        for path, of_cas in view.archived_ca_keys:
+            if of_cas:
+                yield Problem(Place(path), "it is the key of a CA of today, in the clear")
+
+
+@Rule(
+    level=NOTE,
+    pain="who still trusts one of these CAs takes what anybody signs who has read its key",
+    fix="take them where CAs' keys are kept; delete those of CAs that nobody trusts any more",
+)
+def earlier_ca_keys(view: View) -> Iterator[Problem]:
+    """Where CAs' keys do not lie here in the clear, those of earlier ones do not either."""
+    if not view.inventory or view.inventory.ca.key is KeyPlace.FOLDER:
+        return
+    if paths := [path for path, of_cas in view.archived_ca_keys if not of_cas]:
+        yield Problem(Place(ARCHIVE), f"it has keys of earlier CAs in the clear: {listed(paths)}")
 
 
 @Rule(
@@ -172,4 +218,5 @@ RULES = (
     not_ignored_by_git,
     ca_key_not_encrypted,
     ca_key_in_the_clear,
+    earlier_ca_keys,
 )

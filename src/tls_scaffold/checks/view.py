@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from posixpath import basename
 
 from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.cfssl.fields import IgnoredField
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
+from tls_scaffold.checks.archivedkeys import clear_keys
 from tls_scaffold.checks.crlfiles import CRLFile, crl_files
 from tls_scaffold.checks.gitfiles import git_files
 from tls_scaffold.errors import Place, Problem
@@ -21,7 +23,8 @@ from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
-from tls_scaffold.paths import ARCHIVE, AWAITING, CA_REQUESTS, CERTS, KEY_ENDING, TRUSTS
+from tls_scaffold.paths import ARCHIVE, AWAITING, CA_KEY, CA_REQUESTS, CERTS, KEY_ENDING, TRUSTS
+from tls_scaffold.signing.matching import key_fits
 from tls_scaffold.signing.trust import Trust, read_trust
 from tls_scaffold.state.clones import is_without_keys
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
@@ -184,6 +187,25 @@ class View:
             and each.place.path == place.path
             and each.place.key.rpartition(".")[0] == parent
             for each in self.ignored
+        )
+
+    @cached_property
+    def archived_ca_keys(self) -> tuple[tuple[str, frozenset[str]], ...]:
+        """Each CA's key in the clear in `archive/`, and the paths of the CAs whose key it is.
+
+        Those are CAs of `certs/`, or what others trust in their place; none of an earlier CA.
+        """
+        paths = {CA_KEY, *(entry.key_path for entry in self.authorities)}
+        homes = {
+            # With those of peers' CAs, and of old ones.
+            (posixpath.dirname(path) or ".", "ca-key.pem" if path == CA_KEY else basename(path))
+            for path in paths
+        }
+        cas = [(entry.path, entry.certificate) for entry in self.authorities if entry.certificate]
+        cas += [(path, ca) for path, trust in self.trusts.items() for ca in trust.cas]
+        return tuple(
+            (path, frozenset(of for of, ca in cas if key_fits(ca, pem)))
+            for path, pem in clear_keys(self.folder, sorted(homes))
         )
 
     @property
