@@ -6,6 +6,7 @@ it has to be the one that is said here.
 """
 
 import json
+import re
 import shutil
 import socket
 import ssl
@@ -23,6 +24,7 @@ import certs
 from faults import ca_called
 from support import make, run, tls_scaffold
 from tls_scaffold.cli import cli
+from tls_scaffold.live.causes import CAUSES
 
 WORDS = (
     *("--members", "etcd1=127.0.0.1", "--proxies", "0", "--key", "ecdsa-256"),
@@ -255,6 +257,7 @@ def test_a_certificate_that_is_well_has_no_cause(name: str, folder: Path) -> Non
 
 
 SAME_NAME = "x509: ECDSA verification failure while trying to verify candidate authority"
+DESTROYS = r"make (clean|regenerate)\b"
 OTHER_USAGE = "x509: certificate specifies an incompatible key usage"
 CUSTODIES: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -274,18 +277,28 @@ def test_what_mends_it_is_what_the_folder_can_do(held: str, folder: Path, tmp_pa
     (place / "certs/trust.pem").write_bytes((tmp_path / "certs/ca.pem").read_bytes())
 
     for text, cause in ((SAME_NAME, "same-subject"), (OTHER_USAGE, "ca-usage")):
+        harmless = ["client-namesake"] if cause == "same-subject" else []
         (tmp_path / "lines").write_text(REJECTED % json.dumps(text))
         told = ("-C", str(place), "explain", "--json", "--timeout", "0.3")
         done = CliRunner().invoke(cli, [*told, "--file", str(tmp_path / "lines")])
-        (found,) = json.loads(done.stdout)["causes"]
-        assert found["id"] == cause
+        *others, found = json.loads(done.stdout)["causes"]
+        assert ([each["id"] for each in others], found["id"]) == (harmless, cause)
         mends = "\n".join(found["mend"])
-        assert ("regenerate" in mends) == (held in ("plain", "encrypted"))
+        assert "regenerate" not in done.stdout  # which stops a cluster that may be well
+        assert ("rotate start" in mends) == (held in ("plain", "encrypted"))
         assert ("sync --ca FILE" in mends) == (held in ("own", "offline", "remote"))
     certs.leaf(place, "ended", begin=certs.NOW - 2 * certs.DAY, life=certs.DAY)
     done = CliRunner().invoke(cli, [*told, str(place / "certs/ended.pem")])
     (first, *_) = json.loads(done.stdout)["causes"][0]["mend"]
     assert first == f"`make -C {place} {'csr' if held == 'offline' else 'renew'}`"
+
+
+def test_no_mend_begins_with_what_takes_a_ca_away() -> None:
+    """What is certain of one cause may be said of another: the first step has to be harmless."""
+    for cause in CAUSES:
+        for steps in filter(None, (cause.mend, cause.mend_elsewhere)):
+            taken = [at for at, step in enumerate(steps) if re.match(DESTROYS, step)]
+            assert not taken or "only if" in " ".join(steps[: taken[0]]), cause.id
 
 
 def test_a_file_is_looked_into(folder: Path, tmp_path: Path) -> None:
@@ -301,7 +314,7 @@ def test_a_file_is_looked_into(folder: Path, tmp_path: Path) -> None:
     assert explained(folder, str(key))[:2] == (["encrypted-key"], 0)
     certs.ca(tmp_path)
     certs.leaf(tmp_path, "alice")
-    assert explained(folder, str(tmp_path / "certs/alice.pem"))[:2] == (["same-subject"], 0)
+    assert explained(folder, str(tmp_path / "certs/alice.pem"))[:2] == (["client-namesake"], 0)
 
 
 def test_a_log_s_path_is_no_certificate(folder: Path, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ HEALTHY = 3  # times as long as for a write who is patient waits for a member
 # Of these another CA is the reason, where one takes the place of another at one stroke.
 OF_ANOTHER_CA = (
     *causes.OTHER_CAS,
-    causes.SAME_SUBJECT,
+    *causes.NAMESAKES,
     causes.SERVER_CA,
     causes.SERVER_CHAIN,
     causes.CLIENT_TRUST,

@@ -82,38 +82,59 @@ CA_USAGE = Cause(
     "every client is refused",
     "`x509: certificate specifies an incompatible key usage` for every client",
     REFUSED,
-    ("make regenerate", "leave extended usages out of the CA's request"),
+    ("tls-scaffold rotate start", "go on as it says: the new CA is for everything"),
     (
         "have the CA signed again where it was, by name and key the same, without extended usages",
         "tls-scaffold sync --ca FILE",
         "lay out `certs/trust.pem`, then restart the members one after another",
     ),
 )
-ONE_CA = "lay out the trust file and the pairs of one and the same CA, and restart the members"
-SAME_SUBJECT = Cause(
-    "same-subject",
-    "two CAs have one subject and different keys: the certificate is of the one, and the other "
-    "is trusted",
+# Every CA that a folder makes first has one name, so a stranger's may have the trusted one's.
+CLIENT_NAMESAKE = Cause(
+    "client-namesake",
+    "the client's certificate is of another CA, such as another folder's, whose name is that of "
+    "the one that the member trusts; this folder's own clients are let in",
     "`x509: … verification failure while trying to verify candidate authority certificate`",
     "`remote error: tls: unknown certificate authority` or `bad certificate`",
     (
-        "make regenerate",
-        f"or {ONE_CA}",
+        "if that client is none of this cluster's, nothing: it stays out; else",
+        "tls-scaffold bundle {name}",
+        "give the client the pair that this folder's CA has signed",
+    ),
+)
+ONE_CA = "lay out the trust file and the pairs of one and the same CA, and restart the members"
+SAME_SUBJECT = Cause(
+    "same-subject",
+    "two CAs have one subject and different keys: a member's pair is of the one, and the other is "
+    "trusted, or the member trusts another than the folder; this folder's own clients or members "
+    "are refused too",
+    "`x509: … verification failure while trying to verify candidate authority certificate`",
+    "`remote error: tls: unknown certificate authority` or `bad certificate`",
+    (
+        ONE_CA,
+        "only if both CAs have to be trusted at one place, give this folder's another name:",
+        "tls-scaffold rotate start",
     ),
     (
         ONE_CA,
-        "or bring a CA of another subject, when everybody trusts it",
+        "only if both CAs have to be trusted at one place, bring another, once all trust that:",
         "make clean",
         "tls-scaffold sync --ca FILE",
         "and `make`",
     ),
 )
+NAMESAKES = (CLIENT_NAMESAKE, SAME_SUBJECT)
 REVOKED = Cause(
     "revoked",
     "the certificate is on the list of revoked ones (`--client-crl-file`, `--peer-crl-file`)",
     "the serial, and `revoked`",
     "`context deadline exceeded`",
-    ("make req-{name}", "tls-scaffold bundle {name}", "give the client its new pair"),
+    (
+        "if it is to stay out, nothing: so it was meant; only if it is to come in again:",
+        "make req-{name}",
+        "tls-scaffold bundle {name}",
+        "give the client its new pair",
+    ),
 )
 CRL_UNREADABLE = Cause(
     "crl-unreadable",
@@ -289,7 +310,7 @@ CAUSES = (
     CLIENT_CHAIN,
     CLIENT_USAGE,
     CA_USAGE,
-    SAME_SUBJECT,
+    *NAMESAKES,
     REVOKED,
     CRL_UNREADABLE,
     SERVER_EXPIRED,
@@ -324,7 +345,7 @@ OF_CLIENT = (
     *OTHER_CAS,
     CLIENT_USAGE,
     CA_USAGE,
-    SAME_SUBJECT,
+    *NAMESAKES,
     REVOKED,
     CRL_UNREADABLE,
     TRUST_UNREADABLE,

@@ -17,7 +17,7 @@ from tls_scaffold.spelling import MINUTE
 
 LOST = (HUNG_UP, "connection reset by peer", "broken pipe")
 DIFFERS = {
-    causes.SAME_SUBJECT: "the trusted one has that subject and another key",
+    causes.CLIENT_NAMESAKE: "the trusted one has that subject and another key",
     causes.CLIENT_CA: "none that is trusted here",
     causes.CLIENT_OLD_CA: "this folder had it before another followed it",
     causes.CLIENT_CHAIN: "what stands between it and the CA that is trusted is not shown",
@@ -87,7 +87,7 @@ def _distrusted(
     if is_trusted(leaf, (*behind, *known.chains[side]), cas):
         return causes.CLIENT_CHAIN
     if has_namesake(leaf, behind, cas):
-        return causes.SAME_SUBJECT
+        return causes.CLIENT_NAMESAKE
     return causes.CLIENT_OLD_CA if is_trusted(leaf, behind, known.earlier) else causes.CLIENT_CA
 
 

@@ -63,13 +63,18 @@ def explain_entries(found: Iterable[Entry], evidence: Evidence) -> tuple[Explana
 
 
 def _without_echoes(all_of: Iterable[Explanation]) -> tuple[Explanation, ...]:
-    """Leave out what names nothing but a cause that another has found for sure."""
+    """Leave out what names a cause that another has found for sure, or all that another has.
+
+    Who is refused says in general words what the member's log has in exact ones.
+    """
     listed = [each for each in all_of if each.found]
     sure = {each.found[0].cause for each in listed if each.is_sure}
+    exact = [frozenset(found.cause for found in each.found) for each in listed]
     kept: dict[tuple[Cause, ...], Explanation] = {}
     for each in listed:
         named = tuple(found.cause for found in each.found)
-        if each.is_sure or not sure.intersection(named):
+        is_echo = sure.intersection(named) or any(other < set(named) for other in exact)
+        if each.is_sure or not is_echo:
             kept.setdefault(named, each)
     return tuple(kept.values())
 
@@ -138,7 +143,7 @@ def _sifted(
     return tuple(confirmed), tuple(possible)
 
 
-def _verdict(  # noqa: PLR0911 - a table of who tells what
+def _verdict(  # noqa: C901, PLR0911 - a table of who tells what
     cause: Cause, entry: Entry, symptom: Symptom, evidence: Evidence
 ) -> Found | bool | None:
     """Return how a cause is known to be; False where it is ruled out, None where nobody tells."""
@@ -150,6 +155,8 @@ def _verdict(  # noqa: PLR0911 - a table of who tells what
         return evidence.of_ca or False
     if cause == causes.PLAIN:
         return None
+    if cause in causes.NAMESAKES and symptom.fits[0] == causes.CLIENT_NAMESAKE:
+        return _of_namesake(cause, entry, evidence)
     if cause == causes.SAME_SUBJECT and causes.CLIENT_TRUST in symptom.fits:
         return _of_port(cause, entry, symptom, evidence)
     if cause in (*OF_SERVER, *TRUSTS, causes.SERVER_PAIR, causes.NO_CLIENT_AUTH):
@@ -182,7 +189,8 @@ def _of_port(
 
 
 def _of_client_trust(entry: Entry, evidence: Evidence) -> Found | bool | None:
-    wrong = [each for each in evidence.of_ports(entry) if each.cause in OF_SERVER]
+    of_server = (*OF_SERVER, causes.SAME_SUBJECT)
+    wrong = [each for each in evidence.of_ports(entry) if each.cause in of_server]
     if wrong:
         return False
     if entry.origin == CLIENT and evidence.is_complete(entry):
@@ -191,6 +199,20 @@ def _of_client_trust(entry: Entry, evidence: Evidence) -> Found | bool | None:
             "each port that it may be about serves a certificate of a CA that the folder trusts",
         )
     return None
+
+
+def _of_namesake(cause: Cause, entry: Entry, evidence: Evidence) -> Found | bool | None:
+    """Tell a stranger, whose CA has this one's name, from a folder whose own files do not fit.
+
+    Whoever came need not be the visitor: where members let that in, they have what they should.
+    """
+    if cause == causes.CLIENT_NAMESAKE:
+        return _first(evidence.of_visitor(entry), cause)
+    if found := _first(evidence.of_ports(entry), cause):
+        return found
+    about = {look.port for look in evidence.about(entry)}
+    tried = [shake for look, shake in evidence.tried if look.port in about]
+    return False if tried and all(shake.is_whole for shake in tried) else None
 
 
 def _of_visitor(

@@ -70,7 +70,7 @@ BY_ORIGIN: Mapping[str, tuple[Symptom, ...]] = {
         _sure(r"tls: client didn't provide a certificate", causes.NO_CERTIFICATE),
         _sure(AFTER, causes.CLIENT_EXPIRED),
         _sure(BEFORE, causes.CLIENT_EARLY),
-        _sure(SAME_NAME, causes.SAME_SUBJECT),
+        Symptom(SAME_NAME, causes.NAMESAKES),
         Symptom(UNKNOWN, (*OTHER_CAS, *TRUSTS)),
         Symptom(USAGE, (causes.CLIENT_USAGE, causes.CA_USAGE)),
         _sure(r"certificate serial [0-9a-f]+ revoked", causes.REVOKED),
@@ -94,7 +94,7 @@ BY_ORIGIN: Mapping[str, tuple[Symptom, ...]] = {
         Symptom(f"{REMOTE}expired certificate", (causes.CLIENT_EXPIRED, causes.CLIENT_EARLY)),
         Symptom(
             f"{REMOTE}unknown certificate authority",
-            (*OTHER_CAS, causes.SAME_SUBJECT, *TRUSTS),
+            (*OTHER_CAS, *causes.NAMESAKES, *TRUSTS),
         ),
         Symptom(f"{REMOTE}bad certificate", tuple(c for c in OF_CLIENT if c != causes.REVOKED)),
         Symptom(f"{REMOTE}internal error", (causes.SERVER_PAIR,)),
@@ -102,7 +102,7 @@ BY_ORIGIN: Mapping[str, tuple[Symptom, ...]] = {
         _sure(BEFORE, causes.SERVER_EARLY),
         _sure(HOST, causes.SERVER_HOST),
         Symptom(USAGE, (causes.SERVER_USAGE,)),
-        _sure(SAME_NAME, causes.SAME_SUBJECT),
+        Symptom(SAME_NAME, (causes.CLIENT_TRUST, causes.SAME_SUBJECT)),
         Symptom(UNKNOWN, (causes.SERVER_CA, causes.SERVER_CHAIN, causes.CLIENT_TRUST)),
         # Of its list of revoked ones a member says nothing either: it hangs up as on plain HTTP.
         Symptom(
