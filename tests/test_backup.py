@@ -192,6 +192,20 @@ def test_a_clone_gets_what_git_does_not_have(place: Place) -> None:
     assert "nothing to sign" in make(clone).stdout
 
 
+def test_of_what_keeps_itself_out_of_git_nobody_is_told_that_git_brings_it(place: Place) -> None:
+    clone = cloned(place)
+    rules = ".tls-scaffold/.gitignore"
+    place.ours("-C", str(place.folder), "add", "dora")
+    assert (place.folder / rules).exists()
+    assert not (clone / rules).exists()
+    place.backup()
+
+    shown = place.restore("clone", "--dry-run")
+
+    assert "left out: config/req-dora.json is for git to bring" in shown.stderr
+    assert rules not in shown.stderr
+
+
 def test_what_is_replaced_goes_to_the_archive_and_is_asked_for(place: Place) -> None:
     place.backup()
     saved = state(place.folder)

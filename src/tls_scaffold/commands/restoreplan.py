@@ -26,6 +26,7 @@ from tls_scaffold.disk.tarballs import Packed
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.keeping.journal import RULES
 from tls_scaffold.paths import (
     ARCHIVE,
     AWAITING,
@@ -112,7 +113,7 @@ def _plan_for_ours(
             stays.append(path)
         elif top in (ARCHIVE, ISSUED):
             come.append(file)
-        else:
+        elif path != RULES:  # which keeps itself out of git, and each change of a folder makes
             absent.append(path)
     come, kept = _whole_pairs(folder, files, come)
     gone = list(_replaced(folder, files, come))
