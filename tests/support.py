@@ -17,6 +17,8 @@ import warm
 
 # Asked for once here, it is remembered: a test that sets TMPDIR changes it for no other.
 tempfile.gettempdir()
+PAGES = str(Path(__file__).resolve().parents[1] / "docs")
+"""Where `status` says that the pages of the documentation are: in the checkout."""
 BIN = Path(sys.executable).parent
 OURS = str(BIN / "tls-scaffold")
 WARM = warm.Server()

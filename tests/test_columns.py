@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Factory
-from support import BIN, environment, run
+from support import BIN, PAGES, environment, run
 from tls_scaffold.cli.columns import listed_within, shortened, text_width
 from tls_scaffold.cli.statustable import status_table
 from tls_scaffold.cli.terminal import Styled
@@ -175,5 +175,5 @@ def test_failed_shows_trouble_alone(signed: Factory) -> None:
 
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["NAME", "calico", "missing:"]
     assert done.returncode == 1
-    assert done.stderr == f"next: make -C {path}\npage: docs/life/states.md#missing\n"
+    assert done.stderr == f"next: make -C {path}\npage: {PAGES}/life/states.md#missing\n"
     assert [each["name"] for each in document["components"]] == ["calico"]

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from conftest import Factory
-from support import make, openssl, tls_scaffold
+from support import PAGES, make, openssl, tls_scaffold
 from test_custody_encrypted import SIGNERS
 
 pytestmark = pytest.mark.needs("make", "openssl", "cfssl", "cfssljson")
 
-STALE = "page: docs/life/states.md#stale\n"
+STALE = f"page: {PAGES}/life/states.md#stale\n"
 CLUSTER = ("--members", "10.0.0.1", "--proxies", "0", "--users", "alice")
 Edit = Callable[[Path], None]
 

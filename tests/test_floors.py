@@ -33,7 +33,7 @@ SHELVES = {
         "status sync / rotatestatus severalstates / adoptiontable causes custody folderstable "
         "livetable prooftable questions rehearsaltable waitingtable / revocation / "
         "keeping lookoptions / lists options plansummary statusnotes statustable / "
-        "capassword columns completion passphrases / terminal verbs / examples"
+        "capassword columns completion pageplace passphrases / terminal verbs / examples"
     ),
     "commands": (
         "rehearse / encryptcakey rehearsalchanges renewed revoketold rotatetold / "
@@ -60,7 +60,7 @@ SHELVES = {
     ),
     "state": (
         "advice bundleages contents prometheus signedhere / cfsslscripts clones reading "
-        "removed renewals states / expectations lives waiting / entries timeline / "
+        "removed renewals states / expectations lives lostkeys waiting / entries timeline / "
         "timescale"
     ),
     "etcd": (

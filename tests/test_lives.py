@@ -13,7 +13,7 @@ import certs
 from certs import DAY, NOW, YEAR
 from conftest import Factory
 from peers import build as peers
-from support import PROGRAMS, contents, make, run, tls_scaffold
+from support import PAGES, PROGRAMS, contents, make, run, tls_scaffold
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.signer import utc_now
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.needs("make", "openssl", "cfssl", "cfssljson")
 
 BUILT = str(peers.folder("cfssl"))
 CLUSTER = ("--members", "10.0.0.1", "--proxies", "0", "--users", "alice,bob")
-LAST_YEAR = "docs/life/the-cas-last-year.md"
+LAST_YEAR = f"{PAGES}/life/the-cas-last-year.md"
 SIGNERS = ("cfssl", "tls-scaffold")
 SIGN = "-ca certs/ca.pem -ca-key certs/ca-key.pem"
 

@@ -4,6 +4,7 @@ Dotfiles and modes are included.
 """
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -186,6 +187,11 @@ def test_what_pip_installs_makes_the_same_folder(
     assert (theirs.returncode, ours.returncode) == (0, 0), theirs.stderr
     assert contents(tmp_path / "theirs") == contents(tmp_path / "ours")
     assert listed(tmp_path / "theirs") == listed(tmp_path / "ours")
+    told = run(str(place / "bin/tls-scaffold"), "-C", str(tmp_path / "theirs"), "status").stderr
+    page = re.search(r"^page: (.*)#missing$", told, re.MULTILINE)
+    assert page, told
+    assert Path(page[1]).is_relative_to(source if editable else place)
+    assert "## missing" in Path(page[1]).read_text(encoding="utf-8")
 
 
 def test_what_is_installed_makes_folders_when_its_own_files_can_not_be_written(

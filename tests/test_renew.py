@@ -11,12 +11,12 @@ import pytest
 import certs
 from certs import DAY, NOW, YEAR
 from conftest import Factory
-from support import contents, make, tls_scaffold, verify
+from support import PAGES, contents, make, tls_scaffold, verify
 
 pytestmark = pytest.mark.needs("make", "openssl", "cfssl", "cfssljson")
 
 CLUSTER = ("--members", "10.0.0.1", "--proxies", "0", "--users", "alice,bob")
-LAST_YEAR = "docs/life/the-cas-last-year.md"
+LAST_YEAR = f"{PAGES}/life/the-cas-last-year.md"
 SIGNERS = ("cfssl", "tls-scaffold")
 NO_SIGNER = (
     "hint: cfssl and cfssljson sign (`apt-get install golang-cfssl`, `brew install cfssl`, "
@@ -247,10 +247,10 @@ def test_a_profile_and_a_request_of_today_are_used(aged: Callable[..., Path], si
 def test_status_names_the_very_command(aged: Callable[..., Path]) -> None:
     folder = aged(alice=1)
     advised = tls_scaffold("status", cwd=folder).stderr
-    assert advised == "next: make renew\npage: docs/life/states.md#expiring\n"
+    assert advised == f"next: make renew\npage: {PAGES}/life/states.md#expiring\n"
     shutil.copy(folder / "certs/bob-key.pem", folder / "certs/etcd1-key.pem")
     assert tls_scaffold("status", cwd=folder).stderr == (
-        "next: make renew\n      make req-etcd1\npage: docs/life/states.md#mismatched\n"
+        f"next: make renew\n      make req-etcd1\npage: {PAGES}/life/states.md#mismatched\n"
     )
     make(folder, "renew", SIGNER="cfssl")
     make(folder, "req-etcd1", SIGNER="cfssl")

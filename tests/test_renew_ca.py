@@ -13,14 +13,14 @@ from certs import DAY, NOW, YEAR
 from clusters import BUILT, live, tools
 from conftest import Factory
 from kept import same_pairs
-from support import BIN, contents, faults, make, names, openssl, run
+from support import BIN, PAGES, contents, faults, make, names, openssl, run
 from test_custody_encrypted import ENCRYPTED, GIVEN, SIGNERS, check_key, each_signer, either
 from tls_scaffold.commands import renewca, status
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing.capassword import CAPassword
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
-LAST_YEAR = "docs/life/the-cas-last-year.md"
+LAST_YEAR = f"{PAGES}/life/the-cas-last-year.md"
 SMALL = ("--members", "10.0.0.1", "--proxies", "0", "--users", "alice")
 
 

@@ -681,7 +681,7 @@ REFUSED = {
     "a link": ("`certs/ca-key.pem` is a link", "bring it here first"),
     "pathlen:0": ("it lets no CA follow below it (`pathlen:0`)", "`make regenerate` makes"),
     "ended": ("it ended ", "`make renew-ca` signs again"),
-    "half": ("`certs/ca-key.pem` is missing", "put it back"),
+    "half": ("`certs/ca-key.pem` is missing", "`make regenerate YES=1` makes another"),
     "two": ("`certs/ca.pem` holds more than the CA's certificate", "leave the certificate"),
     "chain": ("`certs/chain.pem` is there", "move it away"),
     "trust": ("`certs/trust.pem` does not hold the CA that signs", "put back what it was"),

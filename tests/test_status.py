@@ -24,7 +24,7 @@ from checking import check
 from conftest import Factory
 from pictures import SVG, parsed
 from rights import as_somebody
-from support import BIN, contents, make, run, tls_scaffold
+from support import BIN, PAGES, contents, make, run, tls_scaffold
 from tls_scaffold.cli import cli
 from tls_scaffold.commands import status as command
 from tls_scaffold.commands.status import Report, status
@@ -139,7 +139,7 @@ def test_the_table_shows_every_state_with_its_reasons_and_trouble_first(
         f"next: {place}",
         f"      {place} renew",
         f"      {place} req-stale req-mismatched req-foreign",
-        "page: docs/life/states.md#mismatched",
+        f"page: {PAGES}/life/states.md#mismatched",
     ]
     assert done.exit_code == 1
 
@@ -149,6 +149,7 @@ def test_json_holds_the_documented_fields(every_state: Path) -> None:
     document = json.loads(done.stdout)
     by_name = {component["name"]: component for component in document["components"]}
     parts = ["components", "removed", "earlier_cas", "stale_bundles", "hooks_owed"]
+    parts.append("lost_ca_keys")
     assert list(document) == ["version", *parts]
     assert document["version"] == 1
     assert done.stderr == ""
@@ -275,7 +276,9 @@ def test_renewal_further_ahead_is_told_with_its_days(small: Callable[..., Path])
     folder = small("alice")
     certs.leaf(folder, "alice", begin=NOW - YEAR + 50 * DAY)
     done = run(str(BIN / "tls-scaffold"), "status", "--within", "60d", cwd=folder)
-    assert done.stderr == "next: make renew RENEW_DAYS=60\npage: docs/life/states.md#expiring\n"
+    assert done.stderr == (
+        f"next: make renew RENEW_DAYS=60\npage: {PAGES}/life/states.md#expiring\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -1073,7 +1076,7 @@ def test_of_a_loop_that_is_not_understood_is_told_where_it_stands(
             "note: Makefile:6 signs in a way that is not understood, what it asks for is not "
             f"known here: `{loop}`"
         ),
-        "page: docs/life/states.md#orphaned",
+        f"page: {PAGES}/life/states.md#orphaned",
     ]
     assert states(folder)["alice"] == (
         "orphaned",
@@ -1148,3 +1151,25 @@ def test_a_bundle_in_an_archived_set_is_no_other_certificate(signed: Factory) ->
     invoke("-C", str(folder), "remove", "alice")
     [archive] = (folder / "archive").glob("2*")
     assert {row.path for row in look(archive).rows} == {"certs/alice.pem"}
+
+
+def test_a_key_that_a_ca_lacks_is_told_and_the_ca_stays_valid(
+    small: Callable[..., Path],
+) -> None:
+    path = small("alice")
+    told = "note: `certs/ca-key.pem` is missing: what is signed goes on, and nothing more can be"
+    assert "lost" not in invoke("-C", str(path), "status").stderr
+    (path / "certs/ca-key.pem").unlink()
+
+    done = invoke("-C", str(path), "status")
+
+    assert (done.exit_code, "valid" in done.stdout) == (0, True)
+    assert told in done.stderr
+    assert f"page: {PAGES}/life/a-lost-key.md#the-cas-key-is-lost\n" in done.stderr
+    document = json.loads(invoke("-C", str(path), "status", "--json").stdout)
+    assert document["lost_ca_keys"] == ["certs/ca-key.pem"]
+    # Whose key is elsewhere on purpose lacks none.
+    inventory = path / "tls-scaffold.json"
+    kept = {**json.loads(inventory.read_text()), "ca": {"key": "offline"}}
+    inventory.write_text(json.dumps(kept))
+    assert "ca-key" not in invoke("-C", str(path), "status").stderr

@@ -132,7 +132,8 @@ def test_ci(signed: Factory, tmp_path: Path) -> None:
     ci.types(f"$ git clone -q tls-setup clone && cd clone\n{looked}")
     assert ci.types("$ git status --short\n") == ""
     said = ci.types("$ tls-scaffold status 2>&1 || :\n")
-    assert "next: tls-scaffold restore FILE\npage: docs/team/who-has-the-keys.md#" in said
+    page = f"{DOCS.resolve()}/team/who-has-the-keys.md#"
+    assert f"next: tls-scaffold restore FILE\npage: {page}" in said
     edit(ci.at / "tls-scaffold.json", '"users": [', '"users": [{"name": "dora"},')
     ci.types(not_whole)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tls_scaffold.cli.columns import terminal_width
 from tls_scaffold.cli.folderstable import folders_table
 from tls_scaffold.cli.options import SeveralFolders
+from tls_scaffold.cli.pageplace import page_place
 from tls_scaffold.cli.statusnotes import notes_on
 from tls_scaffold.cli.terminal import give, give_json, say, talk
 from tls_scaffold.errors import ExitCode
@@ -86,4 +87,4 @@ def _tell_beside(states: "SeveralStates", *, with_advice: bool) -> None:
         talk("next: " + "\n      ".join(map(escaped, advice)))
     pages = dict.fromkeys(report.page for report in reports if report.page)
     if pages and with_advice:
-        talk("page: " + "\n      ".join(pages))
+        talk("page: " + "\n      ".join(map(page_place, pages)))

@@ -12,6 +12,7 @@ from tls_scaffold.cli.columns import terminal_width
 from tls_scaffold.cli.livetable import begin_look, live_table, tell_live
 from tls_scaffold.cli.lookoptions import live_options
 from tls_scaffold.cli.options import folders_asked_for, json_option_for, option, several_folders
+from tls_scaffold.cli.pageplace import page_place
 from tls_scaffold.cli.severalstates import Written, tell_states
 from tls_scaffold.cli.statusnotes import notes_on
 from tls_scaffold.cli.statustable import status_table
@@ -144,6 +145,6 @@ def _tell_beside(report: "Report", *, with_advice: bool) -> None:
     if report.advice and with_advice:
         talk("next: " + "\n      ".join(map(escaped, report.advice)))
     if report.page and with_advice:
-        talk(f"page: {report.page}")
+        talk(f"page: {page_place(report.page)}")
     if report.problem:
         tell_error(report.problem)

@@ -25,6 +25,8 @@ def notes_on(report: "Report") -> Iterator[str]:
     for each in report.unread:
         told = "signs in a way that is not understood, what it asks for is not known here"
         yield f"{each.place} {told}: {escaped(each.message)}"
+    for path in report.lost_keys:
+        yield f"`{path}` is missing: what is signed goes on, and nothing more can be signed"
     for name in report.stale_bundles:
         told = f"holds other files than `certs/`: `tls-scaffold bundle {name}` makes it anew"
         yield escaped(f"`dist/{name}` {told}")

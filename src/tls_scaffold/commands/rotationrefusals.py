@@ -1,5 +1,6 @@
 """Folders in which no CA can be followed by another, and what is to be done there instead."""
 
+import os
 from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import content
@@ -12,9 +13,15 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules
 from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, CERTIFICATE_ENDING, PEER_CA
+from tls_scaffold.signing.custodies import ANOTHER_FOR_PEERS
 from tls_scaffold.signing.rotation import NEXT, PUT_OLD_BACK, Rotation, rotation_of, strange_old_cas
 
 PAGE = "`docs/ca-rotation.md` has the steps, by hand"
+INSTEAD = {
+    CA: "`make regenerate YES=1` makes another one, which all have to trust first",
+    PEER_CA: ANOTHER_FOR_PEERS,
+}
+"""What there is where a CA's key is lost for good; `make regenerate` alone names a rotation."""
 NAMES = {CA: "the CA", PEER_CA: "the CA of peers"}
 
 
@@ -88,6 +95,13 @@ def check_can_rotate(folder: Path, ca: str) -> None:
     if not any((folder / half).exists() for half in (ca, CA_KEYS[ca])):
         raise ScaffoldError(
             f"{NAMES[ca]} is not there: nothing was changed", hint="`make` makes the first one"
+        )
+    if (folder / ca).exists() and not os.path.lexists(folder / CA_KEYS[ca]):
+        raise ScaffoldError(
+            f"`{CA_KEYS[ca]}` is missing: nothing was changed, since it has to sign the CA that "
+            "follows",
+            hint=f"look for it in a backup (`tls-scaffold restore FILE`); is it lost for good, no "
+            f"CA follows without an interruption: {INSTEAD[ca]}",
         )
     if ca != CA and not (folder / CA_KEY).is_file():
         # What is put in place all at once is known by it.

@@ -24,6 +24,7 @@ from tls_scaffold.signing.rotation import Rotation, rotation_of, strange_old_cas
 from tls_scaffold.spelling import UTC_TIME, canonical_host
 from tls_scaffold.state import advice, bundleages, cfsslscripts, contents, states
 from tls_scaffold.state.entries import CA_KIND, Contents
+from tls_scaffold.state.lostkeys import lost_keys
 from tls_scaffold.state.removed import Removed, still_valid
 from tls_scaffold.state.renewals import EarlierCertificate, still_held
 from tls_scaffold.state.states import AWAITING, DAY, ON_REQUEST, Row
@@ -60,7 +61,7 @@ class Report:
     `backup` says that no backup which was made here has the CA of today; empty if there is no need.
     `own_hosts` are those that the inventory gives the component whose certificate is at a path.
     `live` is what was seen of running members, where that was asked for; `stale_bundles` are those
-    that hold other certificates than `certs/`.
+    that hold other certificates than `certs/`. `lost_keys` are those of CAs that should be here.
     """
 
     rows: tuple[Row, ...]
@@ -82,6 +83,7 @@ class Report:
     hooks_owed: tuple[str, ...] = ()
     crl_end: datetime | None = None
     page: str = ""
+    lost_keys: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -116,6 +118,7 @@ class Report:
             "earlier_cas": [_earlier_document(each, self.now) for each in self.earlier],
             "stale_bundles": list(self.stale_bundles),
             "hooks_owed": list(self.hooks_owed),
+            "lost_ca_keys": list(self.lost_keys),
             **({"live": live.document(self.live)} if self.live else {}),
         }
 
@@ -200,6 +203,7 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
         hooks_owed=_hooks_owed(folder),
         crl_end=crl_end,
         page=page,
+        lost_keys=lost_keys(folder, found),
     )
 
 

@@ -11,6 +11,7 @@ from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.state.clones import is_without_keys
 from tls_scaffold.state.entries import CA_KIND, REVOKED, Contents, Entry
 from tls_scaffold.state.lives import ends_with_ca, is_to_be_renewed
+from tls_scaffold.state.lostkeys import lacks_key
 from tls_scaffold.state.states import AWAITING, EXPIRED, ON_REQUEST, Row
 
 UNREADABLE = "unreadable"
@@ -168,7 +169,7 @@ def steps(
 def page(folder: Path, contents: Contents, rows: Iterable[Row], found: Steps, now: datetime) -> str:
     """Return the page about the worst row, the first one; empty where all is as asked for.
 
-    A CA that is valid has one only where a step is to be taken.
+    A CA that is valid has one only where a step is to be taken, or its key is not here.
     """
     entries = {entry.path: entry for entry in contents.entries}
     for row in rows:
@@ -177,6 +178,8 @@ def page(folder: Path, contents: Contents, rows: Iterable[Row], found: Steps, no
         if state == UNREADABLE and entry.certificate and not (folder / entry.key_path).exists():
             state = LOST_KEY
         kind = CA_KIND if row.kind == CA_KIND else COMPONENT
+        if state in ("valid", ENDING) and lacks_key(folder, entry):
+            state = LOST_KEY
         is_well = state in ("valid", ON_REQUEST) or (state == ENDING and RENEW_CA not in found)
         if not is_well:
             return PAGES[state, kind]
