@@ -1,11 +1,13 @@
 """The pages of docs/ whose commands no other test runs: each block, as it is printed."""
 
+import base64
 import hashlib
 import json
 import re
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -121,6 +123,55 @@ def test_ca_rotation(signed: Factory) -> None:
         assert make(folder).stdout == NOTHING
     assert tls_scaffold("-C", str(folder), "status").returncode == 0
     assert not set(pair_sums(folder).values()) & set(before.values())
+
+
+def test_calico(tmp_path: Path) -> None:
+    one, several, rotated = blocks_of("calico.md", "test_calico")
+    reader = Reader(tmp_path, variables=ALONE)
+
+    def secret(name: str, path: str = "calico-etcd-secrets.yaml") -> dict[str, Any]:
+        found = yaml.safe_load((reader.at / "dist" / name / path).read_text("utf-8"))
+        assert isinstance(found, dict)
+        return found
+
+    def held(name: str, field: str) -> bytes:
+        return base64.b64decode(secret(name)["data"][field])
+
+    reader.types(one)
+    assert secret("calico")["metadata"] == {
+        "name": "calico-etcd-secrets",
+        "namespace": "kube-system",
+    }
+    pair = {"etcd-ca": "trust", "etcd-cert": "calico", "etcd-key": "calico-key"}
+    for field, name in pair.items():
+        assert held("calico", field) == (reader.at / f"certs/{name}.pem").read_bytes()
+    patch = secret("calico", "calico-config.patch.yaml")["data"]
+    assert patch["etcd_endpoints"] == "https://10.0.0.1:2379"
+    assert {patch[name] for name in ("etcd_ca", "etcd_cert", "etcd_key")} == {
+        f"/calico-secrets/{field}" for field in pair
+    }
+    (container,) = secret("calico", "calico-kube-controllers.patch.yaml")["spec"]["template"][
+        "spec"
+    ]["containers"]
+    assert container["env"] == [{"name": "COMPACTION_PERIOD", "value": "0"}]
+
+    said = reader.types(several)
+    assert "have one Secret by the name that Calico's manifests know" in said
+    renamed = secret(".", "controllers.yaml")
+    assert renamed["metadata"]["name"] == "controllers-etcd-secrets"
+    assert renamed["data"] == secret("calico-kube-controllers")["data"]
+    patches = [secret(each, "calico-config.patch.yaml") for each in ("calico", "calico-node")]
+    assert patches[0] == patches[1]
+
+    replaced = held("calico", "etcd-cert")
+    reader.types(rotated)
+    assert held("calico", "etcd-ca").count(b"BEGIN") == 2
+    renewed = held("calico", "etcd-cert")
+    assert renewed != replaced
+    reader.types("$ tls-scaffold rotate trust\n")
+    assert held("calico", "etcd-ca") == (reader.at / "certs/ca.pem").read_bytes()
+    reader.types("$ tls-scaffold rotate finish\n")
+    assert renewed.startswith(held("calico", "etcd-cert"))
 
 
 def test_ca_rotation_by_hand(tmp_path: Path) -> None:
