@@ -87,6 +87,28 @@ def test_keys(signed: Factory, tmp_path: Path) -> None:
     assert said.splitlines()[-1] == "1"
 
 
+def test_sops(signed: Factory, tmp_path: Path) -> None:
+    """What stands around sops, whose part of it is a copy here: it is the key that comes back."""
+    beside, laid_out = blocks_of("team/who-has-the-keys.md", "test_sops")
+    folder = signed(*SMALL, *P256)
+    make(folder, "regenerate", YES="1")
+    assert len(list((folder / "issued").glob("ca-*.pem"))) == 2
+    ann = committed(folder, "ann")
+    ann.types(f"{beside}$ git add -A && git commit -qm 'The CA'\n")
+    bob = reader(tmp_path / "bob", tmp_path)
+    bob.types("$ git clone -q tls-setup bobs && cd bobs\n")
+
+    bob.types(laid_out)
+
+    key = bob.at / "certs/ca-key.pem"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    key.write_bytes((folder / "certs/ca-key.pem").read_bytes())
+    assert bob.types("$ git status --short\n") == ""
+    assert "signed certs/" in bob.types("$ make\n")
+    assert (bob.at / "certs/ca.pem").read_bytes() == (folder / "certs/ca.pem").read_bytes()
+    assert "certs/" not in bob.types("$ git add -A && git status --short\n")
+
+
 def test_git(tmp_path: Path) -> None:
     first, clone, refused, conflict, settled = blocks_of("team/git.md", "test_git")
     ann, bob = (reader(tmp_path / name, tmp_path) for name in ("ann", "bobs-home"))
