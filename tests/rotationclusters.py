@@ -321,7 +321,7 @@ class Rotation:
                     stack.enter_context(self.cluster.restarted_meanwhile())
                 step()
                 self.writers.settle()
-            tally = self.writers.between(begin)
+            tally = self.writers.since(begin)
             assert not tally.failures, f"{name}: {tally.failures[:3]}"
             assert not refused_by_tls(tally), f"{name}: {refused_by_tls(tally)}"
 

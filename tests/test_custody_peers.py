@@ -740,7 +740,7 @@ def test_a_cluster_that_runs_gets_a_ca_of_peers_in_two_rounds_and_no_write_fails
         for name in NAMES:
             cluster.host(name)
             restarted(cluster, members, name)
-    seen = writers.between(0)
+    seen = writers.since(0)
     assert seen.failures == ()
     assert seen.writes > 20
     last = [cluster.said("root", f"get {each.key} --print-value-only") for each in clients]

@@ -156,15 +156,6 @@ def test_a_base_holds_what_both_sides_have_and_ours_where_they_differ(
     assert base_of_texts(yours, ours) == base
 
 
-def test_a_base_may_take_what_your_lists_lack_for_taken_out() -> None:
-    ours = (
-        '{"usages": ["signing", "client auth"], "names": [{"O": "x"}], '
-        '"nested": [{"h": ["x", "y"]}]}'
-    )
-    yours = '{"usages": ["signing"], "names": [], "nested": [{"h": ["x"]}]}'
-    assert base_of_texts(yours, ours, fill_lists=False) == json.loads(ours)
-
-
 def test_of_two_documents_that_git_has_merged_either_was_rendered_last() -> None:
     one, other, new = {"h": ["x"]}, {"h": ["y"]}, '{"h": ["x", "y"]}'
     assert [merge_texts([one, other], json.dumps(yours), new).text for yours in (one, other)] == [

@@ -163,7 +163,7 @@ def costs_no_write(
             steps = steps_of(rotation)
             at = cluster.chance.randrange(len(steps))
             rotation.take(steps, at)
-            tally = rotation.writers.between(begin)
+            tally = rotation.writers.since(begin)
             tell(cluster.version, f"{what}; a member killed at `{steps[at][0]}`", tally)
             assert not tally.failures
             cluster.is_level()
@@ -210,14 +210,14 @@ def test_without_a_cross_certificate_writes_are_lost_as_it_was_said(
         )
         assert f"restart, one after another: `{second}`, `{third}`" in told.stderr
         rotation.writers.settle()
-        one = rotation.writers.between(begin)
+        one = rotation.writers.since(begin)
 
         step = rotation.writers.mark()
         rotation.member_files(second)
         cluster.restart_alone(second)
         cluster.wait(first, second)  # which have most of the votes
         rotation.writers.settle(1, seconds=20)
-        old = rotation.writers.between(step)
+        old = rotation.writers.since(step)
 
         rotation.client_files("early")
         rotation.client_files("late")
@@ -227,8 +227,8 @@ def test_without_a_cross_certificate_writes_are_lost_as_it_was_said(
         rotation.writers.settle()
         step = rotation.writers.mark()
         rotation.writers.settle()
-        new = rotation.writers.between(step)
-        tell(version, "without a cross certificate", rotation.writers.between(begin))
+        new = rotation.writers.since(step)
+        tell(version, "without a cross certificate", rotation.writers.since(begin))
         assert not one.failures
         assert old.failures
         assert (new.failures, refused_by_tls(new)) == ((), [])

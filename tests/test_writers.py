@@ -80,7 +80,7 @@ def of_time_alone(failure: Failure) -> bool:
 def step(writers: Writers) -> Tally:
     begin = writers.mark()
     writers.settle()
-    return writers.between(begin)
+    return writers.since(begin)
 
 
 def test_each_client_writes_what_etcd_then_has(scene: Scene) -> None:
@@ -99,7 +99,7 @@ def test_each_client_writes_what_etcd_then_has(scene: Scene) -> None:
     assert seen.writes >= 6
     counted = {name: int(number) for name, number in map(str.split, values)}
     assert set(counted) == {"NEW", "KEPT"}
-    assert sum(counted.values()) == writers.between(0).writes
+    assert sum(counted.values()) == writers.since(0).writes
 
 
 def test_a_member_that_ends_and_starts_again_costs_no_write(scene: Scene) -> None:
@@ -111,13 +111,13 @@ def test_a_member_that_ends_and_starts_again_costs_no_write(scene: Scene) -> Non
             writers.settle()
             member.start()
             writers.settle()
-        rolled = writers.between(begin)
+        rolled = writers.since(begin)
         again = step(writers)
 
     assert (quiet.failures, rolled.failures, again.failures) == ((), (), ())
     assert all(each.failovers == 0 or has_stalled(each) for each in (quiet, again))
     assert {member for member, _ in rolled.refusals} == set(NAMES)
-    assert writers.between(0).writes >= quiet.writes + rolled.writes + again.writes
+    assert writers.since(0).writes >= quiet.writes + rolled.writes + again.writes
 
 
 def refused_clients(seen: Tally) -> set[str]:
@@ -137,8 +137,8 @@ def test_what_no_member_takes_is_a_failure_with_what_each_said(scene: Scene) -> 
         for client in scene.clients():
             writers.equip(client.name, scene.stranger, scene.trust)
         refused = step(writers)
-        wait_for(lambda: said_by_all(writers.between(0)), 120)
-        seen = writers.between(0)
+        wait_for(lambda: said_by_all(writers.since(0)), 120)
+        seen = writers.since(0)
         writers.equip("KEPT", scene.stranger, scene.trust, reconnect=True)
         both = step(writers)
         for client in scene.clients():
@@ -182,14 +182,14 @@ def test_a_silence_is_a_gap_and_then_a_failure(scene: Scene) -> None:
         for member in scene.members:
             member.stop()
         both = {"NEW", "KEPT"}
-        wait_for(lambda: {each.client for each in writers.between(begin).failures} == both, 60)
-        alone = writers.between(begin)
+        wait_for(lambda: {each.client for each in writers.since(begin).failures} == both, 60)
+        alone = writers.since(begin)
         for member in scene.members:
             member.start(wait=False)
         for member in scene.members:
             member.wait()
         writers.settle()
-        whole = writers.between(begin)
+        whole = writers.since(begin)
 
     assert alone.writes <= 2
     assert 1 < alone.longest_gap < whole.longest_gap

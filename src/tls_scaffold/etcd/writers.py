@@ -83,16 +83,15 @@ class Writers:
         return tuple(task.client for task in self._tasks.values())
 
     def mark(self) -> float:
-        """Return this moment, to count from or to."""
+        """Return this moment, to count from."""
         return time.monotonic()
 
-    def between(self, begin: float, end: float | None = None) -> Tally:
-        """Return what was written from one moment to another, or to now.
+    def since(self, begin: float) -> Tally:
+        """Return what was written from one moment until now.
 
         A write belongs to where it ends.
         """
-        end = time.monotonic() if end is None else end
-        return tally(list(self._written), self._tasks, self._begun, begin, end)
+        return tally(list(self._written), self._tasks, self._begun, begin, time.monotonic())
 
     def settle(self, writes: int = SETTLED, seconds: float = math.inf) -> None:
         """Wait until each client has begun and ended so many writes, or for so many seconds.

@@ -32,15 +32,14 @@ def merge_values(base: Any, yours: Any, ours: Any) -> Any:
     raise Conflict
 
 
-def base_of_values(yours: Any, ours: Any, *, fill_lists: bool = True) -> Any:
+def base_of_values(yours: Any, ours: Any) -> Any:
     """Return a base for a merge where none was recorded.
 
-    What differs then counts as changed by you, and what is only on one side as added there. Without
-    `fill_lists` what a list of yours lacks counts as taken out by you.
+    What differs then counts as changed by you, and what is only on one side as added there.
     """
     if isinstance(yours, dict) and isinstance(ours, dict):
         return {
-            name: base_of_values(yours[name], value, fill_lists=fill_lists)
+            name: base_of_values(yours[name], value)
             for name, value in ours.items()
             if name in yours
         }
@@ -50,9 +49,9 @@ def base_of_values(yours: Any, ours: Any, *, fill_lists: bool = True) -> Any:
         if len(yours) != len(ours):
             return ours
         pairs = zip(yours, ours, strict=True)
-        return [base_of_values(*pair, fill_lists=fill_lists) for pair in pairs]
+        return [base_of_values(*pair) for pair in pairs]
     there = {_key(element) for element in yours}
-    return [element for element in ours if not fill_lists or _key(element) in there]
+    return [element for element in ours if _key(element) in there]
 
 
 def is_same(one: Any, other: Any) -> bool:

@@ -81,11 +81,11 @@ def says_the_same(one: str, other: str) -> bool:
     return one == other or is_as_rendered(one, [_data(other)])
 
 
-def base_of_texts(yours: str, ours: str, *, fill_lists: bool = True) -> Any:
+def base_of_texts(yours: str, ours: str) -> Any:
     """Return the data of a base for a merge where none was recorded, as `base_of_values`."""
     new = _data(ours)
     try:
-        return base_of_values(_data(yours), new, fill_lists=fill_lists)
+        return base_of_values(_data(yours), new)
     except ScaffoldError:  # whoever merges them says so
         return new
 

@@ -167,7 +167,7 @@ def _row(step: Step, stage: Stage, writers: Writers, seconds: float) -> Row:
     if not left:
         left = tuple(_refused_to_etcdctl(stage, writers))
     troubles += tuple(_troubles_of_clients(stage, writers, left))
-    return Row(step.name, writers.between(begin), troubles, is_end)
+    return Row(step.name, writers.since(begin), troubles, is_end)
 
 
 def _is_of_time(told: str) -> bool:
@@ -182,7 +182,7 @@ def _still_refused(stage: Stage, writers: Writers, seconds: float) -> tuple[Refu
         begin = writers.mark()
         # Each client comes to every member.
         writers.settle(len(stage.endpoints()) + 1, seconds)
-        seen = writers.between(begin)
+        seen = writers.since(begin)
         refused = seen.refused
         if not refused or seen.failures:
             break

@@ -24,7 +24,6 @@ class BroughtCA:
 
     `chain` is empty where it is below no other CA, `key` where that was not brought, and all but
     `key` where that alone was.
-    `has_unread_key` tells of an encrypted key without its password: nobody knows whose it is.
     """
 
     certificate: bytes
@@ -32,7 +31,6 @@ class BroughtCA:
     trust: bytes
     key: bytes = b""
     is_encrypted: bool = False
-    has_unread_key: bool = False
 
     def files(self) -> dict[str, bytes]:
         """Return what each file of `certs/` is to hold, by its name there."""
@@ -72,7 +70,7 @@ def take_apart(pem: bytes, key: bytes, now: datetime, place: str, key_place: str
     leaves = [f"{_name(each)} is not a CA's certificate" for each in found if not each.may_sign]
     if leaves:
         raise unfit(place, leaves)
-    fitting, has_unread_key = _with_this_key(found, key, place, key_place)
+    fitting = _with_this_key(found, key, place, key_place)
     path = _path_up(_signer(fitting or found, found, place), found, place)
     problems = [
         *_strangers(path, found),
@@ -88,7 +86,6 @@ def take_apart(pem: bytes, key: bytes, now: datetime, place: str, key_place: str
         # What may stand before the key, the parameters of its curve, cfssl 1.2.0 can't read.
         key=key[block.begin : block.end] if block else b"",
         is_encrypted=bool(block and block.is_encrypted),
-        has_unread_key=has_unread_key,
     )
 
 
@@ -97,33 +94,33 @@ def key_of(pem: bytes, key: bytes, place: str, key_place: str) -> BroughtCA:
 
     Raises ScaffoldError where it is the key of another.
     """
-    _, has_unread_key = _with_this_key((certificates.read(pem, place),), key, place, key_place)
+    _with_this_key((certificates.read(pem, place),), key, place, key_place)
     block = key_block(key)
     return BroughtCA(
         *(b"", b"", b""),
         key=key[block.begin : block.end] if block else b"",
         is_encrypted=bool(block and block.is_encrypted),
-        has_unread_key=has_unread_key,
     )
 
 
-def _with_this_key(
-    found: Line, key: bytes, place: str, key_place: str
-) -> tuple[Sequence[Certificate], bool]:
-    """Return the certificates of a private key, and whether it is locked, so that none is known."""
+def _with_this_key(found: Line, key: bytes, place: str, key_place: str) -> Sequence[Certificate]:
+    """Return the certificates of a private key: none where it is locked, so that none is known.
+
+    Raises ScaffoldError where it is the key of others.
+    """
     if not key:
-        return (), False
+        return ()
     try:
         public = opened_key(key, key_place).public_key()
     except NoPasswordError:
-        return (), True
+        return ()
     fitting = [each for each in found if each.public_key == public]
     if not fitting:
         raise ScaffoldError(
             f"`{key_place}` is the key of no certificate in `{place}`",
             hint="bring the two that belong together",
         )
-    return fitting, False
+    return fitting
 
 
 def _signer(candidates: Sequence[Certificate], found: Line, place: str) -> Certificate:
