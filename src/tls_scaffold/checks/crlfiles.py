@@ -39,7 +39,7 @@ def crl_files(
 ) -> Iterator[CRLFile]:
     """Yield the lists in the directories; `others` are known to be a certificate or a key."""
     for directory in directories:
-        for path in readable_names(folder, directory, ""):
+        for path in readable_names(folder, directory):
             raw = readable_content(folder, path)
             found = CRLFile(path, _form(raw, is_other=path in others), raw)
             if found.form or found.is_called_so:

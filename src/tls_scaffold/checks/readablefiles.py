@@ -6,10 +6,10 @@ from tls_scaffold.disk import plainfiles
 from tls_scaffold.errors import ScaffoldError
 
 
-def readable_names(folder: Path, directory: str, suffix: str) -> tuple[str, ...]:
-    """Return the paths of the files in a directory that end so; none of one that can't be read."""
+def readable_names(folder: Path, directory: str) -> tuple[str, ...]:
+    """Return the paths of the files in a directory; none of one that can't be read."""
     try:
-        return plainfiles.names(folder, directory, suffix)
+        return plainfiles.names(folder, directory, "")
     except ScaffoldError:
         return ()
 

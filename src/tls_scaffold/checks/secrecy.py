@@ -69,7 +69,7 @@ def key_mode(view: View) -> Iterator[Problem]:
     }
     group = number_of_group(view.key_group) if view.key_group else None
     for directory in (*view.directories, AWAITING):
-        for path in readable_names(view.folder, directory, ""):
+        for path in readable_names(view.folder, directory):
             mode, owners = _mode_and_group(view.folder / path)
             is_open = _is_open(
                 mode, owners, KEY_FOR_GROUP, group if path in may_be_shared else None

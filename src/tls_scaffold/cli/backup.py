@@ -73,7 +73,7 @@ def _lock(to: tuple[str, ...], passphrase_file: str) -> "Lock":
         return locked_for([("--to", word) if _is_key(word) else (word, read(word)) for word in to])
     if passphrase_file:
         return Lock(passphrase=read_passphrase(passphrase_file))
-    return Lock(passphrase=ask_for_passphrase("Passphrase", twice=True, otherwise=OTHERWISE))
+    return Lock(passphrase=ask_for_passphrase(twice=True, otherwise=OTHERWISE))
 
 
 def _is_key(word: str) -> bool:

@@ -31,7 +31,7 @@ def read_passphrase(path: str) -> str:
     return text
 
 
-def ask_for_passphrase(label: str, *, twice: bool, otherwise: str) -> str:
+def ask_for_passphrase(*, twice: bool, otherwise: str) -> str:
     """Return the passphrase that is typed, without being shown; a new one is typed `twice`.
 
     Raises UsageError, with what can be done `otherwise`, where nobody can be asked.
@@ -39,7 +39,7 @@ def ask_for_passphrase(label: str, *, twice: bool, otherwise: str) -> str:
     if not (sys.stdin and sys.stdin.isatty()):
         raise UsageError("there is no terminal to ask for a passphrase on", hint=otherwise)
     while True:
-        text = str(click.prompt(label, hide_input=True, confirmation_prompt=twice, err=True))
+        text = str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=twice, err=True))
         problem = _problem(text) if twice else ""
         if not problem:
             return text

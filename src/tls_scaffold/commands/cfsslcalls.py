@@ -141,8 +141,8 @@ class Call:
             certificate, self.folder, self.text("label"), context, seconds_allowed()
         )
 
-    def one_word(self, what: str) -> str:
-        """Return the one word behind the flags; `what` says what it is."""
+    def one_request(self) -> str:
+        """Return the one word behind the flags, a request's path."""
         if len(self.words) == 1:
             return self.words[0]
         too_many = [
@@ -150,7 +150,7 @@ class Call:
             for word in self.words[1:]
         ]
         raise ScaffoldError(
-            f"`cfssl {self.command}` takes one {what}, after its flags",
+            f"`cfssl {self.command}` takes one request, after its flags",
             too_many,
             "`-` reads it from standard input",
         )

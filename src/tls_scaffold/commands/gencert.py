@@ -17,7 +17,7 @@ def gencert(call: Call) -> Answer:
     """
     if "renewca" in call.switches:
         return _renew_ca(call)
-    path = call.one_word("request")
+    path = call.one_request()
     request = call.read_request(path)
     if "initca" in call.switches:
         key_path = call.text("ca-key")
@@ -29,7 +29,7 @@ def gencert(call: Call) -> Answer:
 
 def genkey(call: Call) -> Answer:
     """Do what `cfssl genkey` does: a key and its CSR, or with `-initca` a CA as `gencert` makes."""
-    path = call.one_word("request")
+    path = call.one_request()
     request = call.read_request(path)
     if "initca" in call.switches:
         return _make_ca(request, place_of(path), None)
