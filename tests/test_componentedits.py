@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tls_scaffold.makefiles.componentedits import COMMENTS, Edited, follow_components
 from tls_scaffold.makefiles.componentlines import ComponentLine, component_line, component_lines
+from tls_scaffold.paths import CA
 
 pytestmark = pytest.mark.fast
 
@@ -17,6 +18,7 @@ def line(name: str, **parts: str) -> ComponentLine:
         "output": f"certs/{name}",
         "request": f"config/req-{name}.json",
         "profile": "client",
+        "ca": CA,
         **parts,
     }
     return component_line(name, **parts)

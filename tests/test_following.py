@@ -56,7 +56,8 @@ def kept_record(plan: Plan) -> dict[str, str]:
 
 
 def planned(now: Texts, record: Record, rendered: Texts, there: Texts | None = None) -> Plan:
-    return plan_files(now, record, {**rendered, INVENTORY: "{}"}, SHELF, there)
+    yours = now if there is None else there
+    return plan_files(now, record, {**rendered, INVENTORY: "{}"}, SHELF, yours, reset=())
 
 
 OTHER = {"rbac.sh": "x"}
@@ -278,9 +279,7 @@ def test_a_conflict_puts_ours_beside_yours_until_it_is_settled(
     assert (done(plan), told(plan)) == (after, said)
     assert plan.conflicts == tuple(path for path, verb in said.items() if verb == "conflict")
     expected = zip((REQUEST, BESIDE), kept, strict=True)
-    found = plan_files(
-        now, record_of(record), {REQUEST: rendered, INVENTORY: "{}", RECORD: ""}, SHELF
-    )
+    found = planned(now, record_of(record), {REQUEST: rendered, RECORD: ""})
     assert kept_record(found) == {
         path: compact(json.loads(text)) for path, text in expected if text
     }
@@ -302,9 +301,8 @@ def test_a_folder_that_follows_needs_nothing_but_its_record() -> None:
 
 @pytest.mark.parametrize("path", [SCRIPT, CHART, README, REQUEST])
 def test_what_is_reset_becomes_what_is_rendered_and_counts_as_rendered(path: str) -> None:
-    plan = plan_files(
-        {path: X}, record_of({path: A}), {path: B, INVENTORY: "{}"}, SHELF, reset=[path]
-    )
+    now, rendered = {path: X}, {path: B, INVENTORY: "{}"}
+    plan = plan_files(now, record_of({path: A}), rendered, SHELF, yours=now, reset=[path])
     assert (done(plan), told(plan)) == ({path: B}, {path: "wrote"})
     assert kept_record(plan) == dict(recorded(path, B))
 

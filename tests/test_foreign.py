@@ -6,6 +6,7 @@ from tls_scaffold.errors import problem_of
 from tls_scaffold.makefiles.blocks import Block, split_into_blocks
 from tls_scaffold.makefiles.foreign import ForeignMakefile, take_apart, transplant
 from tls_scaffold.makefiles.usedtargets import used_target_rule
+from tls_scaffold.paths import CA_OUTPUT
 
 pytestmark = pytest.mark.fast
 
@@ -446,13 +447,15 @@ def test_ours_takes_over_what_is_the_team_s_own() -> None:
     known = ["req:", SIGN, ""]
     targets = {"leaves": ("certs/a.pem", "certs/b.pem"), "one": ("certs/a.pem",)}
     before, after = OURS.split("\n\n")
-    assert transplant(text, OURS, "", known, targets) == (
+    assert transplant(text, OURS, "", known, targets, CA_OUTPUT) == (
         f"{before}\n\t./publish\n{SIGN}y\n\n{after}\n"
         ".PHONY: leaves\nleaves: certs/a.pem certs/b.pem\n\n.PHONY: one\none: certs/a.pem\n\n"
         "x:\n\t./y  \n\nifdef A\ny:\n"
     )
-    assert transplant(f"req:\n{SIGN}", OURS, "", known, {}) == OURS
-    with_rules = transplant("clean:\n\trm x\n", OURS, "clean:\n", ["clean:", "\trm x"], {})
+    assert transplant(f"req:\n{SIGN}", OURS, "", known, {}, CA_OUTPUT) == OURS
+    with_rules = transplant(
+        "clean:\n\trm x\n", OURS, "clean:\n", ["clean:", "\trm x"], {}, CA_OUTPUT
+    )
     assert with_rules == OURS
 
 

@@ -95,7 +95,7 @@ def component(name: str) -> Component:
 
 
 def test_a_pair_is_a_secret_and_its_ca_a_config_map() -> None:
-    assert kubernetes.kubernetes_files("Alice_B", PEMS) == {
+    assert kubernetes.kubernetes_files("Alice_B", PEMS, "etcd-ca") == {
         "Alice_B.secret.yaml": SECRET,
         "etcd-ca.configmap.yaml": CA_MAP,
     }
@@ -106,7 +106,7 @@ def test_a_pair_is_a_secret_and_its_ca_a_config_map() -> None:
     ["\ufefftext\r\nin front\r\n" + CA, "no end", " blank\n", "# x\n\n\n" + CA + "\n\n", "\t\n"],
 )
 def test_the_ca_s_text_comes_out_of_the_config_map_as_it_is(ca: str) -> None:
-    manifest = kubernetes.kubernetes_files("x", Pems("", "", ca))["etcd-ca.configmap.yaml"]
+    manifest = kubernetes.kubernetes_files("x", Pems("", "", ca), "c")["c.configmap.yaml"]
     assert yaml.safe_load(manifest)["data"] == {"ca.crt": ca}
 
 

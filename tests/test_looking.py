@@ -31,7 +31,7 @@ def test_json_files_are_told_apart_by_what_they_hold(tmp_path: Path) -> None:
         (tmp_path / f"config/{name}.json").write_text(text, encoding="utf-8")
     (tmp_path / "config/g.json").mkdir()
 
-    found = look_at_folder(tmp_path, NOW)
+    found = look_at_folder(tmp_path, NOW, key_group="")
 
     assert set(found.requests) == {"config/a.json", "config/ca-csr.json", "config/f.json"}
     assert found.requests["config/f.json"] == Request(hosts=())
@@ -58,7 +58,7 @@ def test_what_is_wrong_with_an_inventory_is_told_with_its_place(tmp_path: Path) 
     (tmp_path / "certs").mkdir()
     (tmp_path / "tls-scaffold.json").write_text('{"members": "a: b", "expir": 1}')
 
-    found = look_at_folder(tmp_path, NOW)
+    found = look_at_folder(tmp_path, NOW, key_group="")
 
     assert (found.requests, found.configs) == ({}, {})
     assert found.unread == ()

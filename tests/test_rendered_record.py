@@ -10,6 +10,7 @@ from tls_scaffold.inventory.clusterparts import Member, User
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.keeping.record import Record, parse_record
 from tls_scaffold.makefiles.componentlines import component_line
+from tls_scaffold.paths import CA
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import compact, last_render, sum_of
 
@@ -46,7 +47,7 @@ def test_what_was_recorded_is_read_back() -> None:
     }
     assert record.documents["config/req-alice.json"] == [json.loads(tree["config/req-alice.json"])]
     assert record.sums["sign.sh"] == [sum_of(tree["sign.sh"])]
-    assert record.lines["m"] == [component_line("m", "certs/m", "config/req-csr.json", "")]
+    assert record.lines["m"] == [component_line("m", "certs/m", "config/req-csr.json", "", CA)]
 
 
 def test_where_git_left_conflict_markers_both_sides_count() -> None:

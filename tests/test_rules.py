@@ -112,7 +112,7 @@ def test_a_key_that_is_not_its_certificate_s_is_found_behind_what_can_not_be_com
     locked, keyless = replace(AUTHORITY, key=LOCKED), replace(LIVED, key=None)
     wrong = replace(LIVED, path="certs/w.pem", key=b"rubbish")
     found = [("certs/w-key.pem", "it holds no private key in PEM")]
-    judged = [with_faults(each, None) for each in (NOTHING, keyless, locked, wrong)]
+    judged = [with_faults(each, None, []) for each in (NOTHING, keyless, locked, wrong)]
     assert look(certs.wrong_key, *judged) == found
 
 

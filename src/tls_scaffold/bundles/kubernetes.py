@@ -11,7 +11,7 @@ CA_MAP, PEER_CA_MAP = "etcd-ca", "etcd-peer-ca"
 LIST_MAP = "etcd-crl"
 
 
-def kubernetes_files(name: str, pems: Pems, ca_map: str = CA_MAP) -> dict[str, str]:
+def kubernetes_files(name: str, pems: Pems, ca_map: str) -> dict[str, str]:
     """Return the manifests of a component's pair and of its CA, whose ConfigMap is `ca_map`.
 
     They name no namespace: `kubectl -n` does. The Secret is what `kubectl create secret tls` makes,

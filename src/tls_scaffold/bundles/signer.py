@@ -73,7 +73,7 @@ class SigningMachine:
     """
 
     folder: str
-    hook: str = ""
+    hook: str
     user: str = ""
     programs: tuple[str, ...] = ()
     make: str = "/usr/bin/make"

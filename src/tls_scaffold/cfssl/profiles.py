@@ -55,7 +55,7 @@ class Policy:
     """One of a profile's `policies`: its OID, and the kind and text of each qualifier."""
 
     oid: str
-    qualifiers: tuple[tuple[str, str], ...] = ()
+    qualifiers: tuple[tuple[str, str], ...]
 
     def to_document(self) -> dict[str, object]:
         """Return it as it stands in a configuration."""

@@ -62,7 +62,7 @@ class RawExtension:
 
     oid: str
     value: bytes
-    critical: bool = False
+    critical: bool
 
     def to_document(self) -> dict[str, Any]:
         """Return it as Go's JSON has it."""

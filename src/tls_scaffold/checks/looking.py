@@ -21,7 +21,7 @@ from tls_scaffold.state import contents
 from tls_scaffold.state.entries import Contents
 
 
-def look_at_folder(folder: Path, now: datetime, key_group: str = "") -> View:
+def look_at_folder(folder: Path, now: datetime, key_group: str) -> View:
     """Read a folder as far as it can be read; `key_group` may read keys, or the inventory's.
 
     Raises ScaffoldError only if it is none, or has nothing to look at.

@@ -55,8 +55,8 @@ class View:
     unread: tuple[Problem, ...]
     unfit: tuple[Problem, ...]
     not_inventory: tuple[Problem, ...]
-    rendered: frozenset[tuple[str, str]] = frozenset()
-    key_group: str = ""
+    rendered: frozenset[tuple[str, str]]
+    key_group: str
     live: LiveReport | None = None
 
     @cached_property

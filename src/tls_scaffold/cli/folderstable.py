@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 FOLDER = "FOLDER"
 
 
-def folders_table(
-    states: "SeveralStates", width: int, *, failed: bool = False
-) -> Iterator[str | Styled]:
+def folders_table(states: "SeveralStates", width: int, *, failed: bool) -> Iterator[str | Styled]:
     """Yield the parts of the table; `failed` leaves out what is valid."""
     lines = [line for each in states.folders for line in _lines(each, failed=failed)]
     return table_of(lines, (FOLDER, *HEADINGS), width)

@@ -70,8 +70,8 @@ def _noted(context: click.Context, _parameter: click.Parameter, value: bool) -> 
 class SeveralFolders:
     """The folders that a command line names, and the directories below which all are asked for."""
 
-    named: tuple[Path, ...] = ()
-    above: tuple[Path, ...] = ()
+    named: tuple[Path, ...]
+    above: tuple[Path, ...]
 
     def __bool__(self) -> bool:
         """Tell whether several folders are asked for, and not the one of `-C` alone."""

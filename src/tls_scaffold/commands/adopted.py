@@ -62,7 +62,7 @@ class Adoption:
     plan: Plan
     understood: Understood | None
     dry_run: bool
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...]
 
     def to_json(self) -> str:
         """Return it as a JSON document, in the shape that all commands share, and more."""

@@ -55,7 +55,7 @@ class PkiAdopted:
     taken: tuple[Taken, ...]
     copied: Mapping[str, str]
     left: tuple[Problem, ...]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...]
 
     def to_json(self) -> str:
         """Return it as a JSON document, in the shape that all commands share, and more."""
@@ -69,7 +69,7 @@ class PkiAdopted:
 
 
 def adopt_pki(
-    folder: Path, directory: Path, ca: str, now: datetime, *, dry_run: bool = False
+    folder: Path, directory: Path, ca: str, now: datetime, *, dry_run: bool
 ) -> PkiAdopted:
     """Describe the certificates of one CA in a new `tls-scaffold.json`, and copy them to `certs/`.
 

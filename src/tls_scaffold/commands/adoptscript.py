@@ -49,7 +49,7 @@ class ScriptAdopted:
     taken: tuple[Taken, ...]
     unread: tuple[Problem, ...]
     left: tuple[Problem, ...]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...]
 
     def to_json(self) -> str:
         """Return it as a JSON document, in the shape that all commands share, and more."""
@@ -63,7 +63,7 @@ class ScriptAdopted:
 
 
 def adopt_script(
-    folder: Path, script: Path, arguments: Iterable[str], *, dry_run: bool = False
+    folder: Path, script: Path, arguments: Iterable[str], *, dry_run: bool
 ) -> ScriptAdopted:
     """Describe what a shell script would sign in a folder in a new `tls-scaffold.json`.
 

@@ -32,7 +32,7 @@ class Hook:
     """
 
     command: str
-    make: int | None = None
+    make: int | None
 
     def check(self) -> None:
         """Raise ScaffoldError where the command did not come from make's command line.

@@ -27,7 +27,7 @@ def revoke_and_remove(
     password: CAPassword,
     now: datetime,
     *,
-    dry_run: bool = False,
+    dry_run: bool,
 ) -> tuple[Listed, Outcome]:
     """Have members refuse all certificates of components, and take these out as `remove` does.
 

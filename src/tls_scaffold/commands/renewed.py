@@ -26,7 +26,7 @@ Tell = Callable[[str], None]
 
 
 def after_signing(
-    folder: Path, names: Sequence[str], hook: Hook | None, tell: Tell, password_file: str = ""
+    folder: Path, names: Sequence[str], hook: Hook | None, tell: Tell, password_file: str
 ) -> None:
     """Lay out what was renewed, and run the hook for each bundle that it has not yet carried on.
 

@@ -65,9 +65,7 @@ def renewal() -> timedelta:
     return timedelta(days=int(text))
 
 
-def make_requests(
-    folder: Path, names: Sequence[str], within: timedelta, *, force: bool = False
-) -> Made:
+def make_requests(folder: Path, names: Sequence[str], within: timedelta, *, force: bool) -> Made:
     """Make a key and a CSR for each component that is missing, changed, or ends `within` that time.
 
     No names mean every component; with `force` all that is named gets new ones. What waits already,

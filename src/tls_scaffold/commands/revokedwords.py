@@ -38,9 +38,9 @@ class Chosen:
     `told` are words that need nothing, and why; `cns` are the CNs of what the folder has of these.
     """
 
-    revocations: tuple[Revocation, ...] = ()
-    told: tuple[str, ...] = ()
-    cns: tuple[str, ...] = ()
+    revocations: tuple[Revocation, ...]
+    told: tuple[str, ...]
+    cns: tuple[str, ...]
 
 
 def chosen_by(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ class FolderFindings:
     """What the rules found in one folder, or why it can't be read."""
 
     folder: Path
-    report: check.Report = field(default_factory=lambda: check.Report(()))
-    error: ScaffoldError | None = None
+    report: check.Report
+    error: ScaffoldError | None
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -35,7 +35,7 @@ class SignerBundle:
     unit: str
     files: tuple[str, ...]
     secrets: dict[str, str]
-    changed: bool = True
+    changed: bool
 
     @property
     def commands(self) -> tuple[str, ...]:

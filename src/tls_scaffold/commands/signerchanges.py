@@ -46,11 +46,11 @@ class SignerPlan:
 
     plan: Plan
     written: Mapping[str, Written]
-    gone: tuple[str, ...] = ()
-    edited: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
+    gone: tuple[str, ...]
+    edited: tuple[str, ...]
+    others: tuple[str, ...]
+    warnings: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 def decide(state: SignerFolder, served: Sequence[Served], options: SignerOptions) -> SignerPlan:

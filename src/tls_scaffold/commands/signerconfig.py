@@ -94,9 +94,7 @@ class SignerOutcome:
         return result.to_json(further)
 
 
-def configure(
-    base: Path, into: Path, options: SignerOptions, *, dry_run: bool = False
-) -> SignerOutcome:
+def configure(base: Path, into: Path, options: SignerOptions, *, dry_run: bool) -> SignerOutcome:
     """Write what multirootca needs for folders, or inventory files, into a folder of its own.
 
     Those of other folders stay there. Paths are as seen from `base`. Raises ScaffoldError where

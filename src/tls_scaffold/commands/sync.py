@@ -67,10 +67,10 @@ def sync(
 def sync_from(
     folder: Path,
     source: str,
-    options: Options = NO_OPTIONS,
-    held: CustodyWords = NOTHING_SAID,
+    options: Options,
+    held: CustodyWords,
     *,
-    dry_run: bool = False,
+    dry_run: bool,
 ) -> Outcome:
     """Bring a folder of ours to the inventory of the file `source` (`-`: stdin), with options.
 

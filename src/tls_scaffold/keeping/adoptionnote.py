@@ -6,7 +6,7 @@ That gives way to what is ours.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,10 @@ class AdoptionNote:
     makes, `seeds` as in adoption.Adopted, and `ca`, where the CA's files are.
     """
 
-    lines: tuple[str, ...] = ()
-    targets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    seeds: Mapping[str, Seed] = field(default_factory=dict)
-    ca: str = ""
+    lines: tuple[str, ...]
+    targets: Mapping[str, tuple[str, ...]]
+    seeds: Mapping[str, Seed]
+    ca: str
 
     def to_json(self) -> str:
         """Return the text of the file that keeps it."""

@@ -7,7 +7,7 @@ recorded under what it counts as made from then, before that takes its place.
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.disk.files import PUBLIC, SECRET, make_private, telling, write
@@ -49,9 +49,9 @@ class CAFiles:
     record is to have of each certificate before that.
     """
 
-    written: Mapping[str, bytes] = field(default_factory=dict)
-    gone: tuple[str, ...] = ()
-    notes: Mapping[str, bytes] = field(default_factory=dict)
+    written: Mapping[str, bytes]
+    gone: tuple[str, ...]
+    notes: Mapping[str, bytes]
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to do."""

@@ -33,17 +33,17 @@ def plan_files(
     record: Record,
     rendered: Texts,
     shelf: str,
-    yours: Texts | None = None,
-    reset: Collection[str] = (),
+    yours: Texts,
+    reset: Collection[str],
 ) -> Plan:
     """Return the plan that makes the files of `now`, but for the Makefile, follow `rendered`.
 
     `record` is what was rendered last, empty if that is lost; `shelf` the folder of the archive for
     what is taken away. `now` holds whatever there is of the paths of the others; `yours` is what
-    counts as there, if that is not the same. What is in `reset` becomes what is rendered, whatever
-    was done to it. All by path below the folder.
+    counts as there. What is in `reset` becomes what is rendered, whatever was done to it. All by
+    path below the folder.
     """
-    draft = _Draft(shelf, now if yours is None else yours, record)
+    draft = _Draft(shelf, yours, record)
     draft.entries += recorded(MAKEFILE, rendered.get(MAKEFILE, ""))
     for path, ours in rendered.items():
         if path in reset and path != MAKEFILE:

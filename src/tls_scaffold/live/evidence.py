@@ -94,7 +94,7 @@ class Evidence:
             each.shake.speaks_tls or each.shake.alert == "internal error" for each in looks
         )
 
-    def may_be_ca(self, cause: Cause, entry: Entry | None = None) -> bool:
+    def may_be_ca(self, cause: Cause, entry: Entry | None) -> bool:
         """Tell whether a client may be refused for that, by what the folder and ports tell of CAs.
 
         It is not where the folder has had one CA alone, or all ports have loaded the earlier ones,

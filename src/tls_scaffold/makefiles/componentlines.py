@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tls_scaffold.makefiles.blocks import CLOSING, OPENING
-from tls_scaffold.paths import CA, PEER_CA
+from tls_scaffold.paths import PEER_CA
 
 COMPONENT_LINE = re.compile(
     r"req-([^ \t:]*)[ \t]+([^ \t:]*)\.pem[ \t]*:[ \t]*([^ \t;]*)[^;]*;?[ \t]*(.*)", re.ASCII
@@ -58,7 +58,7 @@ class Part:
     """
 
     lines: list[str]
-    component: ComponentLine | None = None
+    component: ComponentLine | None
     is_conditional: bool = False
 
     @property
@@ -67,9 +67,7 @@ class Part:
         return self.lines == [str(self.component)]
 
 
-def component_line(
-    name: str, output: str, request: str, profile: str, ca: str = CA
-) -> ComponentLine:
+def component_line(name: str, output: str, request: str, profile: str, ca: str) -> ComponentLine:
     """Return the line of a component as it is rendered; the profile may be empty.
 
     `ca` is the certificate of the CA that signs: ours, or that of peers.

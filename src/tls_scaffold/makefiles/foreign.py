@@ -11,7 +11,6 @@ from tls_scaffold.makefiles.blocks import Block, split_into_blocks
 from tls_scaffold.makefiles.movedfiles import moved_files, written_elsewhere
 from tls_scaffold.makefiles.usedtargets import USED_TARGET, used_target_rule
 from tls_scaffold.makefiles.verdicts import Reading, Verdict, fetches_tools, values_of, verdict_of
-from tls_scaffold.paths import CA_OUTPUT
 
 OUR_VARIABLES = ("CFSSL", "JSON")
 
@@ -78,7 +77,7 @@ def transplant(
     rules: str,
     replaced_before: Collection[str],
     targets: Mapping[str, Collection[str]],
-    ca: str = CA_OUTPUT,
+    ca: str,
 ) -> str:
     """Return our Makefile, which includes `rules`, with what is the team's own in `text`.
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from tls_scaffold.makefiles.shellwords import REDIRECTION, Token, tokens
@@ -47,7 +47,7 @@ class Condition:
 
     asked: "Items"
     then: "Items"
-    otherwise: "Items" = ()
+    otherwise: "Items"
 
 
 Node: TypeAlias = Command | Group | Loop | Condition
@@ -76,7 +76,7 @@ def read_shell(text: str) -> Items:
 
 @dataclass
 class _Reader:
-    rest: Sequence[Token] = field(default_factory=tuple)
+    rest: Sequence[Token]
 
     def _next(self) -> Token:
         return self.rest[0] if self.rest else Token("", is_operator=True)

@@ -46,8 +46,8 @@ class Reading:
     """
 
     variables: Values
-    replaced_before: Collection[str] | None = None
-    moved: Collection[str] = ()
+    replaced_before: Collection[str] | None
+    moved: Collection[str]
 
     def signs(self, text: str) -> bool:
         """Tell whether a command, or a line of one, signs."""

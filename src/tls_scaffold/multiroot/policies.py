@@ -37,8 +37,8 @@ class SigningPolicy:
 
     profile: str
     signs: Signs
-    names: frozenset[str] = frozenset()
-    cns: frozenset[str] = frozenset()
+    names: frozenset[str]
+    cns: frozenset[str]
 
     @property
     def auth_key(self) -> str:

@@ -6,7 +6,7 @@ from itertools import chain
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd.tallies import Endpoint, Refusal, Tally
-from tls_scaffold.etcd.writers import DEADLINE, Writers, writing
+from tls_scaffold.etcd.writers import Writers, writing
 from tls_scaffold.live.diagnosis import Found
 from tls_scaffold.rehearsal.causes import causes_of, causes_of_start
 from tls_scaffold.rehearsal.stage import Stage, UnhealthyError, user_of
@@ -122,8 +122,8 @@ def perform(
     roll_outs: Sequence[RollOut],
     users: Sequence[str],
     *,
-    deadline: float = DEADLINE,
-    progress: Callable[[str], object] = lambda _step: None,
+    deadline: float,
+    progress: Callable[[str], object],
 ) -> Performance:
     """Start the cluster as it is in the state `begin`, then carry out the roll-outs, in a row.
 

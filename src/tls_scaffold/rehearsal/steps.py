@@ -41,7 +41,7 @@ class RollOut:
     before: State
     after: State
     users: tuple[str, ...]
-    restarts: Restarts = Restarts.ROLLING
+    restarts: Restarts
 
 
 def steps_of(plan: RollOut, stage: Stage, writers: Writers) -> Iterator[Step]:

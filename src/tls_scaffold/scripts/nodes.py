@@ -42,7 +42,7 @@ class Pipeline:
 
     line: int
     commands: tuple["Node", ...]
-    negated: bool = False
+    negated: bool
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class While:
     line: int
     condition: tuple["Node", ...]
     body: tuple["Node", ...]
-    until: bool = False
+    until: bool
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class Scope:
     variables: dict[str, Value]
     arguments: list[str]
     environment: Mapping[str, str]
-    name: str = ""
+    name: str
     in_function: bool = False
     run: Callable[[str, int], str] = field(default=lambda _text, _line: "", repr=False)
     matching: Callable[[str], list[str]] = field(default=lambda _pattern: [], repr=False)

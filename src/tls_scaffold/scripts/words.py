@@ -51,7 +51,7 @@ class Substitution:
 
     text: str
     line: int
-    quoted: bool = False
+    quoted: bool
     is_file: bool = False
 
 
@@ -60,7 +60,7 @@ class Arithmetic:
     """`$((…))`."""
 
     text: str
-    quoted: bool = False
+    quoted: bool
 
 
 Part = Text | Parameter | Substitution | Arithmetic

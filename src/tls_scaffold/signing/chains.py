@@ -40,7 +40,7 @@ def read_chain(folder: Path, ca: str = CA) -> bytes:
     return pem
 
 
-def chain_of(folder: Path, ca: str = CA) -> tuple[Certificate, ...]:
+def chain_of(folder: Path, ca: str) -> tuple[Certificate, ...]:
     """Return the certificates of the chain of a CA, by its path, as far as it can be read."""
     try:
         return certificates.read_all(read_chain(folder, ca), CHAINS.get(ca, ""))

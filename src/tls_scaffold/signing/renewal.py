@@ -47,8 +47,8 @@ class Renewed:
     old: Certificate
     new: Certificate
     archived: str
-    ending_with_old: tuple[str, ...] = ()
-    has_new_trust: bool = True
+    ending_with_old: tuple[str, ...]
+    has_new_trust: bool
 
     @property
     def trust(self) -> str:

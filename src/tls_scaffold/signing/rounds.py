@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError
-from tls_scaffold.inventory.custody import PLAIN, Custody
+from tls_scaffold.inventory.custody import Custody
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import (
     CA,
@@ -89,10 +89,10 @@ class Round:
     unrecorded: Mapping[str, bytes]
     inputs: Mapping[str, str]
     now: datetime
-    warnings: tuple[str, ...] = ()
-    waiting: tuple[str, ...] = ()
-    custody: Custody = PLAIN
-    renamed: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...]
+    waiting: tuple[str, ...]
+    custody: Custody
+    renamed: Mapping[str, str]
 
     @cached_property
     def done(self) -> Done:

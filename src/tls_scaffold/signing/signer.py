@@ -65,7 +65,7 @@ class _Holder:
     subject: Subject
     public_key: CertificatePublicKeyTypes
     names: Names
-    brought: tuple[Extension, ...] = ()
+    brought: tuple[Extension, ...]
 
 
 def utc_now() -> datetime:

@@ -184,7 +184,7 @@ def is_server(entry: Entry) -> bool:
     return SERVER_AUTH in entry.usages and any(entry.hosts)
 
 
-def with_faults(entry: Entry, ca: Certificate | None, ca_ends: Collection[datetime] = ()) -> Entry:
+def with_faults(entry: Entry, ca: Certificate | None, ca_ends: Collection[datetime]) -> Entry:
     """Return an entry with its faults.
 
     `ca` is to have signed it, None for a CA and where that can't be read; `ca_ends` are the ends of
