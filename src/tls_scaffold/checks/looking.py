@@ -9,7 +9,7 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.checks.view import View
-from tls_scaffold.disk.plainfiles import content, names, text
+from tls_scaffold.disk.plainfiles import makefile_text, names, text
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
@@ -30,7 +30,7 @@ def look_at_folder(folder: Path, now: datetime, key_group: str) -> View:
     inventory = looker.inventory()
     found = looker.contents(inventory)
     looker.documents(found)
-    text_of_makefile = _text_of_makefile(folder) if found.has_makefile else ""
+    text_of_makefile = makefile_text(folder) if found.has_makefile else ""
     return View(
         folder=folder,
         now=now,
@@ -112,10 +112,6 @@ class _Looker:
         elif kind == "request":
             self.requests[path], problems = readers.readable_request(content, path)
         self.unfit += problems
-
-
-def _text_of_makefile(folder: Path) -> str:
-    return content(folder, MAKEFILE).decode("utf-8", "replace")
 
 
 def _last_rendered(folder: Path) -> set[tuple[str, str]]:

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 from tls_scaffold.commands.results import scaffold_command
-from tls_scaffold.disk.plainfiles import content
+from tls_scaffold.disk.plainfiles import makefile_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.ourmakefile import signings_of_lines
 from tls_scaffold.signing.custodies import custody_of
 
@@ -47,7 +46,7 @@ def signings_by_name(folder: Path) -> dict[str, Signing]:
 
     Raises ScaffoldError where a line says it in a way that only make understands.
     """
-    text = content(folder, MAKEFILE).decode("utf-8", "replace")
+    text = makefile_text(folder)
     lines = component_lines(text)
     found = {each.name: each for each in signings_of_lines(lines)}
     unread = [f"`{line.name}`" for line in lines if line.name not in found]

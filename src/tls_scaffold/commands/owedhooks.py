@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tls_scaffold.disk.folder import remove_inside, write_inside
-from tls_scaffold.disk.plainfiles import content, own_text, plain_or_empty
+from tls_scaffold.disk.plainfiles import makefile_text, own_text, plain_or_empty
 from tls_scaffold.makefiles.componentlines import component_lines
-from tls_scaffold.paths import CERTIFICATE_ENDING, CERTS, MAKEFILE
+from tls_scaffold.paths import CERTIFICATE_ENDING, CERTS
 from tls_scaffold.spelling import listed
 
 VARIABLE = "RENEW_HOOK"
@@ -26,7 +26,7 @@ def certificate_paths(folder: Path) -> dict[str, str]:
 
     Raises ScaffoldError where the Makefile can't be read.
     """
-    text = content(folder, MAKEFILE).decode("utf-8", "replace")
+    text = makefile_text(folder)
     return {line.name: f"{line.output}{CERTIFICATE_ENDING}" for line in component_lines(text)}
 
 

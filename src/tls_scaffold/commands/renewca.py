@@ -10,12 +10,11 @@ from tls_scaffold.commands.results import Result
 from tls_scaffold.commands.rotationrefusals import check_none_is_under_way
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.locking import LOCK_SECONDS
-from tls_scaffold.disk.plainfiles import content, plain_or_empty
+from tls_scaffold.disk.plainfiles import makefile_text, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.makefiles.componentlines import component_lines
-from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, signings_of_lines
 from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, PEER_CA
 from tls_scaffold.signing import certificates, renewal
@@ -36,7 +35,7 @@ def renew_ca(folder: Path, password: CAPassword, now: datetime) -> tuple[Renewed
     anything is written, where the folder is none of ours, its CA is renewed elsewhere, or a key is
     not here or another one's.
     """
-    text = content(folder, MAKEFILE).decode("utf-8", "replace")
+    text = makefile_text(folder)
     if not includes_our_rules(text):
         raise ScaffoldError(
             f"`{folder}` is no folder of ours", hint="`tls-scaffold adopt` makes it one"

@@ -14,13 +14,12 @@ from tls_scaffold.commands.revokedlists import (
 )
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.locking import LOCK_SECONDS
-from tls_scaffold.disk.plainfiles import content
+from tls_scaffold.disk.plainfiles import content, makefile_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.update import change_folder
-from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules
 from tls_scaffold.paths import CA, CA_KEY, CRL
 from tls_scaffold.signing import authority, certificates, crlfile
@@ -117,7 +116,7 @@ def let_members_look(folder: Path, listed: Listed) -> Listed:
     """
     if listed.inventory.crl:
         return listed
-    if not includes_our_rules(content(folder, MAKEFILE).decode("utf-8", "replace")):
+    if not includes_our_rules(makefile_text(folder)):
         return replace(listed, told=(*listed.told, NOT_OURS))
 
     def read_change() -> Change:

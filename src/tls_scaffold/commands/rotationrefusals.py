@@ -3,14 +3,14 @@
 import os
 from pathlib import Path
 
-from tls_scaffold.disk.plainfiles import content
+from tls_scaffold.disk.plainfiles import makefile_text
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
+from tls_scaffold.makefiles.makefile import Survey
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules
 from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, CERTIFICATE_ENDING, PEER_CA
 from tls_scaffold.signing.custodies import ANOTHER_FOR_PEERS
@@ -64,7 +64,7 @@ def check_can_rotate(folder: Path, ca: str) -> None:
 
     The folder is one of ours, and the CA is there.
     """
-    text = content(folder, MAKEFILE).decode("utf-8", "replace")
+    text = makefile_text(folder)
     if not includes_our_rules(text):
         raise ScaffoldError(
             f"`{folder}` is no folder of ours",

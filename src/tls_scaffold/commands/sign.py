@@ -10,13 +10,13 @@ from tls_scaffold.commands.results import Result
 from tls_scaffold.disk.folder import lock_or_refusal
 from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.obstacles import inside
-from tls_scaffold.disk.plainfiles import content
+from tls_scaffold.disk.plainfiles import makefile_text
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing, Unread
-from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
+from tls_scaffold.makefiles.makefile import Survey
 from tls_scaffold.makefiles.maketexts import MAKEFILES
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
@@ -60,7 +60,7 @@ def sign(
         survey = _survey_makefile(folder)
         chosen = signings_of_names(_signable(survey, names, own_lines=own_lines), names)
         # Nothing is read any more behind the signing: an error there would hide what was signed.
-        text = "" if names else content(folder, MAKEFILE).decode("utf-8", "replace")
+        text = "" if names else makefile_text(folder)
         done = Done({}, 0)
         in_place: set[str] = set()
         unshared: dict[str, None] = {}

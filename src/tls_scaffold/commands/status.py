@@ -11,12 +11,11 @@ from tls_scaffold.commands import live, owedhooks
 from tls_scaffold.commands.nextsteps import commands_of, steps_for
 from tls_scaffold.disk import files
 from tls_scaffold.disk.backupfiles import note_on_backups
-from tls_scaffold.disk.plainfiles import content, plain_or_empty
+from tls_scaffold.disk.plainfiles import makefile_text, plain_or_empty
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, LOOPBACKS, RENEW_DAYS, Inventory
 from tls_scaffold.live.served import LiveReport
-from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.paths import CA, CERTIFICATE_ENDING, CRL
 from tls_scaffold.signing import revocationlists
@@ -180,7 +179,7 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
         is_kept = inventory is not None or contents.is_archived(folder)
         scripts = () if is_kept else cfsslscripts.scripts_with_cfssl(folder)
         return replace(bare, scripts=scripts, has_makefile=is_kept)
-    text = content(folder, MAKEFILE).decode("utf-8", "replace")
+    text = makefile_text(folder)
     origins = Origins(text)
     unread = tuple(map(origins.told_unread, found.unread))
     steps = steps_for(folder, inventory, found, rows, now)

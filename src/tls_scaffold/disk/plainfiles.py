@@ -10,7 +10,7 @@ from pathlib import Path
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.paths import LARGEST_FILE
+from tls_scaffold.paths import LARGEST_FILE, MAKEFILE
 from tls_scaffold.reading import refuse_giant
 
 
@@ -68,6 +68,14 @@ def plain_or_empty(path: str | Path) -> bytes:
 def text(folder: Path, path: str) -> str:
     """Return the text of `folder`/`path`; ScaffoldError as `content`, and if it is not UTF-8."""
     return _decoded(content(folder, path), path)
+
+
+def makefile_text(folder: Path) -> str:
+    """Return the text of a folder's Makefile; ScaffoldError as `content`.
+
+    It may hold a comment in any encoding: make takes it, and what we look for is ASCII.
+    """
+    return content(folder, MAKEFILE).decode("utf-8", "replace")
 
 
 def names(folder: Path, directory: str, suffix: str) -> tuple[str, ...]:

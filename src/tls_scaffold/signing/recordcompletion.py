@@ -5,11 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from tls_scaffold.disk.issued import ca_path
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.plainfiles import makefile_text, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.ourmakefile import signings_of_lines
 from tls_scaffold.paths import CA, CA_KEYS, KEY_ENDING
 from tls_scaffold.signing import authority, signer
@@ -63,7 +62,7 @@ def note(folder: Path, notes: Mapping[str, bytes]) -> None:
 
 def own_signings(folder: Path) -> tuple[Signing, ...]:
     """Return what the lines of our form in a folder's Makefile ask for."""
-    text = plain(folder / MAKEFILE, MAKEFILE).decode("utf-8", "replace")
+    text = makefile_text(folder)
     return signings_of_lines(component_lines(text))
 
 
