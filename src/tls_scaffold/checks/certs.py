@@ -6,6 +6,7 @@ from tls_scaffold.checks.mending import signed_again
 from tls_scaffold.checks.rule import WARNING, Rule, faults_about
 from tls_scaffold.checks.view import SOON, View
 from tls_scaffold.errors import Place, Problem
+from tls_scaffold.spelling import MINUTE
 from tls_scaffold.state.entries import GO, HASH, KEY, LINE, SIGNER, Entry, key_trouble
 from tls_scaffold.state.lives import ends_with_ca
 
@@ -125,13 +126,11 @@ def expired(view: View) -> Iterator[Problem]:
         if not entry.certificate or _ends_with_told_ca(view, entry):
             continue
         if entry.certificate.has_ended(view.now):
-            yield Problem(
-                Place(entry.path), f"it ended {entry.certificate.not_after:%Y-%m-%d %H:%M} UTC"
-            )
+            yield Problem(Place(entry.path), f"it ended {entry.certificate.not_after:{MINUTE}}")
         if entry.certificate.not_before > view.now:
             yield Problem(
                 Place(entry.path),
-                f"it is not valid before {entry.certificate.not_before:%Y-%m-%d %H:%M} UTC",
+                f"it is not valid before {entry.certificate.not_before:{MINUTE}}",
             )
 
 
@@ -152,7 +151,7 @@ def expiring(view: View) -> Iterator[Problem]:
             and certificate.not_after <= view.now + SOON
             and not certificate.has_ended(view.now)
         ):
-            yield Problem(Place(entry.path), f"it ends {certificate.not_after:%Y-%m-%d %H:%M} UTC")
+            yield Problem(Place(entry.path), f"it ends {certificate.not_after:{MINUTE}}")
 
 
 RULES = (

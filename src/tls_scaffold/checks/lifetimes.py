@@ -11,7 +11,7 @@ from tls_scaffold.checks.view import SOON, View, profile_place
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.fields import short_text
 from tls_scaffold.paths import PEER_CA
-from tls_scaffold.spelling import whole_number
+from tls_scaffold.spelling import MINUTE, whole_number
 from tls_scaffold.state.entries import Entry
 from tls_scaffold.state.lives import is_to_be_renewed
 
@@ -89,7 +89,7 @@ def ca_ends_first(view: View) -> Iterator[Problem]:
         there = [entry.certificate for entry in view.components if entry.ca == authority.path]
         ends += [certificate.not_after for certificate in there if certificate]
         if any(end and end > ca.not_after for end in ends):
-            message = f"it ends {ca.not_after:%Y-%m-%d %H:%M} UTC, before what it signs"
+            message = f"it ends {ca.not_after:{MINUTE}}, before what it signs"
             yield Problem(Place(authority.path), message)
 
 
@@ -112,7 +112,7 @@ def ca_ends(view: View) -> Iterator[Problem]:
         if not ca or ca.not_after <= view.now + SOON or entry.came_from_elsewhere:
             continue
         if view.has_our_rules and is_to_be_renewed(ca, view.now):
-            yield Problem(Place(entry.path), f"it ends {ca.not_after:%Y-%m-%d %H:%M} UTC")
+            yield Problem(Place(entry.path), f"it ends {ca.not_after:{MINUTE}}")
 
 
 @Rule(

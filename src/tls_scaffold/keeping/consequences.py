@@ -26,6 +26,7 @@ from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, CONFIG, CRL
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.revocations import known_revocations
+from tls_scaffold.spelling import MINUTE
 
 COMPONENTS = "COMPONENTS.md"
 ENDPOINT = "endpoint\t"
@@ -211,7 +212,7 @@ def _left_certificates(
             opens = what_it_opens(
                 certificate.cn, opens_peers=opens_peers and certificate.cn in inventory.peer_cns
             )
-            end = f"{certificate.not_after:%Y-%m-%d %H:%M} UTC"
+            end = f"{certificate.not_after:{MINUTE}}"
             yield f"the certificate of `{line.name}` {opens} until {end}"
 
 

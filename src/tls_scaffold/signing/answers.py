@@ -17,6 +17,7 @@ from tls_scaffold.signing.csrs import CSR
 from tls_scaffold.signing.differences import differing_extensions
 from tls_scaffold.signing.extensions import Names
 from tls_scaffold.signing.pemfiles import stands_alone
+from tls_scaffold.spelling import MINUTE
 
 # A clock of a server may be a little ahead.
 AHEAD = timedelta(minutes=5)
@@ -137,11 +138,11 @@ def _differing(what: str, wanted: "map[str] | list[str]", found: list[str]) -> I
 def _untimely(certificate: Certificate, asked: Asked) -> Iterator[str]:
     begin, end, now = certificate.not_before, certificate.not_after, asked.now
     if begin > now + AHEAD:
-        yield f"life: it begins {begin:%Y-%m-%d %H:%M} UTC, and now it is {now:%Y-%m-%d %H:%M}"
+        yield f"life: it begins {begin:{MINUTE}}, and now it is {now:%Y-%m-%d %H:%M}"
     wanted = asked.profile.lifetime
     least = min(LEAST_LIFE, wanted) if wanted else LEAST_LIFE
     if end < now + least - AHEAD:
-        yield f"life: it ends {end:%Y-%m-%d %H:%M} UTC, in less than {durations.text(least)}"
+        yield f"life: it ends {end:{MINUTE}}, in less than {durations.text(least)}"
     if wanted and certificate.lifetime > wanted:
         lives = durations.text(certificate.lifetime)
         yield f"life: it is `{lives}`, and `{durations.text(wanted)}` was asked for"

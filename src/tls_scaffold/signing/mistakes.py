@@ -15,7 +15,7 @@ from tls_scaffold.cfssl.requests import WORDS, Request
 from tls_scaffold.cfssl.usages import KNOWN, meanings
 from tls_scaffold.cfssl.whitelist import allows, pattern_problem
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.spelling import CN_LENGTH
+from tls_scaffold.spelling import CN_LENGTH, MINUTE
 
 SUBJECT_WORDS = ("C", "ST", "L", "O", "OU")
 # X.509 gives these two a meaning only beside `key agreement`, and the library signs no others.
@@ -137,7 +137,7 @@ def _lifetime_refusals(profile: Profile, now: datetime) -> Iterator[Mistake]:
     if begin >= end and (profile.not_after or durations.parse(profile.expiry) is not None):
         key = "not_after" if profile.not_after else "expiry"
         text = profile.not_after or profile.expiry
-        life = f"over ({end:%Y-%m-%d %H:%M} UTC) before it begins ({begin:%Y-%m-%d %H:%M} UTC)"
+        life = f"over ({end:{MINUTE}}) before it begins ({begin:{MINUTE}})"
         # What cfssl signs of it may begin later; what is over now nobody takes.
         yield Mistake(key, f"`{text}` is {life}: {UNABLE}", is_signed=end > now)
 
@@ -152,10 +152,10 @@ def untimely_lives(profile: Profile, now: datetime) -> tuple[Mistake, ...]:
     if begin >= end or durations.parse(profile.expiry) is None:
         return ()
     if end <= now:
-        ended = f"what is signed is over at once ({end:%Y-%m-%d %H:%M} UTC): nobody takes it"
+        ended = f"what is signed is over at once ({end:{MINUTE}}): nobody takes it"
         return (Mistake("not_after" if profile.not_after else "expiry", ended),)
     if begin > now:
-        begun = f"what is signed begins {begin:%Y-%m-%d %H:%M} UTC: nobody takes it before"
+        begun = f"what is signed begins {begin:{MINUTE}}: nobody takes it before"
         return (Mistake("not_before", begun),)
     return ()
 
@@ -216,7 +216,7 @@ def ended_ca(ca: str, end: datetime, now: datetime) -> str:
 
     cfssl signs with such a CA in silence, and nobody takes what it signed.
     """
-    return f"{ca} ended {end:%Y-%m-%d %H:%M} UTC: nobody takes what it signs" if end < now else ""
+    return f"{ca} ended {end:{MINUTE}}: nobody takes what it signs" if end < now else ""
 
 
 @lru_cache(maxsize=16)
@@ -231,7 +231,7 @@ def outlives_ca(profile: Profile, ca_end: datetime, now: datetime) -> tuple[str,
         return ()
     if end <= ca_end:
         return ()
-    beyond = f"{durations.text(end - ca_end)} (the CA ends {ca_end:%Y-%m-%d %H:%M} UTC)"
+    beyond = f"{durations.text(end - ca_end)} (the CA ends {ca_end:{MINUTE}})"
     return (f"{_place_of(profile)}: would outlive the CA by {beyond}",)
 
 

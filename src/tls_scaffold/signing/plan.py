@@ -30,6 +30,7 @@ from tls_scaffold.signing.keys import is_encrypted
 from tls_scaffold.signing.linemistakes import line_problems
 from tls_scaffold.signing.mistakes import Mistake
 from tls_scaffold.signing.record import Record
+from tls_scaffold.spelling import MINUTE
 
 AnyCA: TypeAlias = Certificate | NewCA
 MISSING = "missing"
@@ -274,7 +275,7 @@ class _Planner:
             self.problems.append(f"{signing.request}: profile `{profile.name}`: it {begins}")
             return profile
         if cut is not profile:
-            what = f"`{signing.ca}` ends {end:%Y-%m-%d %H:%M} UTC, and what is signed now with it"
+            what = f"`{signing.ca}` ends {end:{MINUTE}}, and what is signed now with it"
             self.warnings[what] = None
         return cut
 

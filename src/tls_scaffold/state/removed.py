@@ -16,6 +16,7 @@ from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.pemfiles import blocks
 from tls_scaffold.signing.revocations import known_revocations
 from tls_scaffold.signing.trust import read_trust
+from tls_scaffold.spelling import MINUTE
 from tls_scaffold.state.entries import Contents, name_of
 
 
@@ -41,7 +42,7 @@ class Removed:
         whose = f"an older certificate of `{self.name}`"
         if self.is_gone:
             whose = f"`{self.name}` is gone, and its certificate"
-        return f"{whose} {self.good_for} until {self.not_after:%Y-%m-%d %H:%M} UTC"
+        return f"{whose} {self.good_for} until {self.not_after:{MINUTE}}"
 
 
 def still_valid(
