@@ -95,9 +95,8 @@ def _manifest(now: datetime) -> Packed:
 
 
 def _pin(pem: bytes) -> str:
-    with suppress(ScaffoldError):
-        return certificates.read(pem, CA).sum
-    return ""
+    ca = certificates.read_or_none(pem)
+    return ca.sum if ca else ""
 
 
 def _warnings(

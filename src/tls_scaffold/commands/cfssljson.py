@@ -18,6 +18,7 @@ from tls_scaffold.inventory import formats
 from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
 from tls_scaffold.reading import read_given
 from tls_scaffold.signing import pairs
+from tls_scaffold.signing.pemfiles import seems_key
 
 FLAGS = goflags.FlagSet(texts=("f",), switches=("bare", "stdout", "version"))
 USAGE = "[-bare] [-stdout] [-f FILE] [NAME]"
@@ -114,7 +115,7 @@ def _is_ca(path: Path) -> bool | None:
 def _is_key(path: Path) -> bool:
     """Tell whether what a certificate would replace is a key: `-bare certs/ca-key` names one."""
     try:
-        return b" PRIVATE KEY-----" in plain(path, str(path))
+        return seems_key(plain(path, str(path)))
     except (OSError, ScaffoldError):
         return False
 

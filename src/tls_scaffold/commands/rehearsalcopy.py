@@ -37,12 +37,11 @@ from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.contentkinds import CERTIFICATE
 from tls_scaffold.signing.keys import pem_of_key
 from tls_scaffold.signing.mirrors import Mirror
-from tls_scaffold.signing.pemfiles import blocks
+from tls_scaffold.signing.pemfiles import blocks, seems_key
 
 # What no command that is rehearsed reads, or what holds keys.
 LEFT_OUT = (ARCHIVE, AWAITING, DIST, ISSUED, "data", ".git")
 LARGEST = MIB
-KEY_MARK = b"PRIVATE KEY-----"
 OWN_CAS = (*CA_KEYS, *OLD_CAS.values())
 OF_REMOTE = ("remote", "auth_remote", "auth_key")
 
@@ -59,7 +58,7 @@ def copy_folder(folder: Path, at: Path, mirror: Mirror) -> None:
     chains: dict[str, tuple[Certificate, ...]] = {}
     for path in _paths(folder, Path()):
         content = _content(folder / path)
-        if KEY_MARK in content or path.name.endswith((KEY_ENDING, CSR_ENDING)):
+        if seems_key(content) or path.name.endswith((KEY_ENDING, CSR_ENDING)):
             continue
         if any(block.label == CERTIFICATE for block in blocks(content)):
             chains[str(path)] = _read(content, str(path))

@@ -26,7 +26,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import ARCHIVE, AWAITING, CERTS, ISSUED, LARGEST_FILE
 from tls_scaffold.signing import agefiles
 from tls_scaffold.signing.backedup import output_of
-from tls_scaffold.signing.record import KEY_MARK
+from tls_scaffold.signing.pemfiles import seems_key
 
 OTHERS = 0o077
 FORM = Form("no backup of a folder: nothing was written", LARGEST_FILE, has_folders=True)
@@ -126,13 +126,13 @@ def _copy_to_shelf(folder: Path, plan: RestorePlan, shelf: Path) -> None:
         target = shelf / path
         make_directories(target.parent)
         content = plain(inside(folder, path), path, follow=False)
-        create(target, content, SECRET if KEY_MARK in content else PUBLIC)
+        create(target, content, SECRET if seems_key(content) else PUBLIC)
         flush_path(target.parent)
 
 
 def _mode(folder: Path, file: Packed) -> int:
     """Return the mode of a file: keys, and what others did not read before, are its owner's."""
-    if KEY_MARK in file.content or not file.mode & OTHERS:
+    if seems_key(file.content) or not file.mode & OTHERS:
         return SECRET
     top = file.path.partition("/")[0]
     return PUBLIC if top in (CERTS, ARCHIVE, ISSUED) else usual_mode(folder / file.path)

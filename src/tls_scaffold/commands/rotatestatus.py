@@ -82,7 +82,7 @@ def _left_behind(
     A CA that was compromised is followed by another without a rotation.
     """
     for path in CA_KEYS:
-        new = _certificate(folder / path)
+        new = certificates.read_or_none(plain_or_empty(folder / path))
         old = followed_ca(folder, new, path) if new else None
         if old is None:
             continue
@@ -110,13 +110,6 @@ def _pairs(folder: Path, inventory: Inventory | None, rotation: Rotation) -> Ite
         path = f"{each.output}{CERTIFICATE_ENDING}"
         shows = _shown_at(folder / path, rotation)
         yield FolderPair(each.name, each.kind, path, shows)
-
-
-def _certificate(path: Path) -> Certificate | None:
-    try:
-        return certificates.read(plain_or_empty(path), "")
-    except ScaffoldError:
-        return None
 
 
 def _shown_at(path: Path, rotation: Rotation) -> Shows:

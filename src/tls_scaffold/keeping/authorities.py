@@ -11,6 +11,7 @@ from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import plain, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CA_OUTPUT, CERTIFICATE_ENDING, CERTS, ENDINGS, KEY_ENDING
+from tls_scaffold.signing.pemfiles import seems_key
 
 
 def is_of_ca(folder: Path, path: str, bases: Iterable[str] = ()) -> bool:
@@ -35,7 +36,7 @@ def is_of_ca(folder: Path, path: str, bases: Iterable[str] = ()) -> bool:
     certificate = plain_or_empty(folder / f"{own}{CERTIFICATE_ENDING}")
     if _is_certificate_of_ca(content) or _is_certificate_of_ca(certificate):
         return True
-    if b" PRIVATE KEY-----" not in content or _fits(content, certificate, path):
+    if not seems_key(content) or _fits(content, certificate, path):
         return False
     # It may be a CA's whose certificate is known, or lies beside it under another name.
     beside = map(plain_or_empty, sorted((folder / path).parent.glob("*.pem")))

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from tls_scaffold.bundles.memberflags import CRLS, FOR_CLIENTS
-from tls_scaffold.disk.plainfiles import content
+from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, rbac, userwarnings
 from tls_scaffold.inventory.clusterparts import User
@@ -223,8 +223,8 @@ def _is_of_peers(line: ComponentLine) -> bool:
 def _certificate(folder: Path, plan: Plan, path: str) -> Certificate | None:
     """Return a certificate where it was before a plan or is after it; None if it can't be read."""
     for place in (path, f"{plan.shelf}/{path}"):
-        with suppress(ScaffoldError):
-            return certificates.read(content(folder, place), place)
+        if found := certificates.read_or_none(plain_or_empty(folder / place)):
+            return found
     return None
 
 

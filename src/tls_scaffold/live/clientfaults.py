@@ -13,6 +13,7 @@ from tls_scaffold.live.known import Known, is_trusted
 from tls_scaffold.live.shakes import HUNG_UP, Pair, Shake
 from tls_scaffold.signing import certificates, contentkinds, keys, matching
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.pemfiles import seems_key
 from tls_scaffold.spelling import MINUTE
 
 LOST = (HUNG_UP, "connection reset by peer", "broken pipe")
@@ -99,7 +100,7 @@ def ca_without_client_auth(cas: Iterable[Certificate]) -> Certificate | None:
 def file_faults(path: Path, known: Known, now: datetime) -> Iterator[tuple[Cause, str]]:
     """Yield what is wrong with a certificate's or a key's file, and with the key beside it."""
     pem = plain_or_empty(path)
-    if path.name.endswith("-key.pem") or b"PRIVATE KEY-----" in pem:
+    if path.name.endswith("-key.pem") or seems_key(pem):
         yield from key_faults(pem, path)
         return
     try:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tls_scaffold.disk.issued import DIGITS
 from tls_scaffold.disk.plainfiles import names, plain_or_empty
-from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CERTIFICATE_ENDING, ISSUED
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
@@ -20,9 +19,8 @@ def earlier_certificates(folder: Path, ca: Certificate) -> Iterator[tuple[str, C
     for path in names(folder, ISSUED, CERTIFICATE_ENDING):
         if not RECORDED_CA.fullmatch(path):
             continue
-        try:
-            found = certificates.read(plain_or_empty(folder / path), path)
-        except ScaffoldError:
+        found = certificates.read_or_none(plain_or_empty(folder / path))
+        if found is None:
             continue
         has_its_name = found.parsed.subject == ca.parsed.subject
         if has_its_name and found.public_key == ca.public_key and found.not_after < ca.not_after:

@@ -309,6 +309,14 @@ def read(pem: bytes, place: str) -> Certificate:
     return read_der(block.der, place)
 
 
+def read_or_none(pem: bytes) -> Certificate | None:
+    """Read a PEM file's certificate as `read`; None where there is none that can be read."""
+    try:
+        return read(pem, "")
+    except ScaffoldError:
+        return None
+
+
 def read_der(der: bytes, place: str) -> Certificate:
     """Read a certificate in DER; ScaffoldError as `read`."""
     try:

@@ -1,11 +1,9 @@
 """The CAs of a folder: those of `certs/`, and those that record and archive have."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import names, plain_or_empty
-from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.reach import SHELF
 from tls_scaffold.paths import ARCHIVE, CA, CERTIFICATE_ENDING, CERTS, ISSUED, OLD_CAS, PEER_CA
 from tls_scaffold.signing import certificates
@@ -24,10 +22,9 @@ def cas_of(folder: Path) -> tuple[Certificate, ...]:
     """
     found: dict[bytes, Certificate] = {}
     for path in _paths(folder):
-        with suppress(ScaffoldError):
-            ca = certificates.read(plain_or_empty(folder / path), path)
-            if ca.may_sign:
-                found.setdefault(ca.der, ca)
+        ca = certificates.read_or_none(plain_or_empty(folder / path))
+        if ca and ca.may_sign:
+            found.setdefault(ca.der, ca)
     return tuple(found.values())
 
 

@@ -138,9 +138,8 @@ class _Checker:
 
     def _not_waiting(self, asked: Asked) -> str:
         pem = plain_or_empty(self.folder / f"{self.signing.output}.pem")
-        try:
-            placed = certificates.read(pem, "")
-        except ScaffoldError:
+        placed = certificates.read_or_none(pem)
+        if placed is None:
             return "nothing waits for it"
         if placed.key_sum == asked.key_sha256:
             return f"it was answered before: `{self.signing.output}.pem` is the answer"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 BEGIN, END, DASHES = b"-----BEGIN ", b"\n-----END ", b"-----"
+KEY_MARK = b"PRIVATE KEY-----"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LABEL = re.compile(rb"-----BEGIN ([A-Za-z0-9 ]+)-----")
 # Go's base64.StdEncoding, to which encoding/pem gives the body without its blanks.
@@ -35,6 +36,11 @@ class Block:
 
 class _UnendedError(Exception):
     """Lines that look like headers go on beyond the end of a block: Go reads nothing after it."""
+
+
+def seems_key(content: bytes) -> bool:
+    """Tell whether a file may hold a private key, however damaged or badly laid out it is."""
+    return KEY_MARK in content
 
 
 def blocks(pem: bytes) -> tuple[Block, ...]:

@@ -200,9 +200,8 @@ class _Planner:
     def _differences(
         self, signing: Signing, request: Request, profile: Profile, pem: bytes, key: bytes
     ) -> tuple[str, ...]:
-        try:
-            certificate = certificates.read(pem, f"{signing.output}.pem")
-        except ScaffoldError:
+        certificate = certificates.read_or_none(pem)
+        if certificate is None:
             return ("not a certificate",)
         # A key that its owner encrypted is no use to etcd, and its owner's all the same.
         if not is_encrypted(key) and matching.key_trouble(certificate, key):

@@ -17,18 +17,17 @@ from types import MappingProxyType
 from tls_scaffold.disk.files import PUBLIC, create, flush_path, telling, write_by_way_of
 from tls_scaffold.disk.issued import PATHS_OF_CAS, ca_path, digits
 from tls_scaffold.disk.obstacles import inside
-from tls_scaffold.disk.plainfiles import names, plain
+from tls_scaffold.disk.plainfiles import names, plain, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA_KEYS, CHAINS, ISSUED, SCRIPT, TRUSTS
-from tls_scaffold.signing import certificates, custodies, pairs
+from tls_scaffold.signing import certificates, custodies, pairs, pemfiles
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.rotation import rotation_of
 from tls_scaffold.spelling import MINUTE
 
 LOST_HINT = "put its {} and {} back; {}"
 NOTHING_CHANGED: Mapping[str, bytes] = MappingProxyType({})
-KEY_MARK = b"PRIVATE KEY-----"
 
 
 def has_ca_on_record(folder: Path, ca: str) -> bool:
@@ -90,7 +89,10 @@ class Record:
         Another one is made for nobody. Of several the newest is told.
         """
         recorded = filter(PATHS_OF_CAS[ca].fullmatch, self._paths)
-        found = {path: self._read_ca(path) for path in recorded}
+        found = {
+            path: certificates.read_or_none(plain_or_empty(self._target / path))
+            for path in recorded
+        }
         if not found:
             return
         path, newest = max(found.items(), key=lambda each: age_of_ca(each[1]))
@@ -111,7 +113,7 @@ class Record:
         """
         for ca, path in TRUSTS.items():
             pem = _content_or_none(self._target / ca)
-            if not pem or KEY_MARK in pem:
+            if not pem or pemfiles.seems_key(pem):
                 continue
             self.note({ca_path(pem, ca): pem})
             trust = self._target / path
@@ -145,7 +147,7 @@ class Record:
         temporary: dict[str, str] = {}
         try:
             for path, pem in pems:
-                if self.has(path) or KEY_MARK in pem:
+                if self.has(path) or pemfiles.seems_key(pem):
                     continue
                 with telling(directory):
                     if not temporary:
@@ -167,12 +169,6 @@ class Record:
                 Path(name).unlink(missing_ok=True)
             raise
         self._paths.update(temporary)
-
-    def _read_ca(self, path: str) -> Certificate | None:
-        try:
-            return certificates.read(_content_or_none(self._target / path) or b"", path)
-        except ScaffoldError:
-            return None
 
     def _digits_of(self, place: Path, path: str) -> str:
         if path not in self._sums:

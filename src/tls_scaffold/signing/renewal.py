@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -82,9 +81,7 @@ class _Pair:
 
     def read(self) -> Certificate | None:
         """Return the certificate, None where it can't be read."""
-        with suppress(ScaffoldError):
-            return certificates.read(self.certificate, self.path)
-        return None
+        return certificates.read_or_none(self.certificate)
 
 
 def renew_cas(

@@ -162,9 +162,8 @@ def _content(folder: Path, path: str) -> bytes:
 def _is_whole(
     pem: bytes, key: bytes, ca: Certificate, now: datetime, revoked: Container[int]
 ) -> bool:
-    try:
-        leaf = certificates.read(pem, "")
-    except ScaffoldError:
+    leaf = certificates.read_or_none(pem)
+    if leaf is None:
         return False
     is_taken = not leaf.has_ended(now) and leaf.parsed.serial_number not in revoked
     return matching.signed_by(leaf, ca) and is_taken and not matching.key_trouble(leaf, key)

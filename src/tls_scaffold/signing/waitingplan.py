@@ -94,10 +94,8 @@ def _due(
 ) -> Iterator[tuple[Signing, datetime]]:
     """Yield whose certificate ends soon, and when; what ends with its CA would live no longer."""
     for each in signings:
-        try:
-            pem = plain_or_empty(folder / f"{each.output}.pem")
-            found = certificates.read(pem, each.output)
-        except ScaffoldError:
+        found = certificates.read_or_none(plain_or_empty(folder / f"{each.output}.pem"))
+        if found is None:
             continue
         if found.not_after <= end and not (ca and ca.not_after <= found.not_after):
             yield each, found.not_after

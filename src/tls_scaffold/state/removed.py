@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import names, plain_or_empty
-from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.keeping.consequences import what_it_opens
 from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, ISSUED, KEY_ENDING, PEER_CA
@@ -102,10 +101,7 @@ def _certificate(raw: bytes, known: Collection[str]) -> Certificate | None:
     # To find these bytes takes a twentieth of the time of parsing: a folder may have thousands.
     if not ders or any(_mark(cn) in ders[0] for cn in known if cn):
         return None
-    try:
-        return certificates.read(raw, "")
-    except ScaffoldError:
-        return None
+    return certificates.read_or_none(raw)
 
 
 def _mark(cn: str) -> bytes:
