@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -35,7 +35,6 @@ from tls_scaffold.rehearsal.states import (
 from tls_scaffold.rehearsal.steps import Restarts
 from tls_scaffold.signing import custodies
 from tls_scaffold.signing.capassword import CAPassword
-from tls_scaffold.signing.execution import Means
 from tls_scaffold.signing.rotation import Stage, rotation_of
 from tls_scaffold.signing.signer import utc_now
 
@@ -211,7 +210,8 @@ def _start_rotation(copy: Path, change: Change) -> None:
         except ScaffoldError as error:
             hint = f"{error.hint}; {BY_HAND}"
             raise ScaffoldError(error.summary, error.problems, hint) from None
-    rotate.start(copy, ca, _means(), utc_now(), is_compromised=change.is_compromised)
+    means = sign.quiet_means(CAPassword())
+    rotate.start(copy, ca, means, utc_now(), is_compromised=change.is_compromised)
 
 
 def _make(copy: Path, _argument: str) -> None:
@@ -296,16 +296,8 @@ def _checked(outcome: Outcome) -> None:
 
 
 def _sign(copy: Path, names: Sequence[str] = (), *, force: bool = False) -> None:
-    done = sign.sign(copy, names, _means(), force=force)
+    done = sign.sign(copy, names, sign.quiet_means(CAPassword()), force=force)
     if isinstance(done.problem, ScaffoldError):
         raise done.problem
     if done.left:
         raise ScaffoldError("lines of the Makefile can't be followed", done.left)
-
-
-def _means() -> Means:
-    return Means(sign.processor_count(), lambda _count: nullcontext(_nothing), CAPassword())
-
-
-def _nothing(_count: int) -> None:
-    """Show nobody how far the signing is."""

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Collection, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -35,7 +34,6 @@ from tls_scaffold.paths import CERTIFICATE_ENDING, CRL
 from tls_scaffold.signing import crlfile
 from tls_scaffold.signing.canumbers import check_newest
 from tls_scaffold.signing.capassword import CAPassword
-from tls_scaffold.signing.execution import Means
 from tls_scaffold.signing.revocationlists import der_of, read_list
 from tls_scaffold.signing.revocations import Revocation, load_revoked
 from tls_scaffold.state.entries import name_of
@@ -168,8 +166,7 @@ def _sign_again(folder: Path, paths: Sequence[str], password: CAPassword) -> lis
             hint="`make req-NAME` asks for a new pair; when it is in its place, revoke the older "
             "ones by their serial numbers",
         )
-    means = Means(sign.processor_count(), lambda _: nullcontext(lambda _: None), password)
-    done = sign.sign(folder, paths, means, force=True)
+    done = sign.sign(folder, paths, sign.quiet_means(password), force=True)
     if done.problem:
         raise done.problem
     return sign.warnings(done)

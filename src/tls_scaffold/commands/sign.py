@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
 from tls_scaffold.paths import ARCHIVE, CA
 from tls_scaffold.signing.canumbers import check_newest
+from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.custodies import check_followed, custody_of
 from tls_scaffold.signing.execution import Means, Told, sign_round
 from tls_scaffold.signing.naming import signings_of_names
@@ -235,6 +237,11 @@ def _lines_left_to_make(text: str, unread: Collection[Unread]) -> tuple[Problem,
         return ()
     origins = Origins(text)
     return tuple(origins.told_unread(each) for each in unread)
+
+
+def quiet_means(password: CAPassword) -> Means:
+    """Return what there is to sign with, where nobody is shown how far it is."""
+    return Means(processor_count(), lambda _count: nullcontext(lambda _done: None), password)
 
 
 def processor_count() -> int:
