@@ -16,8 +16,8 @@ from conftest import Factory
 from support import BIN, SMALL, contents, make, run
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.inventory.reach import SHELF
-from tls_scaffold.inventory.values import RENEW_DAYS
 from tls_scaffold.makefiles.componentlines import component_lines
+from tls_scaffold.spelling import RENEW_DAYS
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
 

@@ -33,6 +33,7 @@ LIFETIME = re.compile(r"([1-9][0-9]{0,8})(h|d|w|y)", re.ASCII)
 HOURS = {"h": 1, "d": 24, "w": 24 * 7, "y": 24 * 365}
 PATH = re.compile(r"(/[A-Za-z0-9._-]+)+", re.ASCII)
 LONGEST_HOURS = 290 * HOURS["y"]  # Go counts durations in 64 bits of nanoseconds: 292 years
+RENEW_DAYS = 30  # what ends within that time is renewed, as the Makefile has it
 MINUTE = "%Y-%m-%d %H:%M UTC"
 """The form of a moment in sentences; it is in UTC."""
 UTC_TIME = "%Y-%m-%dT%H:%M:%SZ"

@@ -18,7 +18,7 @@ from tls_scaffold.checks.crlfiles import CRLFile, crl_files
 from tls_scaffold.checks.gitfiles import git_files
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.terms import BOTH_ENDS, CLIENT_AUTH
-from tls_scaffold.inventory.values import RENEW_DAYS, SERVER_KINDS, Component, Inventory
+from tls_scaffold.inventory.values import SERVER_KINDS, Component, Inventory
 from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
@@ -26,6 +26,7 @@ from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_out
 from tls_scaffold.paths import ARCHIVE, AWAITING, CA_KEY, CA_REQUESTS, CERTS, KEY_ENDING, TRUSTS
 from tls_scaffold.signing.matching import key_fits
 from tls_scaffold.signing.trust import Trust, read_trust
+from tls_scaffold.spelling import RENEW_DAYS
 from tls_scaffold.state.clones import is_without_keys
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry
 

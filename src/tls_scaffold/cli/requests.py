@@ -13,7 +13,7 @@ from tls_scaffold.cli.terminal import give_json, say, talk, warn
 from tls_scaffold.cli.verbs import VerbGroup
 from tls_scaffold.cli.waitingtable import MOST_TOLD, count_waiting, tell_made
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.spelling import escaped, listed
+from tls_scaffold.spelling import RENEW_DAYS, escaped, listed
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.requestimport import Imported
@@ -39,9 +39,9 @@ def requests() -> None:
 @option(
     "--renew-days",
     type=click.IntRange(0, 99999),
-    default=30,
+    default=RENEW_DAYS,
     metavar="DAYS",
-    help="Also for what ends within DAYS (30)",
+    help=f"Also for what ends within DAYS ({RENEW_DAYS})",
 )
 @json_option
 @click.pass_obj

@@ -14,7 +14,7 @@ from tls_scaffold.cli.lookoptions import live_place_options
 from tls_scaffold.cli.options import json_option_for
 from tls_scaffold.cli.terminal import Styled, give_json, say, talk
 from tls_scaffold.cli.verbs import Verb
-from tls_scaffold.spelling import escaped, listed
+from tls_scaffold.spelling import RENEW_DAYS, escaped, listed
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.live import LiveOptions
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tls_scaffold.live.rotationports import RotationPort
     from tls_scaffold.live.rotationsteps import Task
 
-SOON = timedelta(days=30)  # as `status --within` has it
+SOON = timedelta(days=RENEW_DAYS)  # as `status --within` has it
 MOST = 12  # names that a line has
 HEADINGS = ("MEMBER", "PORT", "ADDRESS", "SHOWS", "HAS LOADED", "STATE")
 NARROWER = (("ADDRESS", 21), ("MEMBER", 12), ("PORT", 0), ("ADDRESS", 0))

@@ -18,7 +18,7 @@ from tls_scaffold.cli.statusnotes import notes_on
 from tls_scaffold.cli.statustable import status_table
 from tls_scaffold.cli.terminal import give, give_json, say, talk, tell_error
 from tls_scaffold.cli.verbs import Verb
-from tls_scaffold.spelling import escaped, parse_hours
+from tls_scaffold.spelling import RENEW_DAYS, escaped, parse_hours
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.live import LiveOptions
@@ -40,9 +40,9 @@ def _hours(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
 @option(
     "--within",
     callback=_hours,
-    default="30d",
+    default=f"{RENEW_DAYS}d",
     metavar="TIME",
-    help="What ends within TIME is expiring (30d)",
+    help=f"What ends within TIME is expiring ({RENEW_DAYS}d)",
 )
 @option("--failed", is_flag=True, help="Show only what is not valid, in the table and as JSON")
 @json_option_for("Print the table as JSON")

@@ -12,7 +12,7 @@ from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.etcd import extra
 from tls_scaffold.inventory import intake, rbac
-from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.live.endpoints import endpoint_problem
 from tls_scaffold.live.evidence import IS_NO_USER, IS_USER, Evidence, Visitor
 from tls_scaffold.live.known import read_known
@@ -38,7 +38,7 @@ class ExplainOptions:
 def inventory_of(folder: Path) -> Inventory | None:
     """Return the inventory of a folder, None where there is none that can be read."""
     try:
-        return intake.load(folder) if (folder / FILE).exists() else None
+        return intake.load_if_any(folder)
     except ScaffoldError:
         return None
 

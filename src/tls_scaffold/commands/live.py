@@ -58,7 +58,7 @@ def begin(folder: Path, options: LiveOptions) -> Begun:
     Raises ScaffoldError where there is nothing to look at, or no such pair to come with, UsageError
     for endpoints that are none.
     """
-    inventory = intake.load(folder) if (folder / FILE).exists() else None
+    inventory = intake.load_if_any(folder)
     ports = ports_of(inventory, options)
     caller = _caller(folder, inventory, options.user) if options.user else None
     return Begun(folder, inventory, Looking(ports, options.seconds, caller), options.user)

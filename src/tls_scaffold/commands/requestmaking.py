@@ -12,13 +12,13 @@ from tls_scaffold.commands.results import Result
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.locking import LOCK_SECONDS, check_parent
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.values import RENEW_DAYS
 from tls_scaffold.paths import waiting_paths
 from tls_scaffold.signing import awaiting, signer
 from tls_scaffold.signing.custodies import check_followed
 from tls_scaffold.signing.naming import signings_of_names
 from tls_scaffold.signing.record import Record
 from tls_scaffold.signing.waitingplan import WaitingPlan, plan_waiting
+from tls_scaffold.spelling import RENEW_DAYS
 
 NUMBER_OF_DAYS = re.compile(r"0|[1-9][0-9]{0,4}")
 

@@ -12,7 +12,7 @@ from tls_scaffold.commands.rotationreport import FolderPair, RotationReport
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.live.rotationgates import Step, holds_up
 from tls_scaffold.live.rotationports import RotationPort, Shows, shown_in
 from tls_scaffold.live.rotationsteps import Parties, tasks_after, tasks_of
@@ -36,7 +36,7 @@ def rotate_status(
     """
     if not folder.is_dir():
         raise ScaffoldError(f"`{folder}` is not a folder")
-    inventory = intake.load(folder) if (folder / FILE).exists() else None
+    inventory = intake.load_if_any(folder)
     check_old_ca_is_ours(folder)
     rotation = rotation_of(folder)
     if rotation is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from tls_scaffold.commands.live import LiveOptions
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.live import rotationgates
 from tls_scaffold.live.endpoints import CLIENT, PEER, Port, given_ports, inventory_ports
 from tls_scaffold.live.known import read_known
@@ -26,7 +26,7 @@ def seen_ports(folder: Path, rotation: Rotation, options: LiveOptions) -> tuple[
     Every member of the inventory is asked; the options say where one is found, and name others.
     Raises UsageError for endpoints that are none.
     """
-    inventory = intake.load(folder) if (folder / FILE).exists() else None
+    inventory = intake.load_if_any(folder)
     sides = read_known(folder, inventory).sides_of(rotation.ca)
     ports = [port for port in _ports(inventory, options) if port.side in sides]
     return rotation_ports(Looking(ports, options.seconds).looks(), rotation)

@@ -1,6 +1,6 @@
 """Several folders looked at in one process: one that can't be read hides no other."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -69,6 +69,6 @@ def _look_at(folder: Path, look: Callable[[Path], Report]) -> Look[Report]:
         return Look(folder, error=ScaffoldError(f"{where} can't be read: {error.strerror}"))
 
 
-def worst_code(codes: Sequence[ExitCode]) -> ExitCode:
+def worst_code(codes: Collection[ExitCode]) -> ExitCode:
     """Return the exit code that tells the worst of some."""
     return min(codes, key=WORST_FIRST.index, default=ExitCode.DONE)

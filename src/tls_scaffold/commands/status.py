@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from tls_scaffold.commands import live, owedhooks
 from tls_scaffold.commands.nextsteps import commands_of, steps_for
+from tls_scaffold.commands.severalfolders import worst_code
 from tls_scaffold.disk import files
 from tls_scaffold.disk.backupfiles import note_on_backups
 from tls_scaffold.disk.plainfiles import makefile_text, plain_or_empty
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.values import FILE, LOOPBACKS, RENEW_DAYS, Inventory
+from tls_scaffold.inventory.values import FILE, LOOPBACKS, Inventory
 from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.paths import CA, CERTIFICATE_ENDING, CRL
 from tls_scaffold.signing import revocationlists
 from tls_scaffold.signing.rotation import Rotation, rotation_of, strange_old_cas
-from tls_scaffold.spelling import UTC_TIME, canonical_host
+from tls_scaffold.spelling import RENEW_DAYS, UTC_TIME, canonical_host
 from tls_scaffold.state import advice, bundleages, cfsslscripts, contents, states
 from tls_scaffold.state.entries import CA_KIND, Contents
 from tls_scaffold.state.lostkeys import lost_keys
@@ -92,8 +93,7 @@ class Report:
             found.add(ExitCode.DRIFTED)
         if self.live:
             found |= self.live.exit_codes
-        worst_first = (ExitCode.REFUSED, ExitCode.DRIFTED, ExitCode.EXPIRING)
-        return next((code for code in worst_first if code in found), ExitCode.DONE)
+        return worst_code(found)
 
     def in_trouble(self) -> "Report":
         """Return the report without what is valid."""
@@ -220,7 +220,7 @@ def _pin_of_ca(found: Contents) -> str:
 
 def _inventory(folder: Path) -> tuple[Inventory | None, ScaffoldError | None]:
     try:
-        return (intake.load(folder) if (folder / FILE).exists() else None), None
+        return intake.load_if_any(folder), None
     except ScaffoldError as error:
         return None, error
 

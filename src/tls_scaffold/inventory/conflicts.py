@@ -10,9 +10,9 @@ from tls_scaffold.inventory.fields import escaped_problem
 from tls_scaffold.inventory.hostconflicts import host_conflicts, repeated
 from tls_scaffold.inventory.reach import RENDERED
 from tls_scaffold.inventory.terms import BOTH_ENDS, PROFILES, profile_name
-from tls_scaffold.inventory.values import PEER, PEER_CA_CN, RENEW_DAYS, Component, Inventory
+from tls_scaffold.inventory.values import PEER, PEER_CA_CN, Component, Inventory
 from tls_scaffold.paths import CA_OUTPUT, CERTS, ENDINGS, PEER_CA_OUTPUT
-from tls_scaffold.spelling import CN_LENGTH, listed
+from tls_scaffold.spelling import CN_LENGTH, RENEW_DAYS, listed
 
 PEER_PROFILE = PROFILES[BOTH_ENDS]
 MOST_SHOWN = 5  # names in a warning

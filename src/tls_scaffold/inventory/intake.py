@@ -122,6 +122,11 @@ def load(folder: Path) -> Inventory:
     return from_json(formats.read(str(folder / FILE)))
 
 
+def load_if_any(folder: Path) -> Inventory | None:
+    """Return the inventory of a folder, None where it has none; ScaffoldError as `load`."""
+    return load(folder) if (folder / FILE).exists() else None
+
+
 def components_named(inventory: Inventory, names: Iterable[str]) -> tuple[Component, ...]:
     """Return the components of these names, each once.
 

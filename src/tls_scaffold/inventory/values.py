@@ -32,7 +32,6 @@ LOOPBACK = ("localhost", "127.0.0.1")
 LOOPBACKS = frozenset((*LOOPBACK, "::1"))
 SHARED_REQUEST = "config/req-csr.json"
 SERVER_KINDS = ("member", "proxy")
-RENEW_DAYS = 30  # as the Makefile's
 # Of a group that may read keys, or its number; sign.sh finds it by the same form.
 GROUP_NAME = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}"
 DEFAULT_KEY = Key("ecdsa", 384)
