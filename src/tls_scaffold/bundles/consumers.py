@@ -23,6 +23,7 @@ from tls_scaffold.bundles.settings import (
 )
 from tls_scaffold.inventory.terms import CLIENT_AUTH
 from tls_scaffold.inventory.values import Component, Inventory
+from tls_scaffold.paths import KEY_ENDING
 
 API_SERVER_HOME, CALICO_HOME = "/etc/kubernetes/pki/etcd", "/etc/calico/certs"
 FLAGS = {
@@ -55,7 +56,7 @@ def bundle_files(
     pairs = {}
     for part in bundled_components(inventory, component):
         pairs[f"{part.name}.pem"] = pems[part.name].certificate
-        pairs[f"{part.name}-key.pem"] = pems[part.name].key
+        pairs[f"{part.name}{KEY_ENDING}"] = pems[part.name].key
         pairs[trust_of(part)] = pems[part.name].ca
     own = pems[component.name]
     return {**pairs, **_settings(inventory, component, preset, own, home)}

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from tls_scaffold.inventory.presets import find_preset
 from tls_scaffold.inventory.urls import endpoints
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.paths import CRL
+from tls_scaffold.paths import CRL, KEY_ENDING
 
 Names = tuple[str, str, str, str]
 """What a client of etcd calls the members' URLs, the CA's certificate, its own, and its key."""
@@ -89,7 +89,7 @@ def paths_in(home: str, name: str, trust: str = OUR_TRUST, crl: str = "") -> Pat
     Where that is empty the consumer is started there. `name` is that of the pair without `.pem`,
     `trust` that of the CA's certificate, `crl` that of the list where there is one.
     """
-    files = (trust, f"{name}.pem", f"{name}-key.pem", crl)
+    files = (trust, f"{name}.pem", f"{name}{KEY_ENDING}", crl)
     return Paths(*(f"{home}/{file}" if home and file else file for file in files))
 
 

@@ -11,7 +11,7 @@ from tls_scaffold.inventory import rbac
 from tls_scaffold.inventory.clusterparts import AS_ALL
 from tls_scaffold.inventory.presets import PRESETS
 from tls_scaffold.inventory.values import PEER, Component, Inventory
-from tls_scaffold.paths import PEER_CA, TRUSTS
+from tls_scaffold.paths import KEY_ENDING, PEER_CA, TRUSTS
 from tls_scaffold.signing import keystores
 from tls_scaffold.signing.certificates import Certificate, read_all
 
@@ -68,7 +68,7 @@ def every_path(inventory: Inventory, owner: Component) -> set[str]:
         paths |= kubeadm.kubeadm_files(inventory, owner, preset, list(blank.values())).keys()
     second = [f"{PEER}{owner.name}"] if owner.kind == "member" else []
     for name in (*parts, *second):
-        paths |= {f"{name}.pem", f"{name}-key.pem", f"{name}.p12"}
+        paths |= {f"{name}.pem", f"{name}{KEY_ENDING}", f"{name}.p12"}
         for ca_map in (kubernetes.CA_MAP, kubernetes.PEER_CA_MAP):
             paths |= kubernetes.kubernetes_files(name, NO_PEMS, ca_map).keys()
     if owner.kind == "member":
@@ -81,7 +81,7 @@ def as_pkcs8(pairs: Mapping[Component, Pems]) -> dict[Component, Pems]:
     return {
         component: replace(
             pems,
-            key=keystores.pkcs8(pems.key.encode(), f"{component.output}-key.pem").decode(),
+            key=keystores.pkcs8(pems.key.encode(), f"{component.output}{KEY_ENDING}").decode(),
         )
         for component, pems in pairs.items()
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import guarded, tls, versions
+from tls_scaffold.paths import KEY_ENDING
 
 HOST = "127.0.0.1"
 LOOK_SECONDS = 0.5
@@ -66,7 +67,7 @@ class Identity:
 
 def identity_at(base: Path) -> Identity:
     """Return the identity whose files are `base`.pem and `base`-key.pem."""
-    return Identity(Path(f"{base}.pem"), Path(f"{base}-key.pem"))
+    return Identity(Path(f"{base}.pem"), Path(f"{base}{KEY_ENDING}"))
 
 
 @dataclass(frozen=True)

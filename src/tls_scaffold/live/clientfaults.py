@@ -11,6 +11,7 @@ from tls_scaffold.live.causes import Cause
 from tls_scaffold.live.diagnosis import has_namesake
 from tls_scaffold.live.known import Known, is_trusted
 from tls_scaffold.live.shakes import HUNG_UP, Pair, Shake
+from tls_scaffold.paths import KEY_ENDING
 from tls_scaffold.signing import certificates, contentkinds, keys, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.pemfiles import seems_key
@@ -100,7 +101,7 @@ def ca_without_client_auth(cas: Iterable[Certificate]) -> Certificate | None:
 def file_faults(path: Path, known: Known, now: datetime) -> Iterator[tuple[Cause, str]]:
     """Yield what is wrong with a certificate's or a key's file, and with the key beside it."""
     pem = plain_or_empty(path)
-    if path.name.endswith("-key.pem") or seems_key(pem):
+    if path.name.endswith(KEY_ENDING) or seems_key(pem):
         yield from key_faults(pem, path)
         return
     try:
@@ -114,7 +115,7 @@ def file_faults(path: Path, known: Known, now: datetime) -> Iterator[tuple[Cause
         yield from certificate_faults(chain, known, trusts, side, now)
     elif not chain[0].is_for_clients:
         yield causes.CA_USAGE, f"it is for {', '.join(chain[0].usages)}"
-    beside = path.with_name(f"{path.name.removesuffix('.pem')}-key.pem")
+    beside = path.with_name(f"{path.name.removesuffix('.pem')}{KEY_ENDING}")
     if beside.exists() and not chain[0].is_ca:
         key = plain_or_empty(beside)
         faults = list(key_faults(key, beside))

@@ -19,6 +19,7 @@ from tls_scaffold.live.known import Known
 from tls_scaffold.live.loglines import Entry
 from tls_scaffold.live.looks import Look, Looking
 from tls_scaffold.live.shakes import Pair, Shake
+from tls_scaffold.paths import KEY_ENDING
 
 IS_USER, IS_NO_USER = "a user", "no user"
 
@@ -156,7 +157,7 @@ class Evidence:
     def _of_keys(self) -> Iterator[Found]:
         for path in self.key_paths:
             for cause, knows in key_faults(plain_or_empty(path), path):
-                yield Found(cause, knows, path.name.removesuffix("-key.pem"))
+                yield Found(cause, knows, path.name.removesuffix(KEY_ENDING))
 
     @cached_property
     def of_ca(self) -> Found | None:

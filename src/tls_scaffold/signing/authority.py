@@ -194,7 +194,7 @@ def check_no_orphans(folder: Path, certificate: str, every: Sequence[Signing]) -
     if certificate == PEER_CA:  # members may have had such certificates of the other CA
         outputs = [each for each in outputs if not _is_signed_by_ours(folder, each)]
     others = {f"{each.output}.pem" for each in every if each.ca != certificate}
-    others |= {f"{each.output}-key.pem" for each in every if each.ca != certificate}
+    others |= {f"{each.output}{KEY_ENDING}" for each in every if each.ca != certificate}
     there = {path.relative_to(folder).as_posix() for path in (folder / CERTS).glob("*.pem")}
     if is_own and there - others:
         raise ScaffoldError(

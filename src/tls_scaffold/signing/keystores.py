@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import (
     serialize_key_and_certificates,
 )
 
+from tls_scaffold.paths import KEY_ENDING
 from tls_scaffold.signing.certificates import Certificate, read_all
 from tls_scaffold.signing.keys import read_leaf_key
 from tls_scaffold.signing.matching import signed_by
@@ -47,7 +48,7 @@ def key_store(
     # Java looks for an issuer by its name alone: another CA of the same name would do, such as
     # `make regenerate` makes.
     above = [ca.parsed for ca in _chain_above(certificate, (*behind, *cas))]
-    key = read_leaf_key(key_pem, f"{output}-key.pem")
+    key = read_leaf_key(key_pem, f"{output}{KEY_ENDING}")
     return serialize_key_and_certificates(
         name.encode(), key, certificate.parsed, above, BestAvailableEncryption(password)
     )

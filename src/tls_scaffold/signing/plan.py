@@ -16,7 +16,7 @@ from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CONFIG
+from tls_scaffold.paths import CA, CONFIG, KEY_ENDING
 from tls_scaffold.signing import certificates, chains, csrs, matching, mistakes
 from tls_scaffold.signing.authkeys import is_given
 from tls_scaffold.signing.caends import ends_of_ca
@@ -133,7 +133,7 @@ class _Planner:
         pem = key = b""
         if directory.is_there:
             pem = _content_or_empty(f"{self._folder}/{signing.output}.pem")
-            key = _content_or_empty(f"{self._folder}/{signing.output}-key.pem")
+            key = _content_or_empty(f"{self._folder}/{signing.output}{KEY_ENDING}")
         reasons = self._reasons(signing, request, profile, pem, key)
         if not reasons:
             return None
