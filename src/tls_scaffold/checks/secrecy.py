@@ -10,6 +10,7 @@ from tls_scaffold.checks.gitfiles import UNTRACKED
 from tls_scaffold.checks.readablefiles import readable_content, readable_names
 from tls_scaffold.checks.rule import NOTE, Rule
 from tls_scaffold.checks.view import View
+from tls_scaffold.disk.files import NOT_THE_OWNER
 from tls_scaffold.disk.sharing import name_of_group, number_of_group
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.custody import KeyPlace
@@ -27,7 +28,6 @@ OF_CA = "; a CA's has no group, and `tls-scaffold rotate start --compromised` re
 CLOSE = "`chmod 600` of the key; if others may have read it"
 TAKE_OUT = "delete it where `certs/` has the same key encrypted; else take it out of `archive/`"
 FEW = 5  # names that a line has room for
-OTHERS = 0o077
 KEY_FOR_GROUP, FOLDER_FOR_GROUP = 0o040, 0o050
 
 
@@ -102,12 +102,12 @@ def certs_mode(view: View) -> Iterator[Problem]:
 def _is_open(mode: int, owners: int, for_group: int, group: int | None) -> bool:
     """Tell whether a mode lets in anybody but the owner and, as far as it may, the `group`."""
     allowed = for_group if group is not None and owners == group else 0
-    return bool(mode & OTHERS & ~allowed)
+    return bool(mode & NOT_THE_OWNER & ~allowed)
 
 
 def _too_wide(view: View, mode: int, owners: int, narrow: int) -> str:
     told = f"its mode is {mode:04o}, wider than {narrow:04o}"
-    is_of_group = view.key_group and not mode & OTHERS & ~FOLDER_FOR_GROUP
+    is_of_group = view.key_group and not mode & NOT_THE_OWNER & ~FOLDER_FOR_GROUP
     return f"{told}; its group is `{name_of_group(owners)}`" if is_of_group else told
 
 

@@ -12,9 +12,9 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold.bundles.settings import DIST, TAR, holds_certificates
-from tls_scaffold.disk.files import SECRET, telling, write_by_way_of
+from tls_scaffold.disk.files import PRIVATE_FOLDER, SECRET, telling, write_by_way_of
 from tls_scaffold.disk.linkedfolder import exchange, is_linked, make_linked, own_paths
-from tls_scaffold.disk.moving import PRIVATE, remove
+from tls_scaffold.disk.moving import remove
 from tls_scaffold.disk.obstacles import check_changeable, inside
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
@@ -113,8 +113,8 @@ def _raise(error: OSError) -> None:
 
 def _private(path: Path) -> Path:
     with telling(path, "written"):
-        path.mkdir(mode=PRIVATE, exist_ok=True)
-        path.chmod(PRIVATE)
+        path.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        path.chmod(PRIVATE_FOLDER)
     return path
 
 
@@ -134,7 +134,7 @@ def put_bundle(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> bo
         for leftover in (aside, old):
             remove(leftover)
         if is_linked(target):
-            target.chmod(PRIVATE)
+            target.chmod(PRIVATE_FOLDER)
             exchange(target, behind, beside)
             return True
         has_link = make_linked(aside, behind, beside)
@@ -201,7 +201,7 @@ def put_archive(dist: Path, name: str, contents: Mapping[str, str | bytes]) -> P
     ):
         for folder in _folders(contents):
             entry = tarfile.TarInfo(str(name / folder))
-            entry.type, entry.mode = tarfile.DIRTYPE, PRIVATE
+            entry.type, entry.mode = tarfile.DIRTYPE, PRIVATE_FOLDER
             tar.addfile(entry)
         for path, content in contents.items():
             data = content.encode() if isinstance(content, str) else content

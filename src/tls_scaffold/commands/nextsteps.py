@@ -11,7 +11,7 @@ from pathlib import Path
 from tls_scaffold.commands.results import make_command, scaffold_command
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.inventory.custody import KeyPlace
-from tls_scaffold.inventory.values import RENEW_DAYS, Inventory
+from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.state import advice, states
 from tls_scaffold.state.entries import CA_KIND, Contents

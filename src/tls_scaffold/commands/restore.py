@@ -8,6 +8,7 @@ from pathlib import Path
 from tls_scaffold.commands.restoreplan import RestorePlan, plan_restore
 from tls_scaffold.disk.backupfiles import LARGEST_BACKUP
 from tls_scaffold.disk.files import (
+    NOT_THE_OWNER,
     PUBLIC,
     SECRET,
     create,
@@ -28,7 +29,6 @@ from tls_scaffold.signing import agefiles
 from tls_scaffold.signing.backedup import output_of
 from tls_scaffold.signing.pemfiles import seems_key
 
-OTHERS = 0o077
 FORM = Form("no backup of a folder: nothing was written", LARGEST_FILE, has_folders=True)
 
 
@@ -132,7 +132,7 @@ def _copy_to_shelf(folder: Path, plan: RestorePlan, shelf: Path) -> None:
 
 def _mode(folder: Path, file: Packed) -> int:
     """Return the mode of a file: keys, and what others did not read before, are its owner's."""
-    if seems_key(file.content) or not file.mode & OTHERS:
+    if seems_key(file.content) or not file.mode & NOT_THE_OWNER:
         return SECRET
     top = file.path.partition("/")[0]
     return PUBLIC if top in (CERTS, ARCHIVE, ISSUED) else usual_mode(folder / file.path)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tls_scaffold.commands.backup import MANIFEST
 from tls_scaffold.disk.issued import ca_path
 from tls_scaffold.disk.plainfiles import plain
-from tls_scaffold.disk.statefiles import PRIVATE, WHOLE, is_of_state, state_paths
+from tls_scaffold.disk.statefiles import PRIVATE_FOLDERS, WHOLE, is_of_state, state_paths
 from tls_scaffold.disk.tarballs import Packed
 from tls_scaffold.disk.vacancy import OTHERS
 from tls_scaffold.errors import ScaffoldError
@@ -35,7 +35,7 @@ from tls_scaffold.signing.pins import mismatched_pin
 
 ELSEWHERE = "`tls-scaffold restore FILE DIRECTORY` restores into a new folder"
 TOLD = 10
-SKIPPED = frozenset({MANIFEST, *(f"{each}/.gitignore" for each in PRIVATE)})
+SKIPPED = frozenset({MANIFEST, *(f"{each}/.gitignore" for each in PRIVATE_FOLDERS)})
 """What is no file of a folder, or is made with the folder that it keeps git out of."""
 
 

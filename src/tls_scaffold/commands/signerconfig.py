@@ -20,7 +20,7 @@ from tls_scaffold.commands.signerfolder import (
 )
 from tls_scaffold.commands.signeroptions import SignerOptions
 from tls_scaffold.disk import locking
-from tls_scaffold.disk.files import telling
+from tls_scaffold.disk.files import PRIVATE_FOLDER, telling
 from tls_scaffold.disk.folder import remove_inside
 from tls_scaffold.disk.obstacles import check_folder
 from tls_scaffold.disk.plainfiles import own_text
@@ -29,8 +29,6 @@ from tls_scaffold.inventory.values import FILE
 from tls_scaffold.keeping.plan import Step
 from tls_scaffold.multiroot.notes import NOT_CHECKED, RESTART
 from tls_scaffold.rendering.documents import sum_of
-
-PRIVATE = 0o700
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def configure(base: Path, into: Path, options: SignerOptions, *, dry_run: bool) 
     if dry_run:
         return SignerOutcome(into, found, decision, dry_run)
     with telling(into, "made"):
-        into.mkdir(PRIVATE, exist_ok=True)
+        into.mkdir(PRIVATE_FOLDER, exist_ok=True)
     check_folder(into)
     with locking.lock(into):
         decision = decide(read_signer_folder(into), found.served, options)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from tls_scaffold.disk.files import NOT_THE_OWNER
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 
@@ -18,7 +19,6 @@ HEXADECIMAL = re.compile(rb"(?:[0-9A-Fa-f]{2})*")
 SHORTEST = 16  # bytes: 128 bits
 LARGEST = 1 << 16
 SHOWN = 5  # of the labels that have something in common
-OTHERS = 0o077
 FILE_REFERENCE, VARIABLE_REFERENCE = "file:", "env:"
 VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -108,7 +108,7 @@ def _key_problem(content: bytes) -> str:
 def _key_warnings(path: Path, content: bytes) -> Iterator[str]:
     if content != content.strip():
         yield "ends in a line feed, or has a blank: with it cfssl 1.2.0 does not begin"
-    if path.stat().st_mode & OTHERS:
+    if path.stat().st_mode & NOT_THE_OWNER:
         yield "may be read by others than its owner"
 
 

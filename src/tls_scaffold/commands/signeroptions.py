@@ -13,7 +13,7 @@ from tls_scaffold.multiroot.rootsfile import key_url
 
 LABEL = "{label}"
 CERTIFICATE = "ca/{label}.pem"
-PRIVATE = "ca/{label}-key.pem"
+CA_KEY_PATH = "ca/{label}-key.pem"
 AUTH_KEYS = {ORDINARY: "keys/{label}.key", ROOT: "keys/{label}-root.key"}
 
 
@@ -69,7 +69,7 @@ class SignerOptions:
         """Return the fields of a label's section, in which `old` is now."""
         certificate = _filled(self.certificate, label)
         private = _filled(self.private, label)
-        usual = key_url(f"{home}/{_filled(PRIVATE, label)}")
+        usual = key_url(f"{home}/{_filled(CA_KEY_PATH, label)}")
         values = {
             "private": key_url(private) if private else old.get("private", usual),
             "certificate": certificate

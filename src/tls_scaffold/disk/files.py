@@ -11,6 +11,8 @@ from tls_scaffold.errors import ScaffoldError
 
 PUBLIC = 0o644
 SECRET = 0o600
+PRIVATE_FOLDER = 0o700
+NOT_THE_OWNER = 0o077  # the bits of all others, the group among them
 
 
 @contextmanager
@@ -80,7 +82,7 @@ def make_private(path: Path) -> None:
     One that is there gets the `.gitignore` that keeps git out. An empty one, as a kill of sign.sh
     or a full disk may leave it, would keep nothing out.
     """
-    path.mkdir(mode=0o700, exist_ok=True)
+    path.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     rules = path / ".gitignore"
     if rules.is_file() and not rules.stat().st_size:
         rules.unlink(missing_ok=True)

@@ -16,8 +16,8 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from tls_scaffold.disk.files import SECRET, create, flush_path, write_by_way_of
-from tls_scaffold.disk.moving import PRIVATE, remove
+from tls_scaffold.disk.files import PRIVATE_FOLDER, SECRET, create, flush_path, write_by_way_of
+from tls_scaffold.disk.moving import remove
 from tls_scaffold.disk.plainfiles import plain_or_empty
 
 CURRENT = "current"
@@ -47,7 +47,7 @@ def make_linked(folder: Path, behind: Contents, beside: Contents) -> bool:
     `behind` are the files that change in one step, `beside` all others, by their paths. Where the
     file system knows no links all are plain files. Files are 0600, folders 0700.
     """
-    folder.mkdir(mode=PRIVATE)
+    folder.mkdir(mode=PRIVATE_FOLDER)
     if not behind:
         _write_all(folder, beside)
         return True
@@ -199,6 +199,6 @@ def _make_folders(folder: Path, paths: Iterable[str]) -> list[Path]:
     below = sorted({parent for path in paths for parent in PurePosixPath(path).parents})
     folders = [folder / each for each in (PurePosixPath(), *below)]
     for each in folders:
-        each.mkdir(mode=PRIVATE, exist_ok=True)
-        each.chmod(PRIVATE)
+        each.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        each.chmod(PRIVATE_FOLDER)
     return folders

@@ -8,11 +8,9 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from tls_scaffold.disk.files import SECRET, create, flush_path
+from tls_scaffold.disk.files import PRIVATE_FOLDER, SECRET, create, flush_path
 from tls_scaffold.disk.workfolders import work_folder
 from tls_scaffold.errors import ScaffoldError
-
-PRIVATE = 0o700
 
 
 def move(source: Path, target: Path) -> None:
@@ -93,7 +91,7 @@ def _copy(source: Path, target: Path) -> None:
         target.symlink_to(source.readlink())
         return
     if stat.S_ISDIR(status.st_mode):
-        target.mkdir(mode=PRIVATE)
+        target.mkdir(mode=PRIVATE_FOLDER)
         for entry in source.iterdir():
             _copy(entry, target / entry.name)
     elif stat.S_ISREG(status.st_mode):

@@ -6,7 +6,7 @@ from pathlib import Path
 from tls_scaffold.disk.files import telling
 from tls_scaffold.errors import ScaffoldError
 
-OTHERS = 0o007
+EVERYBODY = 0o007
 
 
 def refuse_open_to_all(path: str, what: str, otherwise: str) -> None:
@@ -16,7 +16,7 @@ def refuse_open_to_all(path: str, what: str, otherwise: str) -> None:
     """
     with telling(path, "read"):
         mode = Path(path).stat().st_mode
-    if stat.S_ISREG(mode) and mode & OTHERS:
+    if stat.S_ISREG(mode) and mode & EVERYBODY:
         raise ScaffoldError(
             f"{what} is open to everybody",
             [f"its mode is {stat.S_IMODE(mode):04o}"],

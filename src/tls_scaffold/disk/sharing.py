@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from tls_scaffold.disk.files import PRIVATE_FOLDER
 from tls_scaffold.disk.inventorydocument import inventory_document
 from tls_scaffold.inventory.values import GROUP_NAME
 from tls_scaffold.paths import CERTS
@@ -19,7 +20,6 @@ from tls_scaffold.spelling import whole_number
 
 SHARED = 0o640
 SHARED_FOLDER = 0o750
-PRIVATE_FOLDER = 0o700
 NO_GROUP = 2**32 - 1  # chown(2) takes it for "leave the group as it is"
 
 

@@ -17,9 +17,9 @@ from tls_scaffold.paths import ARCHIVE, AWAITING, CERTS, ISSUED, MIB, NEW_SET, P
 
 NOTE = f"{ARCHIVE}/.backups"
 NEW_NOTE = f"{NOTE}.new"
-PRIVATE = (CERTS, ARCHIVE, AWAITING)
+PRIVATE_FOLDERS = (CERTS, ARCHIVE, AWAITING)
 """Folders that git has nothing of: only their owner looks into them."""
-WHOLE = (*PRIVATE, "config", ISSUED, STATE)
+WHOLE = (*PRIVATE_FOLDERS, "config", ISSUED, STATE)
 PASSING = (LOCK, NOTE, NEW_NOTE, PENDING, NEW_SET)
 """What is about a run, or about this copy of the folder alone."""
 LARGEST_STATE = 512 * MIB

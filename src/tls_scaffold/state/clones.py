@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.disk.locking import FILE as LOCK
-from tls_scaffold.disk.statefiles import PRIVATE
+from tls_scaffold.disk.statefiles import PRIVATE_FOLDERS
 from tls_scaffold.paths import CA
 from tls_scaffold.signing.record import has_ca_on_record
 from tls_scaffold.state.entries import Contents
@@ -22,7 +22,7 @@ def is_without_keys(folder: Path, contents: Contents) -> bool:
     """
     if not has_ca_on_record(folder, CA):
         return False
-    if any(_has_something(folder / name) for name in (*PRIVATE, DIST)):
+    if any(_has_something(folder / name) for name in (*PRIVATE_FOLDERS, DIST)):
         return False
     return not any(each.certificate or each.key or each.is_there for each in contents.entries)
 
