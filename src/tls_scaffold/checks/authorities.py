@@ -6,6 +6,7 @@ from tls_scaffold.checks.rule import NOTE, PUT_BACK, WARNING, Rule, faults_about
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import Place, Problem
+from tls_scaffold.inventory.custody import PLAIN
 from tls_scaffold.paths import CA, CERTS, PEER_CA, PEER_CA_OUTPUT, PEER_TRUST, TRUST, TRUSTS
 from tls_scaffold.signing import caconstraints, matching, pemfiles
 from tls_scaffold.signing.canumbers import BRING_NEWEST, outdated_cas
@@ -272,10 +273,11 @@ def outdated_ca(view: View) -> Iterator[Problem]:
 )
 def unpinned_ca(view: View) -> Iterator[Problem]:
     """Where the inventory has a SHA-256, it is that of the CA's certificate."""
-    pin = view.inventory.ca.sha256 if view.inventory else ""
+    custody = view.inventory.ca if view.inventory else PLAIN
     ca = view.contents.authorities.get(CA)
-    if pin and ca and ca.sum != pin:
-        yield Problem(Place(CA), f"its SHA-256 is {ca.sum}, and `ca.sha256` says {pin}")
+    if ca and custody.pins_another(ca.sum):
+        message = f"its SHA-256 is {ca.sum}, and `ca.sha256` says {custody.sha256}"
+        yield Problem(Place(CA), message)
 
 
 @Rule(

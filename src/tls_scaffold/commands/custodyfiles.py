@@ -171,7 +171,7 @@ def _content(path: str) -> bytes:
 
 def _pinned(custody: Custody, brought: BroughtCA) -> Custody:
     """Return the custody of a new folder with the pin of the CA that is brought to it."""
-    if custody.sha256 and custody.sha256 != brought.sha256:
+    if custody.pins_another(brought.sha256):
         raise ScaffoldError(
             "the CA that is brought is another than the inventory has",
             [f"its SHA-256 is {brought.sha256}, and `ca.sha256` says {custody.sha256}"],

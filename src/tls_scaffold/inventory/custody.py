@@ -93,6 +93,10 @@ class Custody:
         """The parts of `custody.sh`, by name, one after another; none for a plain one."""
         return (*(("own",) if self.own else ()), *filter(None, (self.key.value,)))
 
+    def pins_another(self, sha256: str) -> bool:
+        """Tell whether another CA is pinned than the one whose certificate has this sum."""
+        return self.sha256 not in ("", sha256)
+
     def document(self) -> dict[str, object]:
         """Return what is said, as it stands in the inventory file; what is as usual is left out."""
         fields = {

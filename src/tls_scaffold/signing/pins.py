@@ -18,11 +18,10 @@ from tls_scaffold.signing.custodies import custody_of
 
 def mismatched_pin(ca: Certificate, custody: Custody) -> str:
     """Say that a CA is another than the one that is pinned; empty if it is that, or none is."""
-    found = ca.sum
-    if not custody.sha256 or found == custody.sha256:
+    if not custody.pins_another(ca.sum):
         return ""
     return (
-        f"`{CA}` is not the CA that `tls-scaffold.json` pins: its SHA-256 is `{found}`, and"
+        f"`{CA}` is not the CA that `tls-scaffold.json` pins: its SHA-256 is `{ca.sum}`, and"
         f" `{custody.sha256}` is pinned"
     )
 
