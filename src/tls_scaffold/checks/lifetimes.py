@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from tls_scaffold.cfssl import durations
 from tls_scaffold.cfssl.profiles import BACKDATE, Profile, SigningConfig, ca_profile
 from tls_scaffold.checks.rule import NOTE, WARNING, Rule
-from tls_scaffold.checks.view import SOON, View, profile_place
+from tls_scaffold.checks.view import SOON, View, config_path_of, profile_of, profile_place
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.fields import short_text
 from tls_scaffold.paths import PEER_CA
@@ -56,14 +56,14 @@ def outlives_ca(view: View) -> Iterator[Problem]:
     """No profile gives a longer life than its CA has from its first day on."""
     for entry, config in view.signed():
         if _outlives(view, entry, config):
-            name = _profile_of(entry, config).name
-            place = profile_place(_config_of(entry), name).field("expiry")
+            name = profile_of(entry, config).name
+            place = profile_place(config_path_of(entry), name).field("expiry")
             yield Problem(place, f"what is signed would outlive `{entry.ca}`")
 
 
 def _outlives(view: View, entry: Entry, config: SigningConfig) -> bool:
     life = _life_of_ca(view, entry)
-    end = _end(_profile_of(entry, config), life[0]) if life else None
+    end = _end(profile_of(entry, config), life[0]) if life else None
     return bool(life and end and end >= life[1])
 
 
@@ -85,7 +85,7 @@ def ca_ends_first(view: View) -> Iterator[Problem]:
         signed = [(entry, config) for entry, config in view.signed() if entry.ca == authority.path]
         if any(_outlives(view, entry, config) for entry, config in signed):
             continue  # which is told as the cause
-        ends = [_end(_profile_of(entry, config), view.now) for entry, config in signed]
+        ends = [_end(profile_of(entry, config), view.now) for entry, config in signed]
         there = [entry.certificate for entry in view.components if entry.ca == authority.path]
         ends += [certificate.not_after for certificate in there if certificate]
         if any(end and end > ca.not_after for end in ends):
@@ -132,10 +132,6 @@ def short_lived_ca(view: View) -> Iterator[Problem]:
             yield Problem(Place(entry.path), f"it lives for {lifetime}, less than a year")
 
 
-def _config_of(entry: Entry) -> str:
-    return entry.signing.config if entry.signing else ""
-
-
 def _expiries(view: View) -> Iterator[tuple[Place, str]]:
     """Yield every lifetime with its place."""
     for place, profile in view.profiles():
@@ -147,10 +143,6 @@ def _expiries(view: View) -> Iterator[tuple[Place, str]]:
 
 def _is_sound(expiry: str) -> bool:
     return (durations.parse(expiry) or timedelta()) > timedelta()
-
-
-def _profile_of(entry: Entry, config: SigningConfig) -> Profile:
-    return config.profile_or_default(entry.signing.profile if entry.signing else "")
 
 
 def _end(profile: Profile, now: datetime) -> datetime | None:

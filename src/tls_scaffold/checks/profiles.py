@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tls_scaffold.cfssl.usages import KNOWN, meanings
 from tls_scaffold.checks.rule import Rule
-from tls_scaffold.checks.view import View, profile_place
+from tls_scaffold.checks.view import View, config_path_of, profile_of, profile_place
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.terms import lacking_usages
 from tls_scaffold.spelling import did_you_mean, listed
@@ -38,7 +38,7 @@ def unknown_profile(view: View) -> Iterator[Problem]:
     """Every profile that the Makefile names is in the signing configuration."""
     for entry, config in view.signed():
         profile = entry.signing.profile if entry.signing else ""
-        profiles = Place(_config_of(entry), key="signing.profiles")
+        profiles = Place(config_path_of(entry), key="signing.profiles")
         if profile and profile not in config.profiles and not view.is_misspelt(profiles):
             other = did_you_mean(profile.lower(), config.profiles)
             message = f"`{entry.path}` asks for the profile `{profile}`, which is unknown{other}"
@@ -54,7 +54,7 @@ def default_without_usages(view: View) -> Iterator[Problem]:
     meant: dict[Place, list[str]] = {}
     asked = view.asked_components
     for entry, config in view.signed():
-        place = profile_place(_config_of(entry), "").field("usages")
+        place = profile_place(config_path_of(entry), "").field("usages")
         named = entry.signing.profile if entry.signing else ""
         if named in config.profiles or meanings(config.default.usages):
             continue
@@ -84,14 +84,14 @@ def wrong_usages(view: View) -> Iterator[Problem]:
     """Every member and proxy may be used for server and client auth, every user for its usages."""
     needed: dict[tuple[Place, str], list[str]] = {}
     for entry, config in view.signed():
-        profile = config.profile_or_default(entry.signing.profile if entry.signing else "")
+        profile = profile_of(entry, config)
         lacking = _lacking(view, entry, profile.usages) if meanings(profile.usages) else ()
         if lacking and _has_profile_of_others(view, entry):
             what = f"`{entry.path}` is signed with the profile `{profile.name or 'default'}`"
             message = f"{what}, which lacks {' and '.join(f'`{each}`' for each in lacking)}"
             yield from (Problem(place, message) for place in view.lines_of(entry))
             continue
-        place = profile_place(_config_of(entry), profile.name).field("usages")
+        place = profile_place(config_path_of(entry), profile.name).field("usages")
         unknown = [usage for usage in profile.usages if usage not in KNOWN]
         for usage in lacking:
             # `unknown_usage` tells of one that is misspelt.
@@ -134,16 +134,12 @@ def ca_profile(view: View) -> Iterator[Problem]:
     """No profile makes a CA of a component."""
     signed: dict[Place, list[str]] = {}
     for entry, config in view.signed():
-        profile = config.profile_or_default(entry.signing.profile if entry.signing else "")
+        profile = profile_of(entry, config)
         if profile.constraint.is_ca:
-            place = profile_place(_config_of(entry), profile.name).field("ca_constraint.is_ca")
+            place = profile_place(config_path_of(entry), profile.name).field("ca_constraint.is_ca")
             signed.setdefault(place, []).append(entry.name)
     for place, names in signed.items():
         yield Problem(place, f"it makes a CA of {listed(names, FEW)}")
-
-
-def _config_of(entry: Entry) -> str:
-    return entry.signing.config if entry.signing else ""
 
 
 RULES = (unknown_usage, unknown_profile, default_without_usages, wrong_usages, ca_profile)

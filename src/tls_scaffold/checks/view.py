@@ -280,6 +280,16 @@ class View:
         return found
 
 
+def config_path_of(entry: Entry) -> str:
+    """Return the path of the configuration that an entry is signed with; empty for none."""
+    return entry.signing.config if entry.signing else ""
+
+
+def profile_of(entry: Entry, config: SigningConfig) -> Profile:
+    """Return the profile of a configuration that an entry is signed with."""
+    return config.profile_or_default(entry.signing.profile if entry.signing else "")
+
+
 def profile_place(config: str, name: str) -> Place:
     """Return where a profile stands; an empty name is the default one's."""
     signing = Place(config or MAKEFILE, key="signing")

@@ -85,6 +85,10 @@ class Field:
             for index, item in enumerate(self.value)
         )
 
+    def texts(self, find_problem: Callable[[str], str]) -> tuple[str, ...]:
+        """Return a list of texts; each problem that is found in one is noted."""
+        return tuple(each.text(find_problem) for each in self.list_items())
+
     def comma_items(self) -> tuple["Field", ...]:
         """Return each part of a list, or of a text that stands for one: commas divide texts."""
         if not isinstance(self.value, list | str):

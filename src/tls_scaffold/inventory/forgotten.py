@@ -3,7 +3,7 @@
 etcd keeps them; `rbac.sh --prune` takes them out, and nothing that this folder has not made.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tls_scaffold import spelling
@@ -42,13 +42,9 @@ def read_forgotten(field: Field) -> Forgotten:
     """Return what a table says; every mistake is noted there."""
     table = field.table(FIELDS)
     return Forgotten(
-        _texts(table["users"], user_problem) if "users" in table else (),
-        _texts(table["roles"], role_problem) if "roles" in table else (),
+        table["users"].texts(user_problem) if "users" in table else (),
+        table["roles"].texts(role_problem) if "roles" in table else (),
     )
-
-
-def _texts(field: Field, find_problem: Callable[[str], str]) -> tuple[str, ...]:
-    return tuple(each.text(find_problem) for each in field.list_items())
 
 
 def user_problem(text: str) -> str:

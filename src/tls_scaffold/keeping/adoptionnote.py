@@ -26,7 +26,6 @@ from tls_scaffold.keeping.merge import json_text
 from tls_scaffold.keeping.plan import Plan, Step
 from tls_scaffold.keeping.readback import (
     parse_table,
-    read_texts,
     refuse_problems,
 )
 from tls_scaffold.makefiles import foreign
@@ -133,9 +132,9 @@ def note_problems(note: AdoptionNote) -> list[Problem]:
 def _read_note(whole: Field) -> AdoptionNote:
     table = whole.whole_table(("lines", "targets", "seeds", "ca"))
     return AdoptionNote(
-        lines=read_texts(table["lines"], _line_problem),
+        lines=table["lines"].texts(_line_problem),
         targets={
-            name.text(_target_problem): read_texts(paths, _makes_problem)
+            name.text(_target_problem): paths.texts(_makes_problem)
             for name, paths in table["targets"].entries()
         },
         seeds={

@@ -19,7 +19,6 @@ from tls_scaffold.keeping.plan import BESIDE, Note, Plan, Step, read_plan
 from tls_scaffold.keeping.readback import (
     parse_table,
     printable_problem,
-    read_texts,
     refuse_problems,
 )
 from tls_scaffold.paths import LARGEST_FILE, NEW_SET, PENDING, STATE
@@ -168,7 +167,7 @@ def _read_entry(folder: Path, data: Mapping[str, Any]) -> tuple[Entry, list[Prob
     """
     problems: list[Problem] = []
     table = Field("", data, problems).whole_table(("command", "plan"))
-    command = read_texts(table["command"], printable_problem)
+    command = table["command"].texts(printable_problem)
     if not command or command[0] not in COMMANDS:
         table["command"].refuse(f"it is none of {', '.join(f'`{name}`' for name in COMMANDS)}")
     entry = Entry(command, read_plan(table["plan"]))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from tls_scaffold.inventory.fields import Field
 from tls_scaffold.inventory.values import FILE
-from tls_scaffold.keeping.readback import printable_problem, read_texts
+from tls_scaffold.keeping.readback import printable_problem
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import ARCHIVE
 from tls_scaffold.rendering.documents import LAST_RENDER
@@ -150,7 +150,7 @@ def read_plan(field: Field) -> Plan:
         moves=tuple(each.text() for each in table["moves"].list_items()),
         notes=tuple(_read_note(each) for each in table["notes"].list_items()),
         ca=table["ca"].text(),
-        forgotten=read_texts(table["forgotten"], cn_problem),
+        forgotten=table["forgotten"].texts(cn_problem),
     )
 
 

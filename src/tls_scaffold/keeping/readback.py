@@ -1,13 +1,12 @@
 """What is read back from `.tls-scaffold/`: folders are cloned from git, so it is from outside."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from tls_scaffold import spelling
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import formats
-from tls_scaffold.inventory.fields import Field
 from tls_scaffold.paths import LARGEST_FILE
 
 MOST = 20  # problems that a message has room for
@@ -19,11 +18,6 @@ def parse_table(content: str, path: str) -> Mapping[str, Any]:
     if not isinstance(data, Mapping):
         raise ScaffoldError(f"`{path}` is not a table of fields")
     return data
-
-
-def read_texts(field: Field, problem: Callable[[str], str]) -> tuple[str, ...]:
-    """Return a list of texts that `problem` has nothing to say about."""
-    return tuple(item.text(problem) for item in field.list_items())
 
 
 def printable_problem(text: str) -> str:
