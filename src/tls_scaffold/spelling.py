@@ -237,6 +237,11 @@ def parse_key(text: str) -> Key | None:
     return KEYS.get(text)
 
 
+def counted(number: int, word: str) -> str:
+    """Return a number of things, as in `1 folder` and `2 folders`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def listed(names: Sequence[str], most: int = 10, quote: str = "`") -> str:
     """Return names in backticks, or what `quote` is, with commas; of many the first `most`."""
     shown = ", ".join(f"{quote}{escaped(name)}{quote}" for name in names[:most])

@@ -22,7 +22,7 @@ from tls_scaffold.cli.options import (
 from tls_scaffold.cli.terminal import Styled, give_json, say, talk, tell_error_of_folder
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ExitCode
-from tls_scaffold.spelling import escaped
+from tls_scaffold.spelling import counted, escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.checks.rule import Finding
@@ -131,7 +131,7 @@ def _summary(report: "Report") -> str:
 
 
 def _summary_of_several(found: "SeveralFindings") -> str:
-    folders = _count(len(found.folders), "folder")
+    folders = counted(len(found.folders), "folder")
     unread = sum(each.error is not None for each in found.folders)
     missed = f", {unread} can't be read" if unread else ""
     findings = [finding for each in found.folders for finding in each.findings]
@@ -143,9 +143,5 @@ def _summary_of_several(found: "SeveralFindings") -> str:
 
 def _counts(findings: "Sequence[Finding]") -> str:
     levels = [finding.level for finding in findings]
-    counts = ", ".join(_count(levels.count(level), level) for level in COLOURS if level in levels)
+    counts = ", ".join(counted(levels.count(level), level) for level in COLOURS if level in levels)
     return f"nothing found but {counts}" if set(levels) == {"note"} else counts
-
-
-def _count(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from tls_scaffold.cli.statustable import HEADINGS, Line, line_of, table_of
 from tls_scaffold.cli.terminal import Styled
-from tls_scaffold.spelling import escaped
+from tls_scaffold.spelling import counted, escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.severalstates import FolderStatus, SeveralStates
@@ -42,7 +42,7 @@ def _lines(folder: "FolderStatus", *, failed: bool) -> Iterator[Line]:
 def _line_of_rest(name: str, rest: "list[Row]") -> Line:
     """Return the line of all that is not in trouble: how many, and when the first of them ends."""
     cells = _cells(name)
-    cells["NAME"] = f"{len(rest)} certificate{'' if len(rest) == 1 else 's'}"
+    cells["NAME"] = counted(len(rest), "certificate")
     ends = [(row.not_after, row.days_left) for row in rest if row.not_after]
     if ends:
         end, days = min(ends)

@@ -12,7 +12,7 @@ from tls_scaffold.cli.pageplace import page_place
 from tls_scaffold.cli.statusnotes import notes_on
 from tls_scaffold.cli.terminal import give, give_json, say, talk
 from tls_scaffold.errors import ExitCode
-from tls_scaffold.spelling import escaped
+from tls_scaffold.spelling import counted, escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.severalstates import SeveralStates
@@ -80,7 +80,7 @@ def _tell_beside(states: "SeveralStates", *, with_advice: bool) -> None:
             talk(f"note: {escaped(each.name)}: {note}")
     counts = Counter(each.state for each in states.folders)
     told = ", ".join(f"{count} {state}" for state, count in counts.items())
-    talk(f"{len(states.folders)} folder{'' if len(states.folders) == 1 else 's'}: {told}")
+    talk(f"{counted(len(states.folders), 'folder')}: {told}")
     reports = [folder.report for folder in states.folders if folder.report]
     advice = [each for report in reports for each in report.advice]
     if advice and with_advice:

@@ -9,7 +9,7 @@ from tls_scaffold.cli.keeping import dry_run_option
 from tls_scaffold.cli.options import CommaList, divided, filled, json_option, option
 from tls_scaffold.cli.terminal import give, give_json, say, talk, warn
 from tls_scaffold.cli.verbs import Verb
-from tls_scaffold.spelling import escaped
+from tls_scaffold.spelling import counted, escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.signerconfig import SignerOutcome
@@ -141,12 +141,8 @@ def _tell_counts(outcome: "SignerOutcome") -> None:
     names = sum(len(policy.names) for each in served for policy in each.policies)
     if served:
         change = "" if outcome.is_changed else ", as before"
-        talk(f"signs for {_count(len(served), 'label')}, {_count(names, 'name')}{change}")
+        talk(f"signs for {counted(len(served), 'label')}, {counted(names, 'name')}{change}")
     if others:
-        talk(f"and as before for {_count(len(others), 'label')} of folders not looked at")
+        talk(f"and as before for {counted(len(others), 'label')} of folders not looked at")
     if left_out := outcome.found.left_out:
-        talk(f"left out: {_count(len(left_out), 'folder')} whose CA is not remote")
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+        talk(f"left out: {counted(len(left_out), 'folder')} whose CA is not remote")

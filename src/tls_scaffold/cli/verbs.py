@@ -87,27 +87,20 @@ class Verb(click.Command):
     """A command whose help ends with examples."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples as they stand in their table, a command a line."""
+        """Write the examples as they stand in their table, a command a line.
+
+        Click would set them in, as text.
+        """
         del ctx
-        write_examples(self, formatter)
+        if self.epilog:
+            formatter.write_paragraph()
+            formatter.write(self.epilog.removeprefix(AS_IT_IS))
 
 
-class VerbGroup(click.Group):
+class VerbGroup(Verb, click.Group):
     """A command with commands of its own, and examples too."""
 
     command_class = Verb
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples as they stand in their table, a command a line."""
-        del ctx
-        write_examples(self, formatter)
-
-
-def write_examples(command: click.Command, formatter: click.HelpFormatter) -> None:
-    """Write a command's examples beside the other sections: click would set them in, as text."""
-    if command.epilog:
-        formatter.write_paragraph()
-        formatter.write(command.epilog.removeprefix(AS_IT_IS))
 
 
 class Verbs(click.Group):
