@@ -14,8 +14,8 @@ from tls_scaffold.makefiles.foreign import ForeignMakefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.usedtargets import USED_TARGET
 from tls_scaffold.paths import CA_OUTPUT, CERTIFICATE_ENDING, CONFIG
+from tls_scaffold.state.entries import CA_KIND
 
-CA_KIND = "ca"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from tls_scaffold.disk.vacancy import missing_paths, texts_of_others
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, userwarnings
 from tls_scaffold.inventory.custody import KeyPlace
-from tls_scaffold.inventory.custodywords import CustodyWords
+from tls_scaffold.inventory.custodywords import NO_WORDS, CustodyWords
 from tls_scaffold.inventory.desired import read_wish
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import Inventory
@@ -20,7 +20,6 @@ from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import LAST_RENDER, last_render
 
 IGNORED = ".gitignore"
-NOTHING_SAID = CustodyWords()
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def new(
     target: Path,
     source: str,
     options: Options,
-    held: CustodyWords = NOTHING_SAID,
+    held: CustodyWords = NO_WORDS,
     *,
     dry_run: bool,
 ) -> Made:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.commands import add, rotate, sign, sync
 from tls_scaffold.commands.results import Outcome
 from tls_scaffold.commands.rotationrefusals import (
@@ -44,7 +45,6 @@ ARGUMENTS = {ADD_MEMBER: "NAME=HOST", CN: "NAME=CN", TO: "STATE"}
 CHANGES = (MAKE, RENEW, ROTATE, REGENERATE, ADD_MEMBER, CN, TO)
 PEERS_OPTION, COMPROMISED_OPTION = "--peer-ca", "--compromised"
 ALL_MEMBERS = "members"
-DIST = "dist"
 # What helps where no command of ours makes the change, for one that was made by hand.
 BY_HAND = (
     "when that is done in the folder, `tls-scaffold rehearse to certs --from dist` rolls it out, "

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.keeping.consequences import COMPONENTS
 
-COMPONENTS = "COMPONENTS.md"
 UNKNOWN = "whoever uses it has to read it anew, or to be restarted"
 """Of what has no row there; `sign.sh` says the same."""
 FLAG_VALUES = re.compile(r"=([^ `]+\.pem)(?=[ `])")

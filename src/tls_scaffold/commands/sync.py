@@ -14,7 +14,7 @@ from tls_scaffold.disk.sharing import group_of_keys, share_keys
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import KeyPlace
-from tls_scaffold.inventory.custodywords import CustodyWords
+from tls_scaffold.inventory.custodywords import NO_WORDS, CustodyWords
 from tls_scaffold.inventory.desired import desired_inventory, other_ca_problems, read_wish
 from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.values import FILE, Inventory
@@ -28,15 +28,12 @@ from tls_scaffold.paths import CA, CA_KEY, CERTS, ISSUED, KEY_ENDING
 if TYPE_CHECKING:
     from tls_scaffold.signing.broughtca import BroughtCA
 
-NO_OPTIONS = Options()
-NOTHING_SAID = CustodyWords()
-
 
 def sync(
     folder: Path,
     *,
     reset: Iterable[str] = (),
-    held: CustodyWords = NOTHING_SAID,
+    held: CustodyWords = NO_WORDS,
     crl: bool = False,
     dry_run: bool = False,
 ) -> Outcome:

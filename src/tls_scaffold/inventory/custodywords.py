@@ -112,3 +112,6 @@ class CustodyWords:
             remote_ca=self.remote_ca or (old.remote_ca if has_https else ""),
             sha256=pin,
         )
+
+
+NO_WORDS = CustodyWords()

@@ -21,6 +21,7 @@ from tls_scaffold.paths import (
 )
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.contentkinds import CERTIFICATE
 from tls_scaffold.signing.foldercas import cas_of
 from tls_scaffold.signing.pemfiles import blocks
 from tls_scaffold.signing.revocationlists import read_list
@@ -29,8 +30,6 @@ from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
 from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.state.entries import name_of
 from tls_scaffold.state.removed import archived_paths, recorded_paths
-
-LABEL = b"CERTIFICATE"
 
 
 @dataclass(frozen=True)
@@ -209,7 +208,7 @@ def read_known(folder: Path, inventory: Inventory | None) -> Known:
 
 
 def _ders(pem: bytes) -> tuple[bytes, ...]:
-    return tuple(each.der for each in blocks(pem) if each.label == LABEL)
+    return tuple(each.der for each in blocks(pem) if each.label == CERTIFICATE)
 
 
 def _cas(folder: Path, path: str) -> tuple[Certificate, ...]:

@@ -24,6 +24,7 @@ from tls_scaffold.makefiles.recipes import Surroundings, signings_in_shell
 from tls_scaffold.makefiles.shell import logical_lines
 from tls_scaffold.makefiles.shellsteps import is_plain, steps_of, without_prefixes
 from tls_scaffold.makefiles.unsetnames import UnsetNames
+from tls_scaffold.paths import SCRIPT
 from tls_scaffold.reading import read_given
 
 MAKEFILE = gnumake.MAKEFILE
@@ -64,7 +65,7 @@ class Survey:
     @property
     def strange(self) -> tuple[Unread, ...]:
         """The unread lines that run our `sign.sh`: only our signer could sign what they ask for."""
-        return tuple(each for each in self.unread if "sign.sh" in each.line)
+        return tuple(each for each in self.unread if SCRIPT in each.line)
 
 
 def survey_makefile(folder: Path) -> Survey:
@@ -193,7 +194,7 @@ def _script_lines(text: str) -> tuple[list[Signing], list[str]]:
     unread: list[str] = []
     for line in logical_lines(text):
         plain = SCRIPT_LINE.fullmatch(line)
-        if plain or ("sign.sh" in line and ".pem" in line):
+        if plain or (SCRIPT in line and ".pem" in line):
             try:
                 if plain:
                     found.append(signing_of_script(plain[1].split()))
@@ -210,9 +211,9 @@ def _signed_by_edited_line(line: str) -> Iterator[Signing]:
         for command in step.commands:
             words = without_prefixes(command.words)
             script = [posixpath.basename(word) for word in words]
-            if "sign.sh" not in script or words[0] in PRINTING:
+            if SCRIPT not in script or words[0] in PRINTING:
                 continue
-            begun = script.index("sign.sh") + 1
+            begun = script.index(SCRIPT) + 1
             verb, *rest = words[begun:] or ("",)
             if verb in OTHER_VERBS:
                 continue

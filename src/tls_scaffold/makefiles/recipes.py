@@ -22,7 +22,7 @@ from tls_scaffold.makefiles.shellsteps import (
     without_prefixes,
 )
 from tls_scaffold.makefiles.shellsyntax import Command
-from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
+from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING, SCRIPT
 
 SIGNS = re.compile(rf"{cfssllines.SIGNS.pattern}|\bopenssl\s+(ca|req|x509)\b")
 MOVES = re.compile(r"\b(mv|rm|rename|mmv|unlink|shred|tar)\b")
@@ -32,7 +32,6 @@ MADE = (CERTIFICATE_ENDING, CSR_ENDING, ".crt", ".key")
 MAKES = ("make", "gmake")
 CLEANS = {"clean", "distclean", "help", "-s"}
 LEAVES_STATE = re.compile(r"\s*(cd|export|\w+=)")
-OUR_SCRIPT = "sign.sh"
 SHELL_ONLY = "whether it is run is known to the shell alone"
 ONE_SHELL = "`.ONESHELL` makes one command of a recipe, which is not followed here"
 
@@ -276,7 +275,7 @@ class _Recipe:
         if cfssllines.signs_by_openssl(words):
             raise UnclearError("openssl signs it")
         script = _script_of(command)
-        is_ours = posixpath.basename(script) == OUR_SCRIPT
+        is_ours = posixpath.basename(script) == SCRIPT
         if (
             script
             and not is_ours
@@ -291,7 +290,7 @@ class _Recipe:
 def _script_of(command: Command) -> str:
     """Return the script that a command runs; empty for ours, and for a program of the PATH."""
     words = without_prefixes(command.words)
-    if any(posixpath.basename(word) == OUR_SCRIPT for word in words[:2]):
+    if any(posixpath.basename(word) == SCRIPT for word in words[:2]):
         return ""
     if posixpath.basename(words[0] if words else "") in SHELLS:
         return next((word for word in words[1:] if not word.startswith("-")), "")

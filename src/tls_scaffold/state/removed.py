@@ -12,6 +12,7 @@ from tls_scaffold.keeping.consequences import what_it_opens
 from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, ISSUED, KEY_ENDING, PEER_CA
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.contentkinds import CERTIFICATE
 from tls_scaffold.signing.pemfiles import blocks
 from tls_scaffold.signing.revocations import known_revocations
 from tls_scaffold.signing.trust import read_trust
@@ -97,7 +98,7 @@ def _cns_by_name(inventory: Inventory, contents: Contents) -> dict[str, set[str]
 
 def _certificate(raw: bytes, known: Collection[str]) -> Certificate | None:
     """Return a certificate, None if it seems to have a CN that is known or can't be read."""
-    ders = [each.der for each in blocks(raw) if each.label == b"CERTIFICATE"]
+    ders = [each.der for each in blocks(raw) if each.label == CERTIFICATE]
     # To find these bytes takes a twentieth of the time of parsing: a folder may have thousands.
     if not ders or any(_mark(cn) in ders[0] for cn in known if cn):
         return None
