@@ -40,7 +40,8 @@ from tls_scaffold.state.advice import (
     steps,
 )
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry, Fault
-from tls_scaffold.state.states import AWAITING, ON_REQUEST, STATES, Row
+from tls_scaffold.state.states import Row
+from tls_scaffold.state.statewords import AWAITING_SIGNATURE, ON_REQUEST, STATES
 
 pytestmark = pytest.mark.fast
 
@@ -120,12 +121,13 @@ def test_each_row_of_the_table_gives_its_step(
     assert steps_of(tmp_path, (found, state), makefile=MAKEFILES[line]) == {step: [TARGET]}
 
 
-NOT_MENDED = {"valid", "orphaned", "on request", AWAITING}  # whoever waits has to carry it
+# Whoever waits has to carry it.
+NOT_MENDED = {"valid", "orphaned", "on request", AWAITING_SIGNATURE}
 
 
 def test_what_waits_for_a_signature_is_to_be_carried(tmp_path: Path) -> None:
     waiting = replace(entry("user"), awaiting="waits")
-    for state in (AWAITING, "expired", "stale"):
+    for state in (AWAITING_SIGNATURE, "expired", "stale"):
         assert steps_of(tmp_path, (waiting, state)) == {EXPORT: [TARGET]}
         assert carried(steps_of(tmp_path, (waiting, state))) == {EXPORT: [TARGET]}
 

@@ -61,7 +61,7 @@ SHELVES = {
     "state": (
         "advice bundleages contents prometheus signedhere / cfsslscripts clones reading "
         "removed renewals states / expectations lives lostkeys waiting / entries timeline / "
-        "timescale"
+        "statewords timescale"
     ),
     "etcd": (
         "bundled cluster doors matrix proofs / rights / keys / attempts throwaway "

@@ -14,7 +14,7 @@ from tls_scaffold.signing.custodies import BRING_CA, BRING_KEY
 from tls_scaffold.signing.rotation import PUT_OLD_BACK, rotation_of, strange_old_cas
 from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
 from tls_scaffold.spelling import escaped
-from tls_scaffold.state.entries import STALE
+from tls_scaffold.state.statewords import STALE
 
 
 def _put_trust_back(view: View, place: Place, fix: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from tls_scaffold.cli.statustable import HEADINGS, Line, line_of, table_of
 from tls_scaffold.cli.terminal import Styled
 from tls_scaffold.spelling import counted, escaped
+from tls_scaffold.state.statewords import VALID
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.severalstates import FolderStatus, SeveralStates
@@ -47,7 +48,7 @@ def _line_of_rest(name: str, rest: "list[Row]") -> Line:
     if ends:
         end, days = min(ends)
         cells["EXPIRES"] = f"{end:%Y-%m-%d} ({days}d)"
-    return Line(cells, "valid")
+    return Line(cells, VALID)
 
 
 def _cells(name: str) -> dict[str, str]:

@@ -13,18 +13,26 @@ from tls_scaffold.cli.columns import (
 )
 from tls_scaffold.cli.terminal import Styled
 from tls_scaffold.spelling import escaped
+from tls_scaffold.state.statewords import (
+    AWAITING_SIGNATURE,
+    EXPIRING,
+    ON_REQUEST,
+    ORPHANED,
+    STALE,
+    VALID,
+)
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.status import Report
     from tls_scaffold.state.states import Row
 
 COLOURS = {
-    "valid": "green",
-    "on request": "cyan",
-    "awaiting signature": "yellow",
-    "expiring": "yellow",
-    "stale": "yellow",
-    "orphaned": "cyan",
+    VALID: "green",
+    ON_REQUEST: "cyan",
+    AWAITING_SIGNATURE: "yellow",
+    EXPIRING: "yellow",
+    STALE: "yellow",
+    ORPHANED: "cyan",
 }
 HEADINGS = ("NAME", "KIND", "CN", "HOSTS", "KEY", "EXPIRES", "STATE")
 # What is done in turn until a table fits: a column is left out (0), or made as narrow as that.
@@ -88,7 +96,7 @@ def table_of(lines: Sequence[Line], headings: Sequence[str], width: int) -> Iter
         if line.hosts:
             shown["HOSTS"] = listed_within(line.hosts, widths.get("HOSTS", 0))
         yield begin_of_line(shown, widths, HEADINGS[-1])
-        yield Styled(line.state, COLOURS.get(line.state, "red"), bold=line.state != "valid")
+        yield Styled(line.state, COLOURS.get(line.state, "red"), bold=line.state != VALID)
         reasons = (wrapped(escaped(reason), width, "  ") for reason in line.reasons)
         yield "".join(f"\n{reason}" for reason in reasons) + "\n"
 

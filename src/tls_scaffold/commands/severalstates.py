@@ -13,7 +13,8 @@ from tls_scaffold.commands.results import error_document
 from tls_scaffold.commands.severalfolders import look_at_each, worst_code
 from tls_scaffold.errors import ExitCode, ScaffoldError
 from tls_scaffold.state import prometheus
-from tls_scaffold.state.states import STATES, Row
+from tls_scaffold.state.states import Row
+from tls_scaffold.state.statewords import STATES, VALID
 
 UNREADABLE = "unreadable"
 STATES_OF_FOLDERS = (UNREADABLE, *STATES)
@@ -47,7 +48,7 @@ class FolderStatus:
         """The worst of what is there, or that something can't be read."""
         if self.error:
             return UNREADABLE
-        return min((row.state for row in self.rows), key=STATES.index, default="valid")
+        return min((row.state for row in self.rows), key=STATES.index, default=VALID)
 
     @property
     def exit_code(self) -> ExitCode:

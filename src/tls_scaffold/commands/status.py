@@ -27,19 +27,27 @@ from tls_scaffold.state.entries import CA_KIND, Contents
 from tls_scaffold.state.lostkeys import lost_keys
 from tls_scaffold.state.removed import Removed, still_valid
 from tls_scaffold.state.renewals import EarlierCertificate, still_held
-from tls_scaffold.state.states import AWAITING, DAY, ON_REQUEST, Row
+from tls_scaffold.state.states import DAY, Row
+from tls_scaffold.state.statewords import (
+    AWAITING_SIGNATURE,
+    EXPIRING,
+    ON_REQUEST,
+    ORPHANED,
+    STALE,
+    VALID,
+)
 
 if TYPE_CHECKING:
     from tls_scaffold.state.prometheus import Measured
 
 VERSION = 1
 EXIT_CODES = {
-    "stale": ExitCode.DRIFTED,
-    "orphaned": ExitCode.DRIFTED,
-    "expiring": ExitCode.EXPIRING,
-    "valid": ExitCode.DONE,
+    STALE: ExitCode.DRIFTED,
+    ORPHANED: ExitCode.DRIFTED,
+    EXPIRING: ExitCode.EXPIRING,
+    VALID: ExitCode.DONE,
     ON_REQUEST: ExitCode.DONE,
-    AWAITING: ExitCode.DRIFTED,
+    AWAITING_SIGNATURE: ExitCode.DRIFTED,
 }
 """By states; the others are of certificates that are broken."""
 RENEWAL = timedelta(days=RENEW_DAYS)
@@ -97,7 +105,7 @@ class Report:
 
     def in_trouble(self) -> "Report":
         """Return the report without what is valid."""
-        rows = (row for row in self.rows if row.state not in ("valid", ON_REQUEST))
+        rows = (row for row in self.rows if row.state not in (VALID, ON_REQUEST))
         live = self.live and replace(self.live, rows=self.live.in_trouble())
         return replace(self, rows=tuple(rows), live=live)
 

@@ -18,6 +18,7 @@ from tls_scaffold.signing.trust import Trust, read_trust
 from tls_scaffold.state import states
 from tls_scaffold.state.contents import contents_of_folder
 from tls_scaffold.state.entries import KEY, SIGNER, Contents, Entry, Fault
+from tls_scaffold.state.statewords import EXPIRED, MISSING, STATES
 
 PUT_BACK = "put back what was changed or is gone; `tls-scaffold status` says more"
 CA_CHANGED = "; a CA that was changed can be put back instead"
@@ -59,14 +60,14 @@ def usable_pairs(
         }
     problems = [
         *(problem for trust in trusts.values() for problem in trust.problems),
-        *_told(faults, [state for state in states.STATES if state != states.EXPIRED]),
+        *_told(faults, [state for state in STATES if state != EXPIRED]),
         *_untrusted(entries, trusts),
     ]
     if problems:
         hints = [trust.hint for trust in trusts.values() if trust.hint]
         hint = "; ".join(hints) or _what_mends(folder, inventory, contents, faults, now)
         raise ScaffoldError(summary, problems, hint)
-    if problems := _told(faults, [states.EXPIRED]):
+    if problems := _told(faults, [EXPIRED]):
         hint = f"{CLOCK}{_what_mends(folder, inventory, contents, faults, now)}"
         raise ScaffoldError(f"{summary}: certificates are not valid now", problems, hint)
     return {each: _pems(folder, each, trusts[each.ca]) for each in entries}
@@ -109,7 +110,7 @@ def _faults_by_path(
             found[path] = tuple(each for each in states.faults(ca, now) if each.about != KEY)
     for component, entry in entries.items():
         path = f"{component.output}.pem"
-        missing = Fault("missing", f"`{path}` is missing")
+        missing = Fault(MISSING, f"`{path}` is missing")
         found[path] = states.faults(entry, now) if entry else (missing,)
     return found
 
@@ -125,9 +126,9 @@ def _told(faults: dict[str, tuple[Fault, ...]], of_states: Collection[str]) -> l
 
 
 def _line(path: str, fault: Fault) -> str:
-    if fault.state == "missing":  # whose reason names the file
+    if fault.state == MISSING:  # whose reason names the file
         return fault.reason
-    if fault.state == states.EXPIRED:
+    if fault.state == EXPIRED:
         return f"`{path}`: {fault.reason}"
     return f"`{path}` is {fault.state}: {fault.reason}"
 

@@ -9,10 +9,22 @@ from tls_scaffold.paths import CA, PEER_CA
 from tls_scaffold.signing import caconstraints
 from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.state.clones import is_without_keys
-from tls_scaffold.state.entries import CA_KIND, REVOKED, Contents, Entry
+from tls_scaffold.state.entries import CA_KIND, Contents, Entry
 from tls_scaffold.state.lives import ends_with_ca, is_to_be_renewed
 from tls_scaffold.state.lostkeys import lacks_key
-from tls_scaffold.state.states import AWAITING, EXPIRED, ON_REQUEST, Row
+from tls_scaffold.state.states import Row
+from tls_scaffold.state.statewords import (
+    AWAITING_SIGNATURE,
+    EXPIRED,
+    EXPIRING,
+    MISMATCHED,
+    MISSING,
+    ON_REQUEST,
+    ORPHANED,
+    REVOKED,
+    STALE,
+    VALID,
+)
 
 UNREADABLE = "unreadable"
 """Missing, although a file is there: make takes it for the certificate, and signs no other."""
@@ -42,53 +54,53 @@ RESTORE = "restore"
 ADVICE = {
     # (state, what it is, what asks for it): the step that mends it
     # The target of a CA that a line of cfssl's makes; `make` makes the one of `certs/` by itself.
-    ("missing", CA_KIND, OUR_LINE): TARGETS,
-    ("missing", CA_KIND, FOREIGN): TARGETS,
+    (MISSING, CA_KIND, OUR_LINE): TARGETS,
+    (MISSING, CA_KIND, FOREIGN): TARGETS,
     # Make makes no second CA: whoever has the keys has made a backup, or gives them in another way.
     (CLONED, CA_KIND, OUR_LINE): RESTORE,
     # With the same key all that it signed goes on: another CA everybody would have to trust first.
-    ("expired", CA_KIND, OUR_LINE): RENEW_CA,
+    (EXPIRED, CA_KIND, OUR_LINE): RENEW_CA,
     # The clock may be wrong: no new CA for that.
     (NOT_YET, CA_KIND, OUR_LINE): CHECK,
-    ("expiring", CA_KIND, OUR_LINE): RENEW_CA,
+    (EXPIRING, CA_KIND, OUR_LINE): RENEW_CA,
     (ENDING, CA_KIND, OUR_LINE): RENEW_CA,
     # It signs as before: which side is to give way, `check` tells.
-    ("stale", CA_KIND, OUR_LINE): CHECK,
-    ("missing", COMPONENT, OUR_LINE): MAKE,
-    ("missing", COMPONENT, OTHER_LINE): MAKE,
-    ("missing", COMPONENT, FOREIGN): TARGETS,
+    (STALE, CA_KIND, OUR_LINE): CHECK,
+    (MISSING, COMPONENT, OUR_LINE): MAKE,
+    (MISSING, COMPONENT, OTHER_LINE): MAKE,
+    (MISSING, COMPONENT, FOREIGN): TARGETS,
     (UNREADABLE, COMPONENT, OUR_LINE): TARGETS,
     (UNREADABLE, COMPONENT, OTHER_LINE): TARGETS,
     (UNREADABLE, COMPONENT, FOREIGN): TARGETS,
-    ("mismatched", COMPONENT, OUR_LINE): TARGETS,
-    ("mismatched", COMPONENT, OTHER_LINE): TARGETS,
-    ("mismatched", COMPONENT, FOREIGN): TARGETS,
-    ("stale", COMPONENT, OUR_LINE): TARGETS,
-    ("stale", COMPONENT, OTHER_LINE): TARGETS,
-    ("stale", COMPONENT, FOREIGN): TARGETS,
-    ("revoked", COMPONENT, OUR_LINE): AGAIN,
-    ("revoked", COMPONENT, OTHER_LINE): AGAIN,
-    ("revoked", COMPONENT, FOREIGN): AGAIN,
+    (MISMATCHED, COMPONENT, OUR_LINE): TARGETS,
+    (MISMATCHED, COMPONENT, OTHER_LINE): TARGETS,
+    (MISMATCHED, COMPONENT, FOREIGN): TARGETS,
+    (STALE, COMPONENT, OUR_LINE): TARGETS,
+    (STALE, COMPONENT, OTHER_LINE): TARGETS,
+    (STALE, COMPONENT, FOREIGN): TARGETS,
+    (REVOKED, COMPONENT, OUR_LINE): AGAIN,
+    (REVOKED, COMPONENT, OTHER_LINE): AGAIN,
+    (REVOKED, COMPONENT, FOREIGN): AGAIN,
     (NOT_YET, COMPONENT, OUR_LINE): TARGETS,
     (NOT_YET, COMPONENT, OTHER_LINE): TARGETS,
     (NOT_YET, COMPONENT, FOREIGN): TARGETS,
-    ("expired", COMPONENT, OUR_LINE): RENEW,
+    (EXPIRED, COMPONENT, OUR_LINE): RENEW,
     # `make renew` passes over lines that call cfssl; every `make` runs them.
-    ("expired", COMPONENT, OTHER_LINE): MAKE,
-    ("expired", COMPONENT, FOREIGN): TARGETS,
-    ("expiring", COMPONENT, OUR_LINE): RENEW,
-    ("expiring", COMPONENT, OTHER_LINE): MAKE,
-    ("expiring", COMPONENT, FOREIGN): TARGETS,
+    (EXPIRED, COMPONENT, OTHER_LINE): MAKE,
+    (EXPIRED, COMPONENT, FOREIGN): TARGETS,
+    (EXPIRING, COMPONENT, OUR_LINE): RENEW,
+    (EXPIRING, COMPONENT, OTHER_LINE): MAKE,
+    (EXPIRING, COMPONENT, FOREIGN): TARGETS,
 }
 """Nothing is to be run about anything else, such as orphans."""
 
 LAST_YEAR = "docs/life/the-cas-last-year.md"
 PAGES = {
     # (state, what it is): the page of the documentation, and its section, that tells what to do
-    ("mismatched", COMPONENT): "docs/life/states.md#mismatched",
-    ("mismatched", CA_KIND): "docs/life/states.md#mismatched",
-    ("missing", COMPONENT): "docs/life/states.md#missing",
-    ("missing", CA_KIND): "docs/life/states.md#missing",
+    (MISMATCHED, COMPONENT): "docs/life/states.md#mismatched",
+    (MISMATCHED, CA_KIND): "docs/life/states.md#mismatched",
+    (MISSING, COMPONENT): "docs/life/states.md#missing",
+    (MISSING, CA_KIND): "docs/life/states.md#missing",
     (CLONED, CA_KIND): "docs/team/who-has-the-keys.md#give-it-to-a-second-person",
     (UNREADABLE, COMPONENT): "docs/life/states.md#unreadable",
     (UNREADABLE, CA_KIND): "docs/life/states.md#unreadable",
@@ -100,14 +112,14 @@ PAGES = {
     (EXPIRED, CA_KIND): LAST_YEAR,
     (NOT_YET, COMPONENT): "docs/life/states.md#not-yet-valid",
     (NOT_YET, CA_KIND): "docs/life/states.md#not-yet-valid",
-    (AWAITING, COMPONENT): "docs/life/states.md#awaiting-signature",
-    (AWAITING, CA_KIND): "docs/life/states.md#awaiting-signature",
-    ("stale", COMPONENT): "docs/life/states.md#stale",
-    ("stale", CA_KIND): "docs/life/states.md#stale",
-    ("orphaned", COMPONENT): "docs/life/states.md#orphaned",
-    ("orphaned", CA_KIND): "docs/life/states.md#orphaned",
-    ("expiring", COMPONENT): "docs/life/states.md#expiring",
-    ("expiring", CA_KIND): LAST_YEAR,
+    (AWAITING_SIGNATURE, COMPONENT): "docs/life/states.md#awaiting-signature",
+    (AWAITING_SIGNATURE, CA_KIND): "docs/life/states.md#awaiting-signature",
+    (STALE, COMPONENT): "docs/life/states.md#stale",
+    (STALE, CA_KIND): "docs/life/states.md#stale",
+    (ORPHANED, COMPONENT): "docs/life/states.md#orphaned",
+    (ORPHANED, CA_KIND): "docs/life/states.md#orphaned",
+    (EXPIRING, COMPONENT): "docs/life/states.md#expiring",
+    (EXPIRING, CA_KIND): LAST_YEAR,
     (ENDING, CA_KIND): LAST_YEAR,
 }
 """Nothing is to be read about what is valid, or signed on request."""
@@ -135,7 +147,7 @@ def steps(
         state = _state_for_advice(folder, contents, entry, row, now)
         is_ca = row.kind == CA_KIND
         # A new CA is no help where the one that is there can't be compared with its request.
-        if row.kind is None or (is_ca and state == "stale" and entry.unread):
+        if row.kind is None or (is_ca and state == STALE and entry.unread):
             continue
         line = FOREIGN
         if is_ours:
@@ -149,16 +161,16 @@ def steps(
             found[SYNC if lacks_line else CHECK] = []
         if is_ca:
             ca_states.add(state)
-            missing_cas |= {entry.path} if state == "missing" else set()
+            missing_cas |= {entry.path} if state == MISSING else set()
         targets = [entry.signing.target] if entry.signing and not entry.unread else []
         if step and (targets or step not in (TARGETS, AGAIN)):
             found.setdefault(step, []).extend(targets)
     signing_cas = {
         entry.ca or CA
         for entry in contents.entries
-        if _is_component(row := by_path[entry.path]) and row.state != "missing"
+        if _is_component(row := by_path[entry.path]) and row.state != MISSING
     }
-    is_at_fault = ca_states & {"mismatched", "expired", NOT_YET, UNREADABLE}
+    is_at_fault = ca_states & {MISMATCHED, EXPIRED, NOT_YET, UNREADABLE}
     is_lost = any(entry.kind == CA_KIND and entry.unmet for entry in contents.entries)
     if is_at_fault or is_lost or missing_cas & signing_cas:
         first = (RESTORE, CHECK, RENEW_CA, REGENERATE)
@@ -178,9 +190,9 @@ def page(folder: Path, contents: Contents, rows: Iterable[Row], found: Steps, no
         if state == UNREADABLE and entry.certificate and not (folder / entry.key_path).exists():
             state = LOST_KEY
         kind = CA_KIND if row.kind == CA_KIND else COMPONENT
-        if state in ("valid", ENDING) and lacks_key(folder, entry):
+        if state in (VALID, ENDING) and lacks_key(folder, entry):
             state = LOST_KEY
-        is_well = state in ("valid", ON_REQUEST) or (state == ENDING and RENEW_CA not in found)
+        is_well = state in (VALID, ON_REQUEST) or (state == ENDING and RENEW_CA not in found)
         if not is_well:
             return PAGES[state, kind]
     return ""
@@ -222,14 +234,14 @@ def _is_in_vain(entry: Entry, state: str, contents: Contents) -> bool:
     That is so where only another CA helps. Where request or profile leave out what it needs it
     would be no better, and may be worse.
     """
-    if state in ("expiring", "expired"):
+    if state in (EXPIRING, EXPIRED):
         return ends_with_ca(entry, contents.authorities)
-    if state == "mismatched":
+    if state == MISMATCHED:
         # What a CA may not sign for, another certificate of it is no better for.
         return any(fault.about == caconstraints.HOSTS for fault in entry.faults)
-    if state == "missing":
+    if state == MISSING:
         return bool(entry.unmet) and entry.signing is None
-    return state == "stale" and bool(entry.unmet)
+    return state == STALE and bool(entry.unmet)
 
 
 def _is_component(row: Row) -> bool:
@@ -244,12 +256,12 @@ def _state_for_advice(
     The target of a CA in a Makefile of others writes over what is there, be it the key alone.
     """
     halves = [row.path, entry.key_path] if row.kind == CA_KIND else [row.path]
-    if row.state == "missing" and any((folder / half).exists() for half in halves):
+    if row.state == MISSING and any((folder / half).exists() for half in halves):
         return UNREADABLE
-    if row.kind == CA_KIND and row.state == "missing" and is_without_keys(folder, contents):
+    if row.kind == CA_KIND and row.state == MISSING and is_without_keys(folder, contents):
         return CLONED
-    if row.kind == CA_KIND and row.state == "valid" and entry.certificate:
+    if row.kind == CA_KIND and row.state == VALID and entry.certificate:
         return ENDING if is_to_be_renewed(entry.certificate, now) else row.state
-    if row.state == "expired" and row.not_before and row.not_before > now:
+    if row.state == EXPIRED and row.not_before and row.not_before > now:
         return NOT_YET
     return row.state

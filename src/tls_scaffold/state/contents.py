@@ -33,8 +33,9 @@ from tls_scaffold.signing import contentkinds, pemfiles
 from tls_scaffold.signing.rotation import rotation_of
 from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.state.cfsslscripts import scripts_with_cfssl, way_to_adopt
-from tls_scaffold.state.entries import MISMATCHED, Contents, Entry, Fault, is_server
+from tls_scaffold.state.entries import Contents, Entry, Fault, is_server
 from tls_scaffold.state.reading import Reader
+from tls_scaffold.state.statewords import MISMATCHED
 from tls_scaffold.state.waiting import with_waiting
 
 

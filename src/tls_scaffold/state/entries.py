@@ -17,11 +17,9 @@ from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import CN, IS_CA, NAMES, USAGES, differences
 from tls_scaffold.signing.keys import is_encrypted
 from tls_scaffold.spelling import Key, escaped
+from tls_scaffold.state.statewords import MISMATCHED, STALE
 
 CA_KIND = "ca"
-MISMATCHED = "mismatched"
-REVOKED = "revoked"
-STALE = "stale"
 LINE = "line"
 KEY, SIGNER, HASH, GO, BEHIND, PIN = "key file", "signer", "hash", "Go", "behind", "pin"
 LISTED = "list"

@@ -12,7 +12,8 @@ from tls_scaffold.inventory.values import Component
 from tls_scaffold.paths import PEER_CA
 from tls_scaffold.signing.differences import CN, HOSTS, IS_CA, NAMES, USAGES
 from tls_scaffold.spelling import canonical_host
-from tls_scaffold.state.entries import LINE, STALE, Entry, Fault
+from tls_scaffold.state.entries import LINE, Entry, Fault
+from tls_scaffold.state.statewords import STALE
 
 UNASKED = "and is not asked for"
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.spelling import MINUTE
 from tls_scaffold.state.entries import SIGNER, Entry, Fault
+from tls_scaffold.state.statewords import EXPIRED, EXPIRING, VALID
 
 YEAR = timedelta(days=365)
 
@@ -53,11 +54,11 @@ def faults(
     end = end or own_end
     what = f"its CA `{entry.ca}`" if end < own_end else "it"
     if end < now:
-        yield Fault("expired", f"{what} ended {end:{MINUTE}}")
+        yield Fault(EXPIRED, f"{what} ended {end:{MINUTE}}")
     elif end <= now + within:
-        yield Fault("expiring", f"{what} ends {end:{MINUTE}}", hinders=False)
+        yield Fault(EXPIRING, f"{what} ends {end:{MINUTE}}", hinders=False)
     elif end < own_end:
         reason = f"{what} ends {end:{MINUTE}}, before the certificate ({own_end:{MINUTE}})"
-        yield Fault("valid", reason, hinders=False)
+        yield Fault(VALID, reason, hinders=False)
     if certificate.not_before > now:
-        yield Fault("expired", f"it is not valid before {certificate.not_before:{MINUTE}}")
+        yield Fault(EXPIRED, f"it is not valid before {certificate.not_before:{MINUTE}}")

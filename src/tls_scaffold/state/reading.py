@@ -29,10 +29,7 @@ from tls_scaffold.state.entries import (
     BEHIND,
     CA_KIND,
     LISTED,
-    MISMATCHED,
     PIN,
-    REVOKED,
-    STALE,
     Entry,
     Fault,
     is_server,
@@ -40,6 +37,7 @@ from tls_scaffold.state.entries import (
     with_faults,
 )
 from tls_scaffold.state.expectations import with_expectations
+from tls_scaffold.state.statewords import MISMATCHED, REVOKED, STALE
 
 PUT_BACK = "put its {} and {} back; only if the key is lost for good `make regenerate`"
 PUT_PEERS_BACK = f"put its {{}} and {{}} back; {ANOTHER_FOR_PEERS}"

@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 
 from tls_scaffold.paths import TRUSTS
 from tls_scaffold.state import lives
-from tls_scaffold.state.entries import CA_KIND, REVOKED, Contents, Entry, Fault
-
-EXPIRED = "expired"
-ON_REQUEST = "on request"  # not there, and no plain `make` signs it
-AWAITING = "awaiting signature"  # a key and a CSR are there, and another machine has to sign
-STATES = (
-    *("mismatched", "missing", REVOKED, EXPIRED, AWAITING),
-    *("stale", "orphaned", "expiring", ON_REQUEST, "valid"),
+from tls_scaffold.state.entries import CA_KIND, Contents, Entry, Fault
+from tls_scaffold.state.statewords import (
+    AWAITING_SIGNATURE,
+    MISSING,
+    ON_REQUEST,
+    ORPHANED,
+    STATES,
+    VALID,
 )
-"""From the worst on; a certificate has the first of them that is true."""
+
 DAY = timedelta(days=1)
 
 
@@ -26,9 +26,10 @@ DAY = timedelta(days=1)
 class Row:
     """One certificate and its state; what is not known is empty, a date that is not known None.
 
-    `reasons` are texts `state: why`, one for each that is true; none for a valid one. `kind` is
-    None for one that nothing asks for. `not_after` is the end of what ends first, the certificate
-    or its CA; `days_left` are whole days until then, negative once it has passed.
+    `reasons` are texts `state: why`, one for each that is true: none for a valid one, unless its CA
+    ends before it. `kind` is None for one that nothing asks for. `not_after` is the end of what
+    ends first, the certificate or its CA; `days_left` are whole days until then, negative once it
+    has passed.
     """
 
     name: str
@@ -70,7 +71,7 @@ def _row(entry: Entry, end: datetime | None, now: datetime, within: timedelta, n
         not_before=certificate.not_before if certificate else None,
         not_after=end,
         days_left=(end - now) // DAY if end else None,
-        state=found[0].state if found else "valid",
+        state=found[0].state if found else VALID,
         reasons=tuple(f"{fault.state}: {fault.reason}" for fault in found),
     )
 
@@ -98,20 +99,20 @@ def _faults(
         yield from entry.faults
         return
     if entry.kind is None:
-        yield Fault("orphaned", nobody, hinders=False)
+        yield Fault(ORPHANED, nobody, hinders=False)
     if entry.waits_for_request:
         target = entry.signing.target if entry.signing else ""
         yield Fault(ON_REQUEST, f"`make {target}` signs it", hinders=True)
         return
     if entry.awaiting:
         is_missing = entry.certificate is None or entry.key is None
-        yield Fault(AWAITING, entry.awaiting, hinders=is_missing)
+        yield Fault(AWAITING_SIGNATURE, entry.awaiting, hinders=is_missing)
         if entry.certificate is None and not entry.is_there:
             return
     if entry.certificate is None:
-        yield Fault("orphaned" if entry.kind is None else "missing", str(entry.absent or ""))
+        yield Fault(ORPHANED if entry.kind is None else MISSING, str(entry.absent or ""))
         return
     if entry.key is None and entry.kind not in (CA_KIND, None):  # a CA's may be kept elsewhere
-        yield Fault("missing", entry.keyless)
+        yield Fault(MISSING, entry.keyless)
     yield from entry.faults
     yield from lives.faults(entry, entry.certificate, end, now, within)

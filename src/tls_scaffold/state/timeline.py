@@ -6,6 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tls_scaffold.spelling import escaped
+from tls_scaffold.state.statewords import (
+    AWAITING_SIGNATURE,
+    EXPIRED,
+    EXPIRING,
+    MISMATCHED,
+    MISSING,
+    ON_REQUEST,
+    ORPHANED,
+    REVOKED,
+    STALE,
+    VALID,
+)
 from tls_scaffold.state.timescale import (
     DAY,
     LEFT,
@@ -19,16 +31,16 @@ from tls_scaffold.state.timescale import (
 )
 
 COLOURS = {
-    "mismatched": "#c1272d",
-    "missing": "#c1272d",
-    "revoked": "#c1272d",
-    "expired": "#c1272d",
-    "awaiting signature": "#d98200",
-    "stale": "#d98200",
-    "expiring": "#d98200",
-    "orphaned": "#8a8f98",
-    "on request": "#8a8f98",
-    "valid": "#2f7d4f",
+    MISMATCHED: "#c1272d",
+    MISSING: "#c1272d",
+    REVOKED: "#c1272d",
+    EXPIRED: "#c1272d",
+    AWAITING_SIGNATURE: "#d98200",
+    STALE: "#d98200",
+    EXPIRING: "#d98200",
+    ORPHANED: "#8a8f98",
+    ON_REQUEST: "#8a8f98",
+    VALID: "#2f7d4f",
 }
 INK = "#1d2129"
 SOON = "#fff1cc"
@@ -95,10 +107,10 @@ def timeline_svg(lives: Sequence[Life], today: datetime, within: timedelta = MON
 
 def _legend() -> Iterator[str]:
     entries = (
-        (0, "valid", COLOURS["valid"]),
-        (90, "expiring, stale", COLOURS["expiring"]),
-        (240, "expired, mismatched", COLOURS["expired"]),
-        (420, "orphaned", COLOURS["orphaned"]),
+        (0, VALID, COLOURS[VALID]),
+        (90, "expiring, stale", COLOURS[EXPIRING]),
+        (240, "expired, mismatched", COLOURS[EXPIRED]),
+        (420, ORPHANED, COLOURS[ORPHANED]),
     )
     for shift, text, colour in entries:
         x = LEFT + shift
@@ -190,6 +202,6 @@ def _ends_of_cas(lives: Sequence[Life], scale: Scale, height: int) -> Iterator[s
             x = scale.x(end)
             yield (
                 f'<line x1="{x}" y1="56" x2="{x}" y2="{height - 28}" '
-                f'stroke="{COLOURS["expired"]}" stroke-width="2"/>'
+                f'stroke="{COLOURS[EXPIRED]}" stroke-width="2"/>'
             )
             yield f'<text class="mid" x="{x}" y="68">CA ends, {end:%Y-%m-%d}</text>'
