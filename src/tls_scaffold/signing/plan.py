@@ -1,6 +1,6 @@
 """What is to be signed in a folder and why; and every reason not to, before anything is written."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -141,8 +141,14 @@ class _Planner:
             # A CA is never signed over; whether it is what was asked for, `status` tells.
             self.problems += self._halves(signing, pem)
             return None
-        profile = self._cut_to_ca(signing, profile)
-        if self._waits(signing, profile):
+        profile, problems, warnings = self._cut_to_ca(signing, profile)
+        self.problems += problems
+        self.warnings.update(dict.fromkeys(warnings))
+        self.problems += self._without_servers(signing, profile)
+        if missing := self._missing_key(profile):
+            what = f"with the key for its profile `{profile.name}` is not there"
+            place = missing.partition(":")[2]
+            self.waiting.append(f"`{signing.output}.pem` is not signed: `{place}` {what}")
             return None
         self.problems += self._obstacles(signing, request, profile, pem)
         self.problems += [f"{signing.name}: {each}" for each in directory.problems(signing.output)]
@@ -225,30 +231,29 @@ class _Planner:
     def _custody(self) -> Custody:
         return custody_of(self._folder)
 
-    def _waits(self, signing: Signing, profile: Profile) -> bool:
-        """Tell whether a certificate has to wait for the key of its own profile, and note it.
-
-        Of what is signed elsewhere the key that the folder always needs is not meant: without that
-        nothing is signed.
-        """
+    def _without_servers(self, signing: Signing, profile: Profile) -> Iterator[str]:
+        """Say why no server can be asked for a certificate that servers are to sign."""
         if signing.ca == CA and self._custody.key is KeyPlace.REMOTE and not profile.remote:
             named = f"profile `{profile.name or 'default'}`"
-            self.problems.append(f"{signing.config or CONFIG}: {named} has no `auth_remote`")
+            yield f"{signing.config or CONFIG}: {named} has no `auth_remote`"
         if profile.remote and isinstance(self._cas[signing.ca], NewCA):
             theirs = "it is the certificate of the servers' CA"
-            self.problems.append(f"`{signing.ca}` is missing: {theirs}, and is not made here")
+            yield f"`{signing.ca}` is missing: {theirs}, and is not made here"
+
+    def _missing_key(self, profile: Profile) -> str:
+        """Return the key of a profile's own that is not there; empty for none.
+
+        The key that the folder always needs is not meant: without that nothing is signed.
+        """
         key = profile.remote.auth_key if profile.remote else ""
         if not key or key == self._custody.auth_key or is_given(key, self._folder):
-            return False
-        place = key.partition(":")[2]
-        what = "with the key for its profile"
-        self.waiting.append(
-            f"`{signing.output}.pem` is not signed: `{place}` {what} `{profile.name}` is not there"
-        )
-        return True
+            return ""
+        return key
 
-    def _cut_to_ca(self, signing: Signing, profile: Profile) -> Profile:
-        """Return the profile, cut to the life of its CA, which is noted the first time.
+    def _cut_to_ca(
+        self, signing: Signing, profile: Profile
+    ) -> tuple[Profile, Sequence[str], Sequence[str]]:
+        """Return the profile, cut to the life of its CA, and the problems and warnings of that.
 
         Where a team gives longer lives than any CA of theirs has, or wrote the whole line, they get
         what cfssl signs, and are told; so they do where cfssl's own servers sign.
@@ -258,25 +263,21 @@ class _Planner:
         try:
             cut = profile.ending_by(end, self._now)
         except ScaffoldError:  # of which `refusals` tells
-            return profile
+            return profile, [], []
         ended = mistakes.ended_ca(f"`{signing.ca}`", end, self._now)
         if ended:
-            self.problems.append(ended)
-            return profile
+            return profile, [ended], []
         is_as_said = signing.flags is None or profile.remote or profile.lifetime > ca.lifetime
         if cut is not profile and is_as_said:
             place = signing.config or signing.name
-            for each in mistakes.outlives_ca(profile, end, self._now):
-                self.warnings[f"{place}: {each}"] = None
-            return profile
+            outlived = mistakes.outlives_ca(profile, end, self._now)
+            return profile, [], [f"{place}: {each}" for each in outlived]
         if cut.validity(self._now)[0] >= end:
             begins = "would begin when its CA has ended"
-            self.problems.append(f"{signing.request}: profile `{profile.name}`: it {begins}")
-            return profile
-        if cut is not profile:
-            what = f"`{signing.ca}` ends {end:{MINUTE}}, and what is signed now with it"
-            self.warnings[what] = None
-        return cut
+            return profile, [f"{signing.request}: profile `{profile.name}`: it {begins}"], []
+        if cut is profile:
+            return profile, [], []
+        return cut, [], [f"`{signing.ca}` ends {end:{MINUTE}}, and what is signed now with it"]
 
     def _obstacles(
         self, signing: Signing, request: Request, profile: Profile, pem: bytes

@@ -157,32 +157,19 @@ def plan_round(
     now, target = signer.utc_now(), target or folder
     makers = [each for each in signings if each.makes_ca]
     signings = [each for each in signings if not each.makes_ca]
-    nameless = [f"{each.name}: `{each.request}`" for each in signings if not each.has_ca]
-    if nameless:
-        raise ScaffoldError(
-            "lines of the Makefile name no CA", nameless, f"`-ca {CA} -ca-key {CA_KEY}` does"
-        )
+    _check_name_cas(signings)
     # Summed before anything is read: what is edited from now on is not what was signed.
     record = Record(folder, target)
     inputs = {each.output: record.inputs(each) for each in signings}
-    ca_keys = {f"{each.output}.pem": f"{each.output}{KEY_ENDING}" for each in makers}
-    ca_keys |= {each.ca: each.ca_key for each in signings}
-    ca_keys = ca_keys or _cas_without_components(every)
-    if CA in ca_keys and _has_peer_ca(folder, every):
-        ca_keys[PEER_CA] = PEER_CA_KEY  # both are made at once, or none
+    ca_keys = _keys_of_cas(folder, makers, signings, every)
     is_first = CA in ca_keys and target == folder and not os.path.lexists(folder / CA)
     renamed = renamed_texts(folder) if is_first else {}
     cas = _find_cas(target, ca_keys, every, record, now, renamed)
     custody, own = custodies.custody_of(folder), cas.get(CA)
     if isinstance(own, Certificate):
         check_pin(own, custody)
-    used_cas = {each.ca for each in every}
-    to_plan = [
-        each
-        for each in signings
-        if f"{each.output}.pem" not in used_cas or not _is_finished_ca(folder, each, every)
-    ]
-    planned = plan.plan_signing(folder, to_plan, cas, record, now, force=force)
+    unfinished = _without_finished_cas(folder, signings, every)
+    planned = plan.plan_signing(folder, unfinished, cas, record, now, force=force)
     if planned.problems:
         raise ScaffoldError(
             "nothing is signed", planned.problems, _hint_for_ended(folder, cas, now)
@@ -202,6 +189,39 @@ def plan_round(
         custody=custody,
         renamed=renamed,
     )
+
+
+def _check_name_cas(signings: Sequence[Signing]) -> None:
+    """Raise ScaffoldError where lines do not say which CA signs."""
+    nameless = [f"{each.name}: `{each.request}`" for each in signings if not each.has_ca]
+    if nameless:
+        raise ScaffoldError(
+            "lines of the Makefile name no CA", nameless, f"`-ca {CA} -ca-key {CA_KEY}` does"
+        )
+
+
+def _keys_of_cas(
+    folder: Path, makers: Sequence[Signing], signings: Sequence[Signing], every: Sequence[Signing]
+) -> dict[str, str]:
+    """Return the path of each CA's key by that of its certificate, of those to make too."""
+    ca_keys = {f"{each.output}.pem": f"{each.output}{KEY_ENDING}" for each in makers}
+    ca_keys |= {each.ca: each.ca_key for each in signings}
+    ca_keys = ca_keys or _cas_without_components(every)
+    if CA in ca_keys and _has_peer_ca(folder, every):
+        ca_keys[PEER_CA] = PEER_CA_KEY  # both are made at once, or none
+    return ca_keys
+
+
+def _without_finished_cas(
+    folder: Path, signings: Sequence[Signing], every: Sequence[Signing]
+) -> list[Signing]:
+    """Return signings without those of CAs that are there: these are never signed again."""
+    used_cas = {each.ca for each in every}
+    return [
+        each
+        for each in signings
+        if f"{each.output}.pem" not in used_cas or not _is_finished_ca(folder, each, every)
+    ]
 
 
 def _hint_for_ended(folder: Path, cas: Mapping[str, plan.AnyCA], now: datetime) -> str:
