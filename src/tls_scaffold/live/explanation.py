@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from tls_scaffold.live import causes
 from tls_scaffold.live.causes import OF_CLIENT, OF_SERVER, OTHER_CAS, Cause
@@ -16,6 +17,14 @@ from tls_scaffold.spelling import MINUTE
 
 SERIAL = re.compile(r"certificate serial (?P<serial>[0-9a-f]+) revoked")
 TRUSTS = (causes.TRUST_UNREADABLE, causes.MEMBER_TRUST)
+
+
+class Unseen(Enum):
+    """What is known of a cause that is not seen to be."""
+
+    RULED_OUT = "ruled out"
+    POSSIBLE = "possible"
+    """Nobody tells."""
 
 
 @dataclass(frozen=True)
@@ -138,23 +147,23 @@ def _sifted(
         verdict = _verdict(cause, entry, symptom, evidence)
         if isinstance(verdict, Found):
             confirmed.append(verdict)
-        elif verdict is None:
+        elif verdict is Unseen.POSSIBLE:
             possible.append(cause)
     return tuple(confirmed), tuple(possible)
 
 
 def _verdict(  # noqa: C901, PLR0911 - a table of who tells what
     cause: Cause, entry: Entry, symptom: Symptom, evidence: Evidence
-) -> Found | bool | None:
-    """Return how a cause is known to be; False where it is ruled out, None where nobody tells."""
+) -> Found | Unseen:
+    """Return how a cause is known to be, or what is known of one that is not seen."""
     if cause in (causes.ENCRYPTED_KEY, causes.DAMAGED_KEY):
-        return _first(evidence.of_keys, cause) or (None if not evidence.of_keys else False)
+        return _of_keys(cause, evidence)
     if cause in (causes.WRONG_PREFIX, causes.NO_USER) and causes.WRONG_PREFIX in symptom.fits:
         return _of_user(cause, evidence)
     if cause == causes.CA_USAGE:
-        return evidence.of_ca or False
+        return evidence.of_ca or Unseen.RULED_OUT
     if cause == causes.PLAIN:
-        return None
+        return Unseen.POSSIBLE
     if cause in causes.NAMESAKES and symptom.fits[0] == causes.CLIENT_NAMESAKE:
         return _of_namesake(cause, entry, evidence)
     if cause == causes.SAME_SUBJECT and causes.CLIENT_TRUST in symptom.fits:
@@ -166,80 +175,83 @@ def _verdict(  # noqa: C901, PLR0911 - a table of who tells what
     if cause in OF_CLIENT:
         return _of_visitor(cause, entry, symptom, evidence)
     if cause == causes.NO_USER and evidence.visitor and evidence.user_state == IS_USER:
-        return False
-    return None
+        return Unseen.RULED_OUT
+    return Unseen.POSSIBLE
+
+
+def _of_keys(cause: Cause, evidence: Evidence) -> Found | Unseen:
+    if not evidence.of_keys:
+        return Unseen.POSSIBLE
+    return _first(evidence.of_keys, cause) or Unseen.RULED_OUT
 
 
 def _first(found: Iterable[Found], cause: Cause) -> Found | None:
     return next((each for each in found if each.cause == cause), None)
 
 
-def _of_port(
-    cause: Cause, entry: Entry, symptom: Symptom, evidence: Evidence
-) -> Found | bool | None:
+def _of_port(cause: Cause, entry: Entry, symptom: Symptom, evidence: Evidence) -> Found | Unseen:
     if found := _first(evidence.of_ports(entry), cause):
         return found
     if not evidence.is_complete(entry):
-        return None
+        return Unseen.POSSIBLE
     if cause == causes.NO_CLIENT_AUTH:  # with a trust file alone it asks, and looks at no CN
-        return None
+        return Unseen.POSSIBLE
     # What a client misses in a certificate by a name of its own, no look of ours shows.
     is_by_other_name = cause == causes.SERVER_HOST and causes.CLIENT_TRUST in symptom.fits
-    return None if is_by_other_name else False
+    return Unseen.POSSIBLE if is_by_other_name else Unseen.RULED_OUT
 
 
-def _of_client_trust(entry: Entry, evidence: Evidence) -> Found | bool | None:
+def _of_client_trust(entry: Entry, evidence: Evidence) -> Found | Unseen:
     of_server = (*OF_SERVER, causes.SAME_SUBJECT)
     wrong = [each for each in evidence.of_ports(entry) if each.cause in of_server]
     if wrong:
-        return False
+        return Unseen.RULED_OUT
     if entry.origin == CLIENT and evidence.is_complete(entry):
         return Found(
             causes.CLIENT_TRUST,
             "each port that it may be about serves a certificate of a CA that the folder trusts",
         )
-    return None
+    return Unseen.POSSIBLE
 
 
-def _of_namesake(cause: Cause, entry: Entry, evidence: Evidence) -> Found | bool | None:
+def _of_namesake(cause: Cause, entry: Entry, evidence: Evidence) -> Found | Unseen:
     """Tell a stranger, whose CA has this one's name, from a folder whose own files do not fit.
 
     Whoever came need not be the visitor: where members let that in, they have what they should.
     """
     if cause == causes.CLIENT_NAMESAKE:
-        return _first(evidence.of_visitor(entry), cause)
+        return _first(evidence.of_visitor(entry), cause) or Unseen.POSSIBLE
     if found := _first(evidence.of_ports(entry), cause):
         return found
     about = {look.port for look in evidence.about(entry)}
     tried = [shake for look, shake in evidence.tried if look.port in about]
-    return False if tried and all(shake.is_whole for shake in tried) else None
+    is_ruled_out = bool(tried) and all(shake.is_whole for shake in tried)
+    return Unseen.RULED_OUT if is_ruled_out else Unseen.POSSIBLE
 
 
-def _of_visitor(
-    cause: Cause, entry: Entry, symptom: Symptom, evidence: Evidence
-) -> Found | bool | None:
+def _of_visitor(cause: Cause, entry: Entry, symptom: Symptom, evidence: Evidence) -> Found | Unseen:
     found = evidence.of_visitor(entry)
     if same := _first(found, cause):
         return same
     if cause == causes.SAME_SUBJECT and (seen := _first(evidence.of_ports(entry), cause)):
         return seen
     if cause == causes.CLIENT_USAGE and evidence.of_ca and entry.origin != CLIENT:
-        return False  # with such a CA nobody else's is looked at
+        return Unseen.RULED_OUT  # with such a CA nobody else's is looked at
     if not evidence.may_be_ca(cause, entry):
-        return False
+        return Unseen.RULED_OUT
     tried = {look.port for look, _ in evidence.tried}
     has_tried = bool(tried) and all(look.port in tried for look in evidence.about(entry))
     if has_tried and symptom.fits != (cause,):
-        return False
-    return None
+        return Unseen.RULED_OUT
+    return Unseen.POSSIBLE
 
 
-def _of_user(cause: Cause, evidence: Evidence) -> Found | bool | None:
+def _of_user(cause: Cause, evidence: Evidence) -> Found | Unseen:
     state = evidence.user_state
     if not state:
-        return None
+        return Unseen.POSSIBLE
     if (state == IS_USER) != (cause == causes.WRONG_PREFIX):
-        return False
+        return Unseen.RULED_OUT
     name = evidence.visitor.name if evidence.visitor else ""
     wanted = {IS_USER: "knows that user", IS_NO_USER: "knows no user of that CN"}
     return Found(cause, f"etcd, asked with that certificate, {wanted[state]}", name)
