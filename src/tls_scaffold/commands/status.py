@@ -183,33 +183,38 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     components = inventory.components if inventory else ()
     own_hosts = {f"{each.output}{CERTIFICATE_ENDING}": each.hosts for each in components}
     if not found.has_makefile:
-        bare = Report(rows, (), now, problem, own_hosts=own_hosts, within=within)
         is_kept = inventory is not None or contents.is_archived(folder)
-        scripts = () if is_kept else cfsslscripts.scripts_with_cfssl(folder)
-        return replace(bare, scripts=scripts, has_makefile=is_kept)
+        return Report(
+            rows,
+            (),
+            now,
+            problem,
+            own_hosts=own_hosts,
+            within=within,
+            scripts=() if is_kept else cfsslscripts.scripts_with_cfssl(folder),
+            has_makefile=is_kept,
+        )
     text = makefile_text(folder)
     origins = Origins(text)
     unread = tuple(map(origins.told_unread, found.unread))
     steps = steps_for(folder, inventory, found, rows, now)
-    commands = commands_of(steps, folder, within)
-    page = advice.page(folder, found, rows, steps, now)
-    removed = still_valid(folder, inventory, found, now) if inventory else ()
-    stale = bundleages.stale_bundles(folder, inventory) if inventory else ()
-    known = Report(rows, commands, now, problem, unread, removed, own_hosts, within)
-    backup = note_on_backups(folder, _pin_of_ca(found))
-    earlier = still_held(folder, found, now)
-    rotation = rotation_of(folder)
-    crl_end = revocationlists.next_update(plain_or_empty(folder / CRL))
-    return replace(
-        known,
-        backup=backup,
-        stale_bundles=stale,
-        earlier=earlier,
-        rotation=rotation,
+    return Report(
+        rows,
+        commands_of(steps, folder, within),
+        now,
+        problem,
+        unread,
+        still_valid(folder, inventory, found, now) if inventory else (),
+        own_hosts,
+        within,
+        stale_bundles=bundleages.stale_bundles(folder, inventory) if inventory else (),
+        backup=note_on_backups(folder, _pin_of_ca(found)),
+        earlier=still_held(folder, found, now),
+        rotation=rotation_of(folder),
         strange_cas=strange_old_cas(folder),
         hooks_owed=_hooks_owed(folder),
-        crl_end=crl_end,
-        page=page,
+        crl_end=revocationlists.next_update(plain_or_empty(folder / CRL)),
+        page=advice.page(folder, found, rows, steps, now),
         lost_keys=lost_keys(folder, found),
     )
 

@@ -166,14 +166,19 @@ def _read_line(line: str) -> Revocation | str:
         return f"it has {len(words)} columns, and not {len(COLUMNS)} with tabs between them"
     serial, name, ca, reason, revoked, end = words
     at, ends = _moment(revoked), _moment(end)
-    wrong = [
-        *([] if _is_serial(serial) else [f"`{serial}` is no serial number in hexadecimal"]),
-        *filter(None, (_known(name) and spelling.label_problem(name),)),
-        *filter(None, (_known(ca) and spelling.text_problem(ca, LONGEST),)),
-        *([] if reason in REASONS else [f"`{reason}` is none of {', '.join(REASONS)}"]),
-        *([] if at else [f"`{revoked}` is no time in UTC"]),
-        *([] if ends or not _known(end) else [f"`{end}` is no time in UTC"]),
-    ]
+    wrong = []
+    if not _is_serial(serial):
+        wrong.append(f"`{serial}` is no serial number in hexadecimal")
+    if _known(name) and (problem := spelling.label_problem(name)):
+        wrong.append(problem)
+    if _known(ca) and (problem := spelling.text_problem(ca, LONGEST)):
+        wrong.append(problem)
+    if reason not in REASONS:
+        wrong.append(f"`{reason}` is none of {', '.join(REASONS)}")
+    if not at:
+        wrong.append(f"`{revoked}` is no time in UTC")
+    if _known(end) and not ends:
+        wrong.append(f"`{end}` is no time in UTC")
     if wrong or not at:
         return "; ".join(wrong)
     return Revocation(int(serial, 16), _known(name), _known(ca), reason, at, ends)

@@ -1,6 +1,6 @@
 """What to run about certificates that are not valid: a table, and the steps for a folder."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -137,45 +137,52 @@ def steps(
     is_ours, makes_ca = includes_our_rules(makefile), custody_of(folder).makes_ca
     own_lines = {f"{output}.pem" for _, output in names_and_outputs(makefile)}
     by_path = {row.path: row for row in rows}
+    states = {
+        entry.path: _state_for_advice(folder, contents, entry, by_path[entry.path], now)
+        for entry in contents.entries
+    }
     found: Steps = {}
-    ca_states: set[str] = set()
-    missing_cas: set[str] = set()
     if any(entry.unread for entry in contents.entries):
         found[CHECK] = []  # names what is wrong with requests and configurations
     for entry in contents.entries:  # the CAs come first
-        row = by_path[entry.path]
-        state = _state_for_advice(folder, contents, entry, row, now)
-        is_ca = row.kind == CA_KIND
+        state, is_ca = states[entry.path], entry.kind == CA_KIND
         # A new CA is no help where the one that is there can't be compared with its request.
-        if row.kind is None or (is_ca and state == STALE and entry.unread):
+        if entry.kind is None or (is_ca and state == STALE and entry.unread):
             continue
         line = FOREIGN
         if is_ours:
-            line = OUR_LINE if is_ca or row.path in own_lines else OTHER_LINE
+            line = OUR_LINE if is_ca or entry.path in own_lines else OTHER_LINE
         step = _step_for(entry, state, line, contents)
         if step in (RENEW_CA, REGENERATE) and entry.path != PEER_CA and not makes_ca:
             step = ""  # whoever holds it renews it
         if entry.unmet and state != CLONED:
             # Either the Makefile has no line for it, or `check` names what leaves it out.
-            lacks_line = not is_ca and entry.signing is None and row.path not in own_lines
+            lacks_line = not is_ca and entry.signing is None and entry.path not in own_lines
             found[SYNC if lacks_line else CHECK] = []
-        if is_ca:
-            ca_states.add(state)
-            missing_cas |= {entry.path} if state == MISSING else set()
         targets = [entry.signing.target] if entry.signing and not entry.unread else []
         if step and (targets or step not in (TARGETS, AGAIN)):
             found.setdefault(step, []).extend(targets)
-    signing_cas = {
-        entry.ca or CA
-        for entry in contents.entries
-        if _is_component(row := by_path[entry.path]) and row.state != MISSING
-    }
-    is_at_fault = ca_states & {MISMATCHED, EXPIRED, NOT_YET, UNREADABLE}
-    is_lost = any(entry.kind == CA_KIND and entry.unmet for entry in contents.entries)
-    if is_at_fault or is_lost or missing_cas & signing_cas:
+    if _is_ca_at_fault(contents, by_path, states):
         first = (RESTORE, CHECK, RENEW_CA, REGENERATE)
         return {step: found[step] for step in first if step in found}
     return found
+
+
+def _is_ca_at_fault(
+    contents: Contents, by_path: Mapping[str, Row], states: Mapping[str, str]
+) -> bool:
+    """Tell whether a CA is to be mended before anything that it signs can be."""
+    cas = [entry for entry in contents.entries if entry.kind == CA_KIND]
+    if any(states[ca.path] in (MISMATCHED, EXPIRED, NOT_YET, UNREADABLE) for ca in cas):
+        return True
+    if any(ca.unmet for ca in cas):
+        return True
+    has_signed = {
+        entry.ca or CA
+        for entry in contents.entries
+        if entry.kind not in (CA_KIND, None) and by_path[entry.path].state != MISSING
+    }
+    return any(states[ca.path] == MISSING and ca.path in has_signed for ca in cas)
 
 
 def page(folder: Path, contents: Contents, rows: Iterable[Row], found: Steps, now: datetime) -> str:
@@ -242,10 +249,6 @@ def _is_in_vain(entry: Entry, state: str, contents: Contents) -> bool:
     if state == MISSING:
         return bool(entry.unmet) and entry.signing is None
     return state == STALE and bool(entry.unmet)
-
-
-def _is_component(row: Row) -> bool:
-    return row.kind not in (CA_KIND, None)
 
 
 def _state_for_advice(
