@@ -18,6 +18,7 @@ from tls_scaffold.paths import CERTIFICATE_ENDING, KEY_ENDING
 from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.spelling import UTC_TIME
 
+NO_MEMBERS = "there are no members to look at"
 LEAVES_A_LINE = (
     "looking without a certificate leaves a line in each member's log, for each of its ports: "
     "`client didn't provide a certificate`"
@@ -73,12 +74,13 @@ def ports_of(inventory: Inventory | None, options: LiveOptions) -> tuple[Port, .
     if given:
         return given
     if not inventory or not inventory.members:
-        raise ScaffoldError(
-            "there are no members to look at",
-            [f"`{FILE}` has none" if inventory else f"there is no `{FILE}`"],
-            "`--endpoints HOST:PORT` names them",
-        )
+        raise no_members(f"`{FILE}` has none" if inventory else f"there is no `{FILE}`")
     return inventory_ports(inventory)
+
+
+def no_members(*why: str) -> ScaffoldError:
+    """Return the error for a look at members where there are none."""
+    return ScaffoldError(NO_MEMBERS, why, "`--endpoints HOST:PORT` names them")
 
 
 def pair_of(folder: Path, inventory: Inventory | None, name: str) -> tuple[Component, Pair]:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tls_scaffold.commands.live import LiveOptions
+from tls_scaffold.commands.live import LiveOptions, no_members
 from tls_scaffold.commands.results import scaffold_command
-from tls_scaffold.commands.rotationlook import NO_MEMBERS, seen_ports
+from tls_scaffold.commands.rotationlook import seen_ports
 from tls_scaffold.commands.rotationrefusals import check_old_ca_is_ours
 from tls_scaffold.commands.rotationreport import FolderPair, RotationReport
 from tls_scaffold.disk.plainfiles import plain_or_empty
@@ -66,7 +66,7 @@ def rotate_status(
 def _seen(folder: Path, rotation: Rotation, options: LiveOptions) -> tuple[RotationPort, ...]:
     ports = seen_ports(folder, rotation, options)
     if not ports:
-        raise NO_MEMBERS
+        raise no_members()
     return ports
 
 

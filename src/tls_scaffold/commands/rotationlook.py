@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tls_scaffold.commands.live import LiveOptions
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.commands.live import NO_MEMBERS, LiveOptions, no_members
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.live import rotationgates
@@ -14,10 +13,6 @@ from tls_scaffold.live.looks import Looking
 from tls_scaffold.live.rotationgates import Step
 from tls_scaffold.live.rotationports import RotationPort, rotation_ports
 from tls_scaffold.signing.rotation import Rotation
-
-NO_MEMBERS = ScaffoldError(
-    "there are no members to look at", hint="`--endpoints HOST:PORT` names them"
-)
 
 
 def seen_ports(folder: Path, rotation: Rotation, options: LiveOptions) -> tuple[RotationPort, ...]:
@@ -63,5 +58,5 @@ def check_members(
     if ports:
         return rotationgates.check(step, ports, force=force)
     if force:
-        return (NO_MEMBERS.summary,)
-    raise NO_MEMBERS
+        return (NO_MEMBERS,)
+    raise no_members()
