@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -55,7 +55,18 @@ if TYPE_CHECKING:
 @dry_run_option
 @json_option
 @click.pass_obj
-def adopt(folder: Path, /, directory: Path, *, dry_run: bool, as_json: bool, **given: Any) -> None:
+def adopt(  # noqa: PLR0913 - its options
+    folder: Path,
+    /,
+    directory: Path,
+    script: Path | None,
+    arguments: tuple[str, ...],
+    pki: Path | None,
+    ca: str,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Take over a folder that was made by hand.
 
     DIRECTORY is the current one if left out. Reads its requests, asks make what its Makefile signs,
@@ -64,14 +75,20 @@ def adopt(folder: Path, /, directory: Path, *, dry_run: bool, as_json: bool, **g
     later, unless the inventory is edited. With --from-script or --pki it also writes requests, and
     copies certificates. Exits with 4 when lines of the script could not be followed.
     """
-    _check_options(**given)
+    _check_options(script, arguments, pki, ca)
     work_on(folder / directory)
-    if given["script"] or given["pki"]:
-        _adopt_others(folder / directory, dry_run=dry_run, as_json=as_json, **given)
-        return
+    if script:
+        _adopt_script(folder / directory, script, arguments, dry_run=dry_run, as_json=as_json)
+    elif pki:
+        _adopt_pki(folder / directory, pki, ca, dry_run=dry_run, as_json=as_json)
+    else:
+        _adopt_makefile(folder / directory, dry_run=dry_run, as_json=as_json)
+
+
+def _adopt_makefile(folder: Path, *, dry_run: bool, as_json: bool) -> None:
     from tls_scaffold.commands import adopt as command
 
-    done = command.adopt(folder / directory, dry_run=dry_run)
+    done = command.adopt(folder, dry_run=dry_run)
     if as_json:
         give_json(done.to_json())
     else:
@@ -89,21 +106,6 @@ def _check_options(
         raise UsageError("`--argument` goes with `--from-script`")
     if ca and not pki:
         raise UsageError("`--ca` goes with `--pki`")
-
-
-def _adopt_others(
-    folder: Path,
-    script: Path | None,
-    arguments: tuple[str, ...],
-    pki: Path | None,
-    ca: str,
-    **how: bool,
-) -> None:
-    """Adopt what a script signs, or certificates that are there."""
-    if script:
-        _adopt_script(folder, script, arguments, **how)
-    elif pki:
-        _adopt_pki(folder, pki, ca, **how)
 
 
 def _adopt_script(

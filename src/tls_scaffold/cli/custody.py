@@ -1,13 +1,14 @@
 """The options that say who holds the CA, for `new` and `sync`."""
 
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from tls_scaffold.cli.options import CommaList, filled, option
+from tls_scaffold.cli.options import CommaList, Command, filled, option
 from tls_scaffold.cli.terminal import talk
 from tls_scaffold.errors import UsageError
 from tls_scaffold.spelling import escaped
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from tls_scaffold.inventory.custodywords import CustodyWords
 
 Outcome = TypeVar("Outcome")
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _file(name: str, parameter: str, text: str) -> Callable[[Command], Command]:
@@ -59,42 +59,63 @@ HERE = option(
 
 
 def custody(*, has_here: bool) -> Callable[[Command], Command]:
-    """Add the options; where a folder may be changed, the one for the plain way back too."""
+    """Add the options; where a folder may be changed, the one for the plain way back too.
+
+    The command gets what they say as `held`, which `check_words` is to see.
+    """
 
     def add(command: Command) -> Command:
+        collected: Any = _collecting(command)
         # Of decorators the last is the first in the help.
         for each in reversed((*OPTIONS, *((HERE,) if has_here else ()))):
-            command = each(command)
-        return command
+            collected = each(collected)
+        return cast("Command", collected)
 
     return add
 
 
-def take_custody(given: MutableMapping[str, Any]) -> "CustodyWords":
-    """Take what the options say out of the values that a command was given.
+def _collecting(command: Command) -> Command:
+    @wraps(command)
+    def collected(  # noqa: PLR0913 - the options
+        *words: Any,
+        ca_file: str,
+        ca_key: str,
+        encrypt_ca_key: bool,
+        ca_remote: tuple[str, ...],
+        ca_label: str | None,
+        ca_auth_key: str | None,
+        ca_remote_ca: str | None,
+        ca_sha256: str | None,
+        ca_offline: bool,
+        peer_ca: bool,
+        ca_here: bool = False,
+        **others: Any,
+    ) -> Any:
+        from tls_scaffold.inventory.custodywords import CustodyWords
 
-    Raises UsageError with all of what can't stand together.
-    """
-    from tls_scaffold.inventory.custodywords import CustodyWords
+        held = CustodyWords(
+            certificate=ca_file,
+            key=ca_key,
+            encrypt=encrypt_ca_key,
+            remotes=tuple(url for word in ca_remote for url in word.split(",")),
+            label=ca_label or "",
+            auth_key=ca_auth_key or "",
+            remote_ca=ca_remote_ca or "",
+            sha256=(ca_sha256 or "").replace(":", "").lower(),
+            offline=ca_offline,
+            here=ca_here,
+            peer_ca=peer_ca or None,
+        )
+        return command(*words, held=held, **others)
 
-    remotes = [url for word in given.pop("ca_remote") for url in word.split(",")]
-    words = CustodyWords(
-        certificate=given.pop("ca_file"),
-        key=given.pop("ca_key"),
-        encrypt=given.pop("encrypt_ca_key"),
-        remotes=tuple(remotes),
-        label=given.pop("ca_label") or "",
-        auth_key=given.pop("ca_auth_key") or "",
-        remote_ca=given.pop("ca_remote_ca") or "",
-        sha256=(given.pop("ca_sha256") or "").replace(":", "").lower(),
-        offline=given.pop("ca_offline"),
-        here=given.pop("ca_here", False),
-        peer_ca=given.pop("peer_ca") or None,
-    )
-    mistakes = tuple(words.mistakes())
+    return cast("Command", collected)
+
+
+def check_words(held: "CustodyWords") -> None:
+    """Raise UsageError with all of what can't stand together."""
+    mistakes = tuple(held.mistakes())
     if mistakes:
         raise UsageError("the options of the CA can't stand together", mistakes)
-    return words
 
 
 def confirmed(run: Callable[["CustodyWords"], Outcome], held: "CustodyWords") -> Outcome:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tls_scaffold.cli.completion import below_the_folder, key_types, offering
-from tls_scaffold.cli.custody import confirmed, custody, take_custody
+from tls_scaffold.cli.custody import check_words, confirmed, custody
 from tls_scaffold.cli.keeping import tell_outcome
 from tls_scaffold.cli.lists import refuse_more_of_a_list
 from tls_scaffold.cli.options import components, crl_option, json_option, option
@@ -78,12 +78,16 @@ def settings(command: Command) -> Command:
 @option("--dry-run", is_flag=True, help="Show the files that would be written, write nothing")
 @json_option
 @click.pass_obj
-def new(
+def new(  # noqa: PLR0913 - its options
     folder: Path,
     /,
     directories: tuple[str, ...],
     source: str,
+    held: "CustodyWords",
     *,
+    separate_requests: bool,
+    no_record: bool,
+    crl: bool,
     dry_run: bool,
     as_json: bool,
     **given: Any,
@@ -97,9 +101,7 @@ def new(
     from tls_scaffold.commands.sync import is_ours, sync_from
     from tls_scaffold.inventory.options import Options
 
-    held = take_custody(given)
-    separate_requests, no_record = given.pop("separate_requests"), given.pop("no_record")
-    crl = given.pop("crl")
+    check_words(held)
     options = Options(
         **given,
         separate_requests=True if separate_requests else None,

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -51,15 +51,18 @@ if TYPE_CHECKING:
 @option("--dry-run", is_flag=True, help="Say what would be revoked, write nothing")
 @json_option
 @click.pass_obj
-def revoke(
+def revoke(  # noqa: PLR0913 - its options
     folder: Path,
     /,
     words: tuple[str, ...],
+    reason: str,
     brought: str,
     *,
+    sign_again: bool,
+    force: bool,
     serials: bool,
+    dry_run: bool,
     as_json: bool,
-    **given: Any,
 ) -> None:
     """Have members refuse certificates that are still valid.
 
@@ -73,16 +76,16 @@ def revoke(
     from tls_scaffold.commands import revoke as command
     from tls_scaffold.signing.capassword import CAPassword
 
-    is_named = bool(words) or given["sign_again"] or given["dry_run"]
+    is_named = bool(words) or sign_again or dry_run
     if (brought or serials) and (is_named or (brought and serials)):
         raise click.UsageError("`--crl` and `--serials` each go alone")
     now = datetime.now(timezone.utc).replace(microsecond=0)
     if serials:
         give(command.serials(folder, now))
     elif brought:
-        _tell(command.bring(folder, brought, now, force=given["force"]), as_json=as_json)
+        _tell(command.bring(folder, brought, now, force=force), as_json=as_json)
     else:
-        asked = command.Asked(words, **given)
+        asked = command.Asked(words, reason, force, sign_again, dry_run)
         _tell(command.revoke(folder, asked, CAPassword(asking()), now), as_json=as_json)
 
 

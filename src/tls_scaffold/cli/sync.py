@@ -2,12 +2,12 @@
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from tls_scaffold.cli.completion import offering, rendered_files
-from tls_scaffold.cli.custody import confirmed, custody, take_custody
+from tls_scaffold.cli.custody import check_words, confirmed, custody
 from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, note_line, tell_outcome
 from tls_scaffold.cli.options import crl_option, json_option, option
 from tls_scaffold.cli.terminal import talk
@@ -17,6 +17,7 @@ from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.results import Outcome
+    from tls_scaffold.inventory.custodywords import CustodyWords
 
 CHANGE = "`tls-scaffold sync{0} --dry-run` shows the changes, `tls-scaffold sync{0}` makes them"
 
@@ -48,16 +49,17 @@ CHANGE = "`tls-scaffold sync{0} --dry-run` shows the changes, `tls-scaffold sync
 @crl_option
 @json_option
 @click.pass_obj
-def sync(
+def sync(  # noqa: PLR0913 - its options
     folder: Path,
     /,
     source: str,
     reset: tuple[str, ...],
+    held: "CustodyWords",
     *,
+    crl: bool,
     dry_run: bool,
     check: bool,
     as_json: bool,
-    **given: Any,
 ) -> None:
     """Make the folder follow tls-scaffold.json, or with --from another inventory.
 
@@ -73,7 +75,8 @@ def sync(
 
     if source and reset:
         raise click.UsageError("`--from` and `--reset` exclude each other")
-    held, crl, writes_nothing = take_custody(given), given["crl"], dry_run or check
+    check_words(held)
+    writes_nothing = dry_run or check
     if source:
         options = Options(crl=crl or None)
         outcome = confirmed(
