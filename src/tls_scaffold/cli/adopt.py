@@ -12,10 +12,9 @@ from tls_scaffold.cli.completion import below_the_folder
 from tls_scaffold.cli.keeping import dry_run_option, end_on_conflicts, tell_plan, tell_summary
 from tls_scaffold.cli.options import json_option, option
 from tls_scaffold.cli.plansummary import few_paths
-from tls_scaffold.cli.terminal import give_json, talk, warn
+from tls_scaffold.cli.terminal import give_json, talk, talk_line, warn
 from tls_scaffold.cli.verbs import Verb, work_on
 from tls_scaffold.errors import ExitCode, UsageError
-from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.adopted import Adoption, Taken, Understood
@@ -138,7 +137,7 @@ def _adopt_pki(folder: Path, pki: Path, ca: str, *, dry_run: bool, as_json: bool
         _tell_taken(adopted.taken)
         tell_plan(adopted.plan, dry_run=dry_run)
         for path, source in adopted.copied.items():
-            talk(escaped(f"{'would copy' if dry_run else 'copied'} {source} to {path}"))
+            talk_line(f"{'would copy' if dry_run else 'copied'} {source} to {path}")
         if adopted.left:
             talk("note: not taken")
             _tell_lines(adopted.left)
@@ -186,7 +185,7 @@ def _tell_taken(taken: "Sequence[Taken]") -> None:
 def _tell_understood(understood: "Understood") -> None:
     _tell_taken(understood.taken)
     for line in understood.stays:
-        talk(f"stays: {escaped(line)}")
+        talk_line(f"stays: {line}")
     talk("`tls-scaffold sync` would then:")
     tell_summary(understood.first_sync)
 
@@ -202,4 +201,4 @@ def _tell_script(adopted: "ScriptAdopted") -> None:
 
 def _tell_lines(problems: "Iterable[Problem]") -> None:
     for problem in problems:
-        talk(f"  {escaped(str(problem))}")
+        talk_line(f"  {problem}")

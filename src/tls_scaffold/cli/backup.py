@@ -7,7 +7,7 @@ import click
 
 from tls_scaffold.cli.options import filled, json_option, option
 from tls_scaffold.cli.passphrases import ask_for_passphrase, read_passphrase
-from tls_scaffold.cli.terminal import give_json, talk, warn
+from tls_scaffold.cli.terminal import give_json, talk_line, warn
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import UsageError
 from tls_scaffold.spelling import escaped
@@ -60,7 +60,7 @@ def backup(
         return
     for warning in made.warnings:
         warn(escaped(warning))
-    talk(f"wrote {escaped(str(target))}: {made.count} files of `{escaped(str(folder))}`, encrypted")
+    talk_line(f"wrote {target}: {made.count} files of `{folder}`, encrypted")
 
 
 def _lock(to: tuple[str, ...], passphrase_file: str) -> "Lock":

@@ -8,7 +8,7 @@ import click
 from tls_scaffold.cli.capassword import asking
 from tls_scaffold.cli.keeping import end_of_outcome, tell_change_on_the_way
 from tls_scaffold.cli.options import json_option
-from tls_scaffold.cli.terminal import give_json, say, talk, warn
+from tls_scaffold.cli.terminal import give_json, say, say_line, talk, warn
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.spelling import escaped
 
@@ -66,6 +66,6 @@ def renew_ca(folder: Path, /, *, as_json: bool) -> None:
         talk(left)
     for each in renewed:
         for line in command.sentences(each, now):
-            say(escaped(line))
+            say_line(line)
         for warning in command.warnings(each):
             warn(escaped(warning))

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from tls_scaffold.cli.options import CommaList, Command, filled, option
-from tls_scaffold.cli.terminal import talk
+from tls_scaffold.cli.terminal import talk_line
 from tls_scaffold.errors import UsageError
-from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.inventory.custodywords import CustodyWords
@@ -130,9 +129,9 @@ def confirmed(run: Callable[["CustodyWords"], Outcome], held: "CustodyWords") ->
     except UnconfirmedCAError as error:
         if sys.stdin is None or not sys.stdin.isatty():
             raise
-        talk(escaped(error.summary))
+        talk_line(error.summary)
         for problem in error.problems:
-            talk(f"  {escaped(str(problem))}")
+            talk_line(f"  {problem}")
         if not click.confirm("is that the CA?", err=True):
             raise
         # It is asked again, and has to give the same.

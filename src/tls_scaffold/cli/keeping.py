@@ -6,7 +6,7 @@ import click
 
 from tls_scaffold.cli.options import option
 from tls_scaffold.cli.plansummary import few_paths, is_record, summary_lines
-from tls_scaffold.cli.terminal import give, give_json, talk, warn
+from tls_scaffold.cli.terminal import give, give_json, talk, talk_line, warn
 from tls_scaffold.errors import ExitCode
 from tls_scaffold.spelling import escaped
 
@@ -43,7 +43,7 @@ def tell_outcome(outcome: "Outcome", *, as_json: bool) -> None:
         give_json(outcome.result().to_json())
     else:
         for word in outcome.present:
-            talk(f"`{escaped(word)}` is there already")
+            talk_line(f"`{word}` is there already")
         if outcome.command == "sync" and outcome.dry_run and plan:
             talk("`sync` would:")
             tell_summary(plan)
@@ -94,7 +94,7 @@ def tell_plan(plan: "Plan", *, dry_run: bool) -> None:
         talk(f"kept, edited by hand: {few_paths([note.path for note in kept])}")
     for note in told:
         if note not in generated and (note not in kept or len(kept) <= SINGLY):
-            talk(escaped(note_line(note, plan.shelf)))
+            talk_line(note_line(note, plan.shelf))
     if generated:
         talk(f"wrote what is generated: {len(generated)} file{'s' * (len(generated) > 1)}")
 

@@ -9,7 +9,7 @@ import click
 
 from tls_scaffold.cli.keeping import end_of_outcome, tell_change_on_the_way, tell_next
 from tls_scaffold.cli.options import divided, filled, json_option, option
-from tls_scaffold.cli.terminal import give_json, say, talk, warn
+from tls_scaffold.cli.terminal import give_json, say_line, talk, talk_line, warn
 from tls_scaffold.cli.verbs import VerbGroup
 from tls_scaffold.cli.waitingtable import MOST_TOLD, count_waiting, tell_made
 from tls_scaffold.errors import ScaffoldError
@@ -81,7 +81,7 @@ def export(folder: Path, /, file: Path, names: tuple[str, ...], *, as_json: bool
         return
     count = len(done.names)
     what = "1 request" if count == 1 else f"{count} requests"
-    say(f"packed {what} into {escaped(str(file))}: {listed(done.names, MOST_TOLD)}")
+    say_line(f"packed {what} into {file}: {listed(done.names, MOST_TOLD)}")
     tell_next(done.next)
 
 
@@ -130,11 +130,11 @@ def sign(folder: Path, /, file: Path, ca: Path, ca_key: Path, *, yes: bool, **mo
     if not yes:
         _ask_to_sign(looked)
     noted = command.sign(looked, now)
-    say(f"signed {len(looked.reviewed)} into {escaped(str(looked.target))}")
-    talk(f"recorded in {escaped(str(noted))}")
-    talk(
-        f"next: carry {escaped(str(looked.target))} back, and there"
-        f" `tls-scaffold requests import {escaped(looked.target.name)}`"
+    say_line(f"signed {len(looked.reviewed)} into {looked.target}")
+    talk_line(f"recorded in {noted}")
+    talk_line(
+        f"next: carry {looked.target} back, and there"
+        f" `tls-scaffold requests import {looked.target.name}`"
     )
 
 
@@ -142,11 +142,11 @@ def _tell_looked(looked: "Looked") -> None:
     from tls_scaffold.commands.requestsigning import lines_of
 
     manifest = looked.pack.manifest
-    say(f"asked by `{escaped(manifest.folder_name)}`, id {manifest.folder_id}, {manifest.time}")
+    say_line(f"asked by `{manifest.folder_name}`, id {manifest.folder_id}, {manifest.time}")
     subject = looked.ca.certificate.subject_text
-    say(f"signed by {escaped(subject)}, which ends {looked.ca.certificate.not_after:%Y-%m-%d}")
+    say_line(f"signed by {subject}, which ends {looked.ca.certificate.not_after:%Y-%m-%d}")
     for line in lines_of(looked.reviewed):
-        say(escaped(line))
+        say_line(line)
 
 
 def _ask_to_sign(looked: "Looked") -> None:
@@ -196,9 +196,9 @@ def _tell_imported(done: "Imported") -> None:
     if done.outcome:
         tell_change_on_the_way(done.outcome)
     for path in done.paths:
-        say(f"signed {escaped(path)}")
+        say_line(f"signed {path}")
         if path in done.reloads:
-            say(f"  {escaped(done.reloads[path])}")
+            say_line(f"  {done.reloads[path]}")
     for warning in done.warnings:
         warn(warning)
     if done.in_place:

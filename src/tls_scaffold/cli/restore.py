@@ -9,7 +9,7 @@ import click
 from tls_scaffold.cli.completion import below_the_folder
 from tls_scaffold.cli.options import filled, json_option, option
 from tls_scaffold.cli.passphrases import ask_for_passphrase, read_passphrase
-from tls_scaffold.cli.terminal import give_json, talk, warn
+from tls_scaffold.cli.terminal import give_json, talk, talk_line, warn
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.reading import read_given
@@ -109,7 +109,7 @@ def _agreed(plan: "RestorePlan", *, is_sure: bool) -> bool:
         return True
     talk("it replaces, and `archive/` gets what is there:")
     for path in _few(plan.replaced):
-        talk(f"  {escaped(path)}")
+        talk_line(f"  {path}")
     if not (sys.stdin and sys.stdin.isatty()):
         raise ScaffoldError(
             f"it replaces {len(plan.replaced)} files, and there is no terminal to ask on: "
@@ -125,18 +125,18 @@ def _tell(done: "Restored", *, dry_run: bool) -> None:
     for remark in plan.remarks:
         warn(escaped(remark))
     for path in _few(plan.stays):
-        talk(f"stays: {escaped(path)} differs from the backup's")
+        talk_line(f"stays: {path} differs from the backup's")
     for path in _few(plan.absent):
-        talk(f"left out: {escaped(path)} is for git to bring")
+        talk_line(f"left out: {path} is for git to bring")
     would = "would restore" if dry_run else "restored"
     if not plan.files:
-        talk(f"nothing to restore: `{escaped(str(done.folder))}` has it all")
+        talk_line(f"nothing to restore: `{done.folder}` has it all")
         return
     if dry_run:
         for file in plan.files:
             verb = "replace" if file.path in plan.replaced else "bring"
-            talk(f"  {verb} {escaped(file.path)}")
-    talk(f"{would} {len(plan.files)} files into `{escaped(str(done.folder))}`")
+            talk_line(f"  {verb} {file.path}")
+    talk_line(f"{would} {len(plan.files)} files into `{done.folder}`")
     if plan.replaced:
         where = f"in `{done.shelf}`" if done.shelf else "to go to `archive`"
         talk(f"{len(plan.replaced)} that were there are {where}")

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tls_scaffold.cli.keeping import tell_next
-from tls_scaffold.cli.terminal import say, warn
+from tls_scaffold.cli.terminal import say_line, warn
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ def tell(done: "Done") -> None:
     from tls_scaffold.commands import revoketold
 
     for line in revoketold.sentences(done):
-        say(escaped(line))
+        say_line(line)
     for line in revoketold.follows(done):
         warn(escaped(line))
     if done.next:

@@ -13,7 +13,7 @@ from tls_scaffold.cli.lookoptions import place_options
 from tls_scaffold.cli.options import json_option, option
 from tls_scaffold.cli.rotatestatus import status
 from tls_scaffold.cli.sign import progress_bar
-from tls_scaffold.cli.terminal import give_json, say, talk, warn
+from tls_scaffold.cli.terminal import give_json, say_line, talk, talk_line, warn
 from tls_scaffold.cli.verbs import VerbGroup
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.spelling import escaped
@@ -172,8 +172,8 @@ def _tell(folder: Path, turned: "Turned", done: Iterable[str], then: Iterable[st
     from tls_scaffold.commands.results import as_typed
 
     for line in (*done, *told.bundled(turned)):
-        say(escaped(line))
+        say_line(line)
     for warning in turned.warnings:
         warn(escaped(as_typed(warning, folder)))
     for line in then:
-        talk(escaped(as_typed(line, folder)))
+        talk_line(as_typed(line, folder))

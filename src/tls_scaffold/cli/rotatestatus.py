@@ -12,7 +12,7 @@ from tls_scaffold.cli.columns import begin_of_line, cut_to, terminal_width, text
 from tls_scaffold.cli.livetable import tell_look
 from tls_scaffold.cli.lookoptions import live_place_options
 from tls_scaffold.cli.options import json_option_for
-from tls_scaffold.cli.terminal import Styled, give_json, say, talk
+from tls_scaffold.cli.terminal import Styled, give_json, say, talk, talk_line
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.spelling import RENEW_DAYS, escaped, listed
 
@@ -122,7 +122,7 @@ def _tell_beside(folder: Path, report: "RotationReport") -> None:
     if report.stale:
         names = listed([f"`dist/{name}`" for name in report.stale], MOST, "")
         told = "hold other certificates than `certs/`: `tls-scaffold bundle` makes them anew"
-        talk(f"note: {escaped(names)} {as_typed(told, folder)}")
+        talk_line(f"note: {names} {as_typed(told, folder)}")
     if any(task.state.value == "unseen" and "client" in task.id for task in report.tasks):
         talk("note: what clients show and trust can't be seen from outside: ask who runs them")
     if report.ends_soon:

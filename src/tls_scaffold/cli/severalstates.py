@@ -10,7 +10,7 @@ from tls_scaffold.cli.folderstable import folders_table
 from tls_scaffold.cli.options import SeveralFolders
 from tls_scaffold.cli.pageplace import page_place
 from tls_scaffold.cli.statusnotes import notes_on
-from tls_scaffold.cli.terminal import give, give_json, say, talk
+from tls_scaffold.cli.terminal import give, give_json, say, talk, talk_line
 from tls_scaffold.errors import ExitCode
 from tls_scaffold.spelling import counted, escaped
 
@@ -77,7 +77,7 @@ def _tell_table(states: "SeveralStates", *, failed: bool) -> None:
 def _tell_beside(states: "SeveralStates", *, with_advice: bool) -> None:
     for each in states.folders:
         for note in notes_on(each.report) if each.report else ():
-            talk(f"note: {escaped(each.name)}: {note}")
+            talk_line(f"note: {each.name}: {note}")
     counts = Counter(each.state for each in states.folders)
     told = ", ".join(f"{count} {state}" for state, count in counts.items())
     talk(f"{counted(len(states.folders), 'folder')}: {told}")

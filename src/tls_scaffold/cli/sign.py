@@ -12,7 +12,15 @@ import click
 from tls_scaffold.cli.capassword import asking
 from tls_scaffold.cli.completion import names_to_sign, offering
 from tls_scaffold.cli.options import divided, json_option, option
-from tls_scaffold.cli.terminal import error_of_disk, give_json, say, talk, tell_error, warn
+from tls_scaffold.cli.terminal import (
+    error_of_disk,
+    give_json,
+    say,
+    say_line,
+    talk,
+    tell_error,
+    warn,
+)
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.cli.waitingtable import tell_made
 from tls_scaffold.spelling import escaped
@@ -76,7 +84,7 @@ def sign(
     if into:
         made = command.sign_set(folder, into, means)
         for line in made.commands.values():
-            say(escaped(line))
+            say_line(line)
         for warning in command.warnings(made):
             warn(warning)
         return

@@ -7,7 +7,7 @@ import click
 
 from tls_scaffold.cli.keeping import dry_run_option
 from tls_scaffold.cli.options import CommaList, divided, filled, json_option, option
-from tls_scaffold.cli.terminal import give, give_json, say, talk, warn
+from tls_scaffold.cli.terminal import give, give_json, say, talk, talk_line, warn
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.spelling import counted, escaped
 
@@ -121,7 +121,7 @@ def _tell(outcome: "SignerOutcome") -> None:
             say(str(outcome.into / step.path))
     for path in plan.moves:
         verb = "would go" if outcome.dry_run else "went"
-        talk(f"`{escaped(path)}` {verb} to `{escaped(outcome.shelf or 'archive')}`")
+        talk_line(f"`{path}` {verb} to `{outcome.shelf or 'archive'}`")
     _tell_counts(outcome)
     for warning in outcome.warnings:
         warn(escaped(warning))
@@ -131,7 +131,7 @@ def _tell(outcome: "SignerOutcome") -> None:
             talk(f"- {note}")
     if outcome.next and not outcome.dry_run:
         for command in outcome.next:
-            talk(f"next: {escaped(command)}")
+            talk_line(f"next: {command}")
     if outcome.is_changed:
         talk(READ_AT_START)
 

@@ -16,7 +16,7 @@ from tls_scaffold.cli.pageplace import page_place
 from tls_scaffold.cli.severalstates import Written, tell_states
 from tls_scaffold.cli.statusnotes import notes_on
 from tls_scaffold.cli.statustable import status_table
-from tls_scaffold.cli.terminal import give, give_json, say, talk, tell_error
+from tls_scaffold.cli.terminal import give, give_json, say, talk, talk_line, tell_error
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.spelling import RENEW_DAYS, escaped, parse_hours
 
@@ -139,7 +139,7 @@ def _show(report: "Report", shown: "Report") -> None:
 
 def _tell_beside(report: "Report", *, with_advice: bool) -> None:
     for note in notes_on(report):
-        talk(f"note: {note}")
+        talk_line(f"note: {note}")
     if report.live:
         tell_live(report.live)
     if report.advice and with_advice:

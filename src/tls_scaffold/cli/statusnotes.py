@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tls_scaffold.spelling import escaped
-
 if TYPE_CHECKING:
     from tls_scaffold.commands.status import Report
 
@@ -21,23 +19,23 @@ def notes_on(report: "Report") -> Iterator[str]:
         yield "no Makefile was looked at: there is none"
     for name in report.scripts:
         told = f"`{way_to_adopt(name)}` reads what it signs"
-        yield escaped(f"`{name}` calls cfssl: {told}")
+        yield f"`{name}` calls cfssl: {told}"
     for each in report.unread:
         told = "signs in a way that is not understood, what it asks for is not known here"
-        yield f"{each.place} {told}: {escaped(each.message)}"
+        yield f"{each.place} {told}: {each.message}"
     for path in report.lost_keys:
         yield f"`{path}` is missing: what is signed goes on, and nothing more can be signed"
     for name in report.stale_bundles:
         told = f"holds other files than `certs/`: `tls-scaffold bundle {name}` makes it anew"
-        yield escaped(f"`dist/{name}` {told}")
+        yield f"`dist/{name}` {told}"
     if report.hooks_owed:
         yield owed_sentence(report.hooks_owed)
-    yield from (escaped(f"{each}: {PUT_OLD_BACK}") for each in report.strange_cas)
+    yield from (f"{each}: {PUT_OLD_BACK}" for each in report.strange_cas)
     if report.rotation:
-        yield escaped(report.rotation.sentence)
+        yield report.rotation.sentence
     if report.backup:
         yield report.backup
-    yield from (escaped(each.sentence) for each in report.earlier)
-    yield from (escaped(each.sentence) for each in report.removed[:SHOWN_REMOVED])
+    yield from (each.sentence for each in report.earlier)
+    yield from (each.sentence for each in report.removed[:SHOWN_REMOVED])
     if (more := len(report.removed) - SHOWN_REMOVED) > 0:
         yield f"{more} more of components that are gone are valid: `--json` lists them"

@@ -10,10 +10,9 @@ from tls_scaffold.cli.completion import offering, rendered_files
 from tls_scaffold.cli.custody import check_words, confirmed, custody
 from tls_scaffold.cli.keeping import LOST, SETTLE, dry_run_option, note_line, tell_outcome
 from tls_scaffold.cli.options import crl_option, json_option, option
-from tls_scaffold.cli.terminal import talk
+from tls_scaffold.cli.terminal import talk_line
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ConflictError, DriftedError
-from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.results import Outcome
@@ -95,7 +94,7 @@ def sync(  # noqa: PLR0913 - its options
     else:
         for note in outcome.plan.notes:
             if note.verb == "kept":
-                talk(escaped(note_line(note, outcome.plan.shelf)))
+                talk_line(note_line(note, outcome.plan.shelf))
     if check and not outcome.plan.is_done:
         error = _drift(outcome, source)
         if as_json:

@@ -42,6 +42,16 @@ def talk(*parts: str | Styled) -> None:
     say(*parts, err=True)
 
 
+def say_line(text: str, *, err: bool = False) -> None:
+    """Print one line for people: whatever others wrote in it, it stays one."""
+    say(escaped(text), err=err)
+
+
+def talk_line(text: str) -> None:
+    """Print on stderr one line of what is said about the work."""
+    say_line(text, err=True)
+
+
 @contextmanager
 def counting(label: str) -> Iterator[Callable[[int, int], None]]:
     """Show on a terminal's stderr how many of how many are done, on a line that is gone at the end.

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tls_scaffold.cli.keeping import tell_next
-from tls_scaffold.cli.terminal import say, talk, warn
+from tls_scaffold.cli.terminal import say_line, talk, warn
 from tls_scaffold.spelling import escaped, listed
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ def tell_made(made: "Made") -> None:
     """Print what was made, what waits, and what comes next."""
     for name, reasons in made.made.items():
         told = [each for each in reasons if each not in ("missing", "asked for")]
-        why = f" ({'; '.join(map(escaped, told))})" if told else ""
-        say(f"made awaiting/{escaped(name)}.csr{why}")
+        why = f" ({'; '.join(told)})" if told else ""
+        say_line(f"made awaiting/{name}.csr{why}")
     for warning in made.warnings:
         warn(escaped(warning))
     if made.replaced:
