@@ -6,7 +6,9 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
+Item = TypeVar("Item")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 CA_NAMES = ("ca", "trust", "chain", "old-ca", "peer-ca", "peer-trust", "peer-chain", "old-peer-ca")
 NAME_LENGTH = 64
@@ -247,6 +249,12 @@ def listed(names: Sequence[str], most: int = 10, quote: str = "`") -> str:
     shown = ", ".join(f"{quote}{escaped(name)}{quote}" for name in names[:most])
     more = len(names) - most
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+def first_of(items: Sequence[Item], most: int) -> list[Item | str]:
+    """Return the first `most` of what an error lists, and how many more there are."""
+    more = len(items) - most
+    return [*items[:most], *([f"and {more} more"] if more > 0 else [])]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -32,6 +32,7 @@ from tls_scaffold.signing import backedup, matching
 from tls_scaffold.signing.backedup import CAS, certificate_in
 from tls_scaffold.signing.keys import is_encrypted
 from tls_scaffold.signing.pins import mismatched_pin
+from tls_scaffold.spelling import first_of
 
 ELSEWHERE = "`tls-scaffold restore FILE DIRECTORY` restores into a new folder"
 TOLD = 10
@@ -64,11 +65,10 @@ def check_room(folder: Path, files: Mapping[str, Packed]) -> None:
         if not is_same and path not in OURS_IF_SAID:
             in_the_way.append(path)
     if in_the_way:
-        paths = list(dict.fromkeys(in_the_way))
-        more = [f"and {len(paths) - TOLD} more"] if len(paths) > TOLD else []
+        problems = [f"`{path}` is in the way" for path in dict.fromkeys(in_the_way)]
         raise ScaffoldError(
             f"`{folder}` is neither empty nor a folder of ours: nothing was written",
-            [*(f"`{path}` is in the way" for path in paths[:TOLD]), *more],
+            first_of(problems, TOLD),
             ELSEWHERE,
         )
 

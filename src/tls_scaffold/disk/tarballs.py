@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import MIB
+from tls_scaffold.spelling import first_of
 
 MOST_FILES = 500_000
 LONGEST_PATH = 1024
@@ -95,9 +96,8 @@ def unpacked(raw: bytes, place: str, form: Form) -> tuple[Packed, ...]:
         if any(str(parent) in files for parent in PurePosixPath(path).parents):
             problems[f"`{path[:LONGEST_PATH]}` lies in a file"] = None
     if problems:
-        more = [f"and {len(problems) - TOLD} more"] if len(problems) > TOLD else []
         raise ScaffoldError(
-            f"`{place}` is {form.otherwise}", [*list(problems)[:TOLD], *more], form.hint
+            f"`{place}` is {form.otherwise}", first_of([*problems], TOLD), form.hint
         )
     return tuple(files.values())
 

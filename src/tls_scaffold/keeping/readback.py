@@ -34,8 +34,5 @@ def refuse_problems(path: str, summary: str, problems: Iterable[Problem], hint: 
     for problem in problems:
         place = replace(problem.place, path=path)
         firsts.setdefault(place.key or problem.message, replace(problem, place=place))
-    told: list[Problem | str] = [*list(firsts.values())[:MOST]]
-    if len(firsts) > MOST:
-        told.append(f"and {len(firsts) - MOST} more")
-    if told:
-        raise ScaffoldError(summary, told, hint)
+    if firsts:
+        raise ScaffoldError(summary, spelling.first_of([*firsts.values()], MOST), hint)
