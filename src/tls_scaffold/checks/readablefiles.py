@@ -6,10 +6,13 @@ from tls_scaffold.disk import plainfiles
 from tls_scaffold.errors import ScaffoldError
 
 
-def readable_names(folder: Path, directory: str) -> tuple[str, ...]:
-    """Return the paths of the files in a directory; none of one that can't be read."""
+def readable_names(folder: Path, directory: str, ending: str = "") -> tuple[str, ...]:
+    """Return the paths of the files in a directory whose names end so.
+
+    None of one that can't be read.
+    """
     try:
-        return plainfiles.names(folder, directory, "")
+        return plainfiles.names(folder, directory, ending)
     except ScaffoldError:
         return ()
 

@@ -160,7 +160,7 @@ def _warn(warnings: "Iterable[str]") -> None:
 def _tell_next(folder: Path) -> None:
     from tls_scaffold.commands.adopted import next_command
 
-    talk(f"next: `{escaped(next_command(folder))}` shows what `tls-scaffold sync` would change")
+    talk_line(f"next: `{next_command(folder)}` shows what `tls-scaffold sync` would change")
 
 
 def _tell(done: "Adoption") -> None:

@@ -17,7 +17,6 @@ from tls_scaffold.paths import CA_OUTPUT, CERTIFICATE_ENDING, CONFIG
 from tls_scaffold.state.entries import CA_KIND
 
 
-
 @dataclass(frozen=True)
 class Taken:
     """One certificate of a folder made by hand: what it was taken for, and how it is signed.

@@ -13,6 +13,7 @@ from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.spelling import RENEW_DAYS
 from tls_scaffold.state import advice, states
 from tls_scaffold.state.entries import CA_KIND, Contents
 from tls_scaffold.state.states import Row
