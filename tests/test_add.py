@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from conftest import Factory
 from keeping import change, kept
-from support import BIN, contents, make, read, run, verify
+from support import BIN, contents, make, read, run, tls_scaffold, verify
 from tls_scaffold.commands.add import add
 from tls_scaffold.commands.new import new
 from tls_scaffold.inventory.options import Options
@@ -388,3 +388,23 @@ def test_what_a_user_gets_later_is_warned_of_as_what_a_new_one_gets(folder: Fact
     assert all(line in said for line in dry.splitlines())
     said = kept(path, "add", "--members", "10.0.0.2").stderr
     assert said.count("warning: ") == said.count("warning: a cluster that runs is told of `etcd2`")
+
+
+def test_a_line_that_signs_the_same_is_told_as_check_does(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "root")
+    pasted = (
+        "\nreq:\n\tcfssl gencert -ca certs/ca.pem -ca-key certs/ca-key.pem -config "
+        "config/ca-config.json -profile client config/req-felix.json | cfssljson -bare "
+        "certs/felix\n"
+    )
+    makefile = path / "Makefile"
+    makefile.write_text(makefile.read_text() + pasted)
+
+    done = tls_scaffold("-C", str(path), "add", "felix")
+
+    assert done.returncode == 0
+    told = "warning: `certs/felix.pem` is signed more than once by one `make` (Makefile:"
+    assert done.stderr.count(told) == 1
+    assert "take one of the two out" in done.stderr
+    assert "[signed-twice]" in tls_scaffold("-C", str(path), "check").stdout
+    assert "more than once" not in tls_scaffold("-C", str(path), "add", "x", "--dry-run").stderr

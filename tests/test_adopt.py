@@ -664,6 +664,10 @@ def test_adopt_takes_the_folder_as_its_argument_and_says_what_comes_next(tmp_pat
         ),
         "  keep in archive/TIME: Makefile",
         "wrote tls-scaffold.json",
+        (
+            "warning: no `hosts` are known of `etcd1`, `etcd2`, `etcd3`: `tls-scaffold bundle` and "
+            "`make rbac` need each member's, in `tls-scaffold.json`"
+        ),
         "next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change",
     ]
     assert (path / "tls-scaffold.json").exists()
@@ -678,11 +682,12 @@ def test_keys_that_git_has_are_told_once_before_anything_is_done_with_the_folder
     for name in ("ca", "etcd1", "etcd2", "etcd3"):
         (path / f"certs/{name}-key.pem").write_text("no key, as git need not know")
     run("git", "init", "-q", cwd=path)
-    assert "warning:" not in kept(path, "adopt", "--dry-run").stderr
+    assert "git tracks keys" not in kept(path, "adopt", "--dry-run").stderr
     run("git", "add", ".", cwd=path)
 
     done = kept(path, "adopt", "--dry-run", "--json")
-    (warning,) = json.loads(done.stdout)["warnings"]
+    warning, of_hosts = json.loads(done.stdout)["warnings"]
+    assert of_hosts.startswith("no `hosts` are known of ")
     assert warning.startswith(
         "git tracks keys, which are in every clone: `certs/ca-key.pem`, `certs/etcd1-key.pem`, "
         "`certs/etcd2-key.pem` and 1 more; `tls-scaffold check --explain tracked-by-git` says"
@@ -1061,3 +1066,16 @@ def test_a_comment_that_names_our_rules_is_no_include(tmp_path: Path) -> None:
         file.write("# we may include tls-scaffold.mk one day\n")
 
     kept(path, "adopt")
+
+
+def test_members_without_an_address_are_named_at_once(tmp_path: Path) -> None:
+    """Where members share a request it does not say whose host is whose."""
+    path = foreign("calico", tmp_path)
+    told = (
+        "warning: no `hosts` are known of `etcd1`, `etcd2`, `etcd3`: `tls-scaffold bundle` and "
+        "`make rbac` need each member's, in `tls-scaffold.json`\n"
+    )
+    for words in (("--dry-run",), ()):
+        assert kept(path, "adopt", *words).stderr.count(told) == 1
+    kept(path, "sync")
+    assert "has no `hosts`" in kept(path, "bundle", code=1).stderr

@@ -257,6 +257,17 @@ def first_of(items: Sequence[Item], most: int) -> list[Item | str]:
     return [*items[:most], *([f"and {more} more"] if more > 0 else [])]
 
 
+def nearest(name: str, known: Iterable[str], most: int = 5) -> list[str]:
+    """Return the known names that are likest to one, those that hold it first."""
+    import difflib
+
+    every = list(known)
+    holding = [each for each in every if name and name in each]
+    return list(
+        dict.fromkeys((*holding, *difflib.get_close_matches(name, every, n=most, cutoff=0.0)))
+    )[:most]
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the end of a message about an unknown name: the likeliest one, empty if none is."""
     import difflib

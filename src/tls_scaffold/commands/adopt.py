@@ -15,6 +15,7 @@ from tls_scaffold.commands.adopting import (
     inventory_of,
     last_rendered,
     warnings,
+    without_hosts,
     write,
 )
 from tls_scaffold.disk.plainfiles import own_text, own_texts
@@ -62,7 +63,7 @@ def adopt(folder: Path, *, dry_run: bool = False) -> Adoption:
     plan = write(folder, make_plan, dry_run=dry_run)
     # What a killed run had written is finished without a new plan.
     last = understood[-1] if understood else _understand(folder)[1]
-    return Adoption(folder, plan, last, dry_run, warnings(folder))
+    return Adoption(folder, plan, last, dry_run, (*warnings(folder), *last.lacking))
 
 
 def _check_is_handmade(folder: Path) -> None:
@@ -114,6 +115,7 @@ def _understand(folder: Path) -> tuple[Plan, Understood]:
         taken,
         (*stays, *without_cn(taken)),
         replace(first_sync, steps=tuple(step for step in first_sync.steps if step.path != FILE)),
+        without_hosts(inventory),
     )
     written = {
         FILE: inventory.to_json(),

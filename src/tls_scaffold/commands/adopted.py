@@ -45,12 +45,13 @@ class Understood:
     """What a folder made by hand was understood to be.
 
     `stays` has a sentence for each thing that nobody has to fear for, `first_sync` is what the next
-    `sync` would do.
+    `sync` would do. `lacking` has one for each thing that the inventory lacks.
     """
 
     taken: tuple[Taken, ...]
     stays: tuple[str, ...]
     first_sync: Plan
+    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,19 @@ def warnings(folder: Path) -> tuple[str, ...]:
     )
 
 
+def without_hosts(inventory: Inventory) -> tuple[str, ...]:
+    """Say which members have no address in an inventory: others have to find them."""
+    homeless = [each.name for each in inventory.members if not each.hosts]
+    if not homeless:
+        return ()
+    return (
+        (
+            f"no `hosts` are known of {listed(homeless, FEW)}: `tls-scaffold bundle` and `make "
+            f"rbac` need each member's, in `{FILE}`"
+        ),
+    )
+
+
 def check_has_no_inventory(folder: Path) -> None:
     """Raise ScaffoldError for a folder that is kept already."""
     if (folder / FILE).exists():

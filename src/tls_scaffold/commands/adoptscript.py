@@ -13,6 +13,7 @@ from tls_scaffold.commands.adopting import (
     inventory_of,
     plan_without_makefile,
     warnings,
+    without_hosts,
     write,
 )
 from tls_scaffold.commands.results import Outcome
@@ -83,7 +84,8 @@ def adopt_script(
 
     plan = write(folder, make_plan, dry_run=dry_run)
     left = (*survey.left, *_moved(survey.signed))
-    return ScriptAdopted(folder, plan, dry_run, taken, survey.unread, left, warnings(folder))
+    told = (*warnings(folder), *without_hosts(inventory))
+    return ScriptAdopted(folder, plan, dry_run, taken, survey.unread, left, told)
 
 
 def _survey(folder: Path, script: Path, arguments: Iterable[str]) -> ScriptSurvey:

@@ -10,7 +10,7 @@ from tls_scaffold.checks import looking, report
 from tls_scaffold.checks.rule import ERROR, Finding
 from tls_scaffold.commands import live
 from tls_scaffold.errors import UsageError
-from tls_scaffold.spelling import did_you_mean
+from tls_scaffold.spelling import did_you_mean, nearest
 
 
 @dataclass(frozen=True)
@@ -65,5 +65,7 @@ def explain(rule_id: str) -> str:
         return rule.explanation()
     raise UsageError(
         f"there is no rule `{rule_id}`{did_you_mean(rule_id, checks.IDS)}",
-        [f"`{each}`" for each in checks.IDS],
+        [f"`{each}`" for each in nearest(rule_id, checks.IDS)],
+        hint="these are the likest; a finding has its rule's id in brackets, and "
+        "`docs/reference/rules.md` has all",
     )
