@@ -54,7 +54,7 @@ def _signed_twice(folder: Path) -> Iterator[str]:
     if "gencert" not in (own_text(folder, MAKEFILE) or ""):
         return  # there are no lines but ours, which takes less time to see
     rule = targets.signed_twice
-    found = rule.findings(look_at_folder(folder, datetime.now(timezone.utc)))
+    found = rule.findings(look_at_folder(folder, datetime.now(timezone.utc), ""))
     places: dict[str, list[str]] = {}
     for each in found:
         places.setdefault(each.message, []).append(each.where)

@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from tls_scaffold.commands.results import make_command, scaffold_command
-from tls_scaffold.disk.plainfiles import content
+from tls_scaffold.disk.plainfiles import makefile_text
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.spelling import RENEW_DAYS
 from tls_scaffold.state import advice, states
 from tls_scaffold.state.entries import CA_KIND, Contents
@@ -29,7 +28,7 @@ def steps_for(
     now: datetime,
 ) -> advice.Steps:
     """Return the steps to take about the rows of a folder that has a Makefile."""
-    text = content(folder, MAKEFILE).decode("utf-8", "replace")
+    text = makefile_text(folder)
     steps = advice.steps(folder, contents, rows, text, now)
     if inventory and inventory.ca.key is KeyPlace.OFFLINE:
         return advice.carried(steps)
