@@ -102,7 +102,12 @@ lock() { # the kernel lets go of it when its holder is gone, killed or not, in a
     read -r _ _ _ parent _ 2>/dev/null <"/proc/$$/stat" || kill -0 "$PPID" || parent=gone
     [ "$parent" = "$PPID" ] || fail "the make that asked for this is gone"
     [ ! -e archive/.half ] || rm -rf archive/.half # of a run that was killed
-    [ ! -d certs/.new ] || finish
+    [ -d certs/.new ] || return 0
+    # Of a killed run, and not of a clone; nothing runs that the repository names.
+    ! git -c core.fsmonitor=false -c safe.directory='*' ls-files certs/.new 2>/dev/null |
+        grep -q . || fail "\`certs/.new\` is tracked by git: no CA is taken from there" \
+        "move it away, out of the folder"
+    finish
 }
 
 workshop() { # work = an empty folder in certs/, which is held while this process lives
@@ -122,10 +127,6 @@ workshop() { # work = an empty folder in certs/, which is held while this proces
 decide() { sync; mv "$1" certs/.new; finish; } # decide SET: by one rename
 finish() { # put a set in place that was decided on: the CA's certificate and then its key go last
     key=$(cd certs/.new && ls ca-key.pem peer-ca-key.pem same-key 2>/dev/null | head -n 1)
-    # Nothing runs that the repository names.
-    ! git -c core.fsmonitor=false -c safe.directory='*' ls-files certs/.new 2>/dev/null |
-        grep -q . || fail "\`certs/.new\` is tracked by git: no CA is taken from there" \
-        "move it away, out of the folder"
     if [ -n "$key" ]; then
         # A clone or a pull may bring such a folder, but never the sum of a key that it has not.
         sum=$(key_sum) && [ "$key $sum" != 'same-key none' ] || sum='' # without one none stays

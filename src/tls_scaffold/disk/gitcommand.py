@@ -55,10 +55,13 @@ def is_tracked(folder: Path, path: str) -> bool:
     No is the answer too where there is no git, or no repository. Raises ScaffoldError where there
     is one in which git can't look.
     """
+    place = folder / path
+    above = place.parent.resolve()
+    if not any(os.path.lexists(each / ".git") for each in (above, *above.parents)):
+        return False
     if not shutil.which("git"):
         return False
     # The innermost repository is asked: a folder below may be a submodule.
-    place = folder / path
     done = ask_git(place.parent, "ls-files", "--error-unmatch", "--", place.name)
     if done.returncode not in (0, UNTRACKED) and NO_REPOSITORY not in done.stderr:
         told = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]

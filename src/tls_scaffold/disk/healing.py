@@ -63,6 +63,7 @@ PAIR_ENDINGS = (CERTIFICATE_ENDING, CSR_ENDING)  # a key's is a certificate's to
 def heal(folder: Path) -> None:
     """Finish what a killed run had decided and clear what it had not; the folder's lock is held."""
     if os.path.lexists(folder / NEW_SET):
+        _check_is_no_clones(folder)
         finish_set(folder)
     certs = folder / CERTS
     if certs.is_dir() and not certs.is_symlink():
@@ -74,6 +75,16 @@ def heal(folder: Path) -> None:
     if not record.is_symlink():
         for draft in (*record.glob(".draft.*"), *record.glob(".*.pem")):
             draft.unlink(missing_ok=True)  # git would take it along
+
+
+def _check_is_no_clones(folder: Path) -> None:
+    if not (folder / NEW_SET).is_dir():
+        raise ScaffoldError(f"`{folder / NEW_SET}` is no folder", hint="move it away")
+    if is_tracked(folder, NEW_SET):
+        raise ScaffoldError(
+            f"`{folder / NEW_SET}` is tracked by git: no CA is taken from there",
+            hint="move it away, out of the folder",
+        )
 
 
 def clear_half(folder: Path) -> None:
@@ -89,13 +100,6 @@ def finish_set(folder: Path) -> None:
     set is known by it. Of a set with the CA of peers alone it is that one's key, and the other CA's
     stays. Of `make renew-ca` there is none, and those that are there stay.
     """
-    if not (folder / NEW_SET).is_dir():
-        raise ScaffoldError(f"`{folder / NEW_SET}` is no folder", hint="move it away")
-    if is_tracked(folder, NEW_SET):
-        raise ScaffoldError(
-            f"`{folder / NEW_SET}` is tracked by git: no CA is taken from there",
-            hint="move it away, out of the folder",
-        )
     made = inside(folder, f"{NEW_SET}/new/-").parent
     new = made.parent
     key = next((name for name in (*KEYS, SAME_KEY) if (new / name).exists()), "")
