@@ -668,7 +668,10 @@ def test_adopt_takes_the_folder_as_its_argument_and_says_what_comes_next(tmp_pat
             "warning: no `hosts` are known of `etcd1`, `etcd2`, `etcd3`: `tls-scaffold bundle` and "
             "`make rbac` need each member's, in `tls-scaffold.json`"
         ),
-        "next: `tls-scaffold sync --dry-run` shows what `tls-scaffold sync` would change",
+        (
+            f"next: `tls-scaffold -C {path} sync --dry-run` shows what `tls-scaffold sync` "
+            "would change"
+        ),
     ]
     assert (path / "tls-scaffold.json").exists()
 
