@@ -294,7 +294,7 @@ def test_a_journal_that_no_command_writes_is_refused_by_its_key(
     assert "pending.json` asks for what no command of ours does, and nothing was done\n" in said
     assert f"  {JOURNAL}: " in said
     assert message in said
-    assert said.endswith("\n\nhint: move it away and run `tls-scaffold sync`\n")
+    assert said.endswith(f"\n\nhint: move it away and run `tls-scaffold -C {surrounded} sync`\n")
     (surrounded / JOURNAL).unlink()
     kept(surrounded, "sync", "--check")
 
