@@ -21,7 +21,6 @@ from tls_scaffold.commands.rehearsalchanges import (
 )
 from tls_scaffold.commands.rehearsalcopy import copy_folder
 from tls_scaffold.disk.folder import lock_or_refusal
-from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.signals import ended_by_signals
 from tls_scaffold.errors import ScaffoldError
@@ -110,7 +109,7 @@ def rehearse(
     tools = etcdctl.find_tools(etcd_directory)
     intake.load(folder)  # where there is none, nothing is made for a lock
     with ended_by_signals(), guarded.temporary_folder("tls-scaffold-") as into:
-        with lock_or_refusal(folder, wait=LOCK_SECONDS):
+        with lock_or_refusal(folder):
             prepared = _prepare(folder, change, begin, into / "folder")
         whole = [prepared.before, *(each.state for each in prepared.nexts)]
         states = _cut(whole)

@@ -119,7 +119,7 @@ def _rest_of_compromised(folder: Path, ca: str, now: datetime) -> Turned | None:
     with lock(folder, wait=LOCK_SECONDS):
         if rotation_of(folder) or not (compromised := _followed(folder, ca)):
             return None
-        left = hanging_files(folder, compromised, signings_of(folder, ca), DIST, now)
+        left = hanging_files(folder, compromised, signings_of(folder, ca), now)
         hangs = [each for each in left if each.startswith(f"`{DIST}/")]
     if not hangs:
         return None
@@ -152,7 +152,7 @@ def trust(folder: Path, now: datetime, ask: AskMembers = nobody) -> Turned:
     with lock(folder, wait=LOCK_SECONDS):
         rotation = rotation_under_way(folder)
         _check_stage(rotation, Stage.REPLACING, Stage.TRUSTING)
-        old = tuple(hanging_files(folder, rotation, signings_of(folder, rotation.ca), DIST, now))
+        old = tuple(hanging_files(folder, rotation, signings_of(folder, rotation.ca), now))
         warnings = _asked(ask, rotation, Step.TRUST, old)
         if old:
             raise ScaffoldError(
@@ -185,7 +185,7 @@ def finish(
         _check_stage(rotation, Stage.TRUSTING, Stage.FINISHING)
         rotationend.check_nobody_trusts_old(folder, rotation)
         signings = signings_of(folder, rotation.ca)
-        reasons = tuple(hanging_files(folder, rotation, signings, DIST, now))
+        reasons = tuple(hanging_files(folder, rotation, signings, now))
         warnings = _asked(ask, rotation, Step.FINISH, () if is_forced else reasons)
         if reasons and not is_forced:
             raise ScaffoldError(

@@ -9,7 +9,6 @@ from pathlib import Path
 from tls_scaffold.commands.reloads import who_reloads
 from tls_scaffold.commands.results import Result
 from tls_scaffold.disk.folder import lock_or_refusal
-from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import makefile_text
 from tls_scaffold.disk.safekeeping import ca_kept
@@ -54,7 +53,7 @@ def sign(
     _require_makefile(folder)
     if not os.path.lexists(folder / ARCHIVE):
         _refuse_first(folder, names, force=force, own_lines=own_lines)
-    with lock_or_refusal(folder, wait=LOCK_SECONDS) as refusal:
+    with lock_or_refusal(folder) as refusal:
         check_followed(folder)
         check_newest(folder)
         if not refusal:

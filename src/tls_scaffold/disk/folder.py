@@ -46,7 +46,7 @@ def lock(folder: Path, *, wait: float = locking.WAIT) -> Iterator[None]:
 
 
 @contextmanager
-def lock_or_refusal(folder: Path, *, wait: float) -> Iterator[ScaffoldError | None]:
+def lock_or_refusal(folder: Path) -> Iterator[ScaffoldError | None]:
     """Hold `folder` as `lock` does, or yield why nothing can be written in it.
 
     The block then only reads. The other errors of `lock` are raised.
@@ -54,7 +54,7 @@ def lock_or_refusal(folder: Path, *, wait: float) -> Iterator[ScaffoldError | No
     with ExitStack() as stack:
         refusal = None
         try:
-            stack.enter_context(lock(folder, wait=wait))
+            stack.enter_context(lock(folder, wait=locking.LOCK_SECONDS))
         except locking.UnwritableError as error:
             refusal = error
         yield refusal

@@ -19,7 +19,7 @@ from tls_scaffold.disk.signals import ended_by_signals, uninterrupted
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import landlock
 from tls_scaffold.makefiles.dryruneffects import dry_run_effects
-from tls_scaffold.paths import ARCHIVE, LARGEST_FILE, MAKEFILE
+from tls_scaffold.paths import ARCHIVE, LARGEST_FILE
 
 KINDS = (".pem", ".key", ".crt", ".cer", ".csr", ".p12", ".pfx")
 OF_A_CA = re.compile(r"(?:.*[^a-z])?(?:root|etcd)?ca(?![a-z])", re.IGNORECASE)
@@ -75,7 +75,7 @@ def _undo_changes(folder: Path, before: Mapping[str, _File], is_alone: Callable[
         summary, hint = CHANGED, PUT_ASIDE_HINT
     else:
         return
-    raise ScaffoldError(summary, (*told, *dry_run_effects(folder, MAKEFILE).running), hint)
+    raise ScaffoldError(summary, (*told, *dry_run_effects(folder).running), hint)
 
 
 def _put_back(folder: Path, changed: Mapping[str, _File], made: Sequence[str]) -> list[str]:

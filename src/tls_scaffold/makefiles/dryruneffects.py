@@ -16,6 +16,7 @@ from tls_scaffold.errors import Problem
 from tls_scaffold.makefiles import commandeffects
 from tls_scaffold.makefiles.dryruncommands import NAMES_MAKE, Command, commands_run
 from tls_scaffold.makefiles.maketexts import MAKEFILES, MakeTexts, texts_read_by_make
+from tls_scaffold.paths import MAKEFILE
 
 MOST_MAKES = 100
 WORD_ENDS = re.compile(r"[\s;&|()'\"=]+")
@@ -48,12 +49,12 @@ class DryRunEffects:
         return tuple(dict.fromkeys(told))
 
 
-def dry_run_effects(folder: Path, makefile: str) -> DryRunEffects:
-    """Read a Makefile, what it includes, and those that it calls other makes for."""
-    first = texts_read_by_make(folder, makefile, "")
+def dry_run_effects(folder: Path) -> DryRunEffects:
+    """Read a folder's Makefile, what it includes, and those that it calls other makes for."""
+    first = texts_read_by_make(folder, MAKEFILE, "")
     commands: dict[Command, None] = {}
     names_temporary = False
-    waiting, seen = [("", first)], {("", makefile)}
+    waiting, seen = [("", first)], {("", MAKEFILE)}
     while waiting:
         place, texts = waiting.pop(0)
         names_temporary |= any("TMPDIR" in line.text for line in texts.lines)
@@ -66,7 +67,7 @@ def dry_run_effects(folder: Path, makefile: str) -> DryRunEffects:
                 more = texts_read_by_make(folder / path, name, path, texts.values)
                 waiting.append((path, more))
     return DryRunEffects(
-        tuple(commands), (makefile, *first.includes), tuple(_missing(first)), names_temporary
+        tuple(commands), (MAKEFILE, *first.includes), tuple(_missing(first)), names_temporary
     )
 
 

@@ -172,7 +172,7 @@ def run_asked(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     # Make would read a device to its end, which `/dev/zero` has not.
     if (folder / MAKEFILE).exists() and not (folder / MAKEFILE).is_file():
         raise ScaffoldError(f"`{MAKEFILE}` is not a plain file")
-    effects = dry_run_effects(folder, MAKEFILE)
+    effects = dry_run_effects(folder)
     _check_harmless(effects)
     environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
     environment |= {"LC_ALL": "C", "PWD": os.path.realpath(folder), **BY_CFSSL}

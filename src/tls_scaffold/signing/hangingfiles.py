@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
+from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.disk.linkedfolder import without_data_folder
 from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
@@ -19,19 +20,19 @@ ENDINGS = (CERTIFICATE_ENDING, ".crt")
 
 
 def hanging_files(
-    folder: Path, rotation: Rotation, signings: Iterable[Signing], laid_out: str, now: datetime
+    folder: Path, rotation: Rotation, signings: Iterable[Signing], now: datetime
 ) -> Iterator[str]:
     """Yield, in words, each file that hangs on the old CA of a rotation, with its path.
 
-    That is a certificate of the old CA that is valid, and, in the folder `laid_out`, also a file of
-    CAs to trust that has the old one and not the new one. What nobody can read is passed over.
+    That is a certificate of the old CA that is valid, and, among the bundles, also a file of CAs to
+    trust that has the old one and not the new one. What nobody can read is passed over.
     """
     old, new = rotation.old, rotation.new
     if not (old and new):
         return
     outputs = [f"{each.output}{CERTIFICATE_ENDING}" for each in signings]
     in_certs = names(folder, CERTS, CERTIFICATE_ENDING)
-    for path in dict.fromkeys((*in_certs, *outputs, *_laid_out(folder, laid_out))):
+    for path in dict.fromkeys((*in_certs, *outputs, *_laid_out(folder))):
         found = _certificates(folder, path)
         if not found or path.endswith(KEY_ENDING):
             continue
@@ -39,15 +40,15 @@ def hanging_files(
         has_old, has_new = (ca.public_key in keys for ca in (old, new))
         shown = without_data_folder(path)
         if leaf.is_ca:
-            if path.startswith(f"{laid_out}/") and has_old and not has_new:
+            if path.startswith(f"{DIST}/") and has_old and not has_new:
                 yield f"`{shown}` trusts the old CA, and not the new one"
         elif not leaf.has_ended(now) and matching.signed_by(leaf, old):
             yield f"`{shown}` is a certificate of the old CA"
 
 
-def _laid_out(folder: Path, directory: str) -> Iterator[str]:
-    """Yield the paths of the certificates below a directory; links are not followed."""
-    for at, _, files in os.walk(folder / directory):
+def _laid_out(folder: Path) -> Iterator[str]:
+    """Yield the paths of the certificates in bundles; links are not followed."""
+    for at, _, files in os.walk(folder / DIST):
         below = PurePosixPath(Path(at).relative_to(folder).as_posix())
         yield from (str(below / name) for name in sorted(files) if name.endswith(ENDINGS))
 
