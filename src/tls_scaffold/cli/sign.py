@@ -22,7 +22,7 @@ from tls_scaffold.cli.terminal import (
     warn,
 )
 from tls_scaffold.cli.verbs import Verb
-from tls_scaffold.cli.waitingtable import tell_made
+from tls_scaffold.cli.waitingtable import tell_made, why_signed
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
@@ -60,15 +60,16 @@ WITH_A_BAR = 20  # certificates, from which on a terminal shows how far it is
 )
 @json_option
 @click.pass_obj
-def sign(
+def sign(  # noqa: PLR0913 - its options
     folder: Path,
     /,
     names: tuple[str, ...],
     jobs: int | None,
     into: str,
     *,
+    force: bool,
+    own_lines: bool,
     as_json: bool,
-    **how: bool,
 ) -> None:
     """Sign what is missing or differs from its request, as make would with cfssl.
 
@@ -89,9 +90,9 @@ def sign(
             warn(warning)
         return
     if handfolders.is_signed_by_hand(folder):
-        _ask_elsewhere(folder, names, force=how["force"], as_json=as_json)
+        _ask_elsewhere(folder, names, force=force, as_json=as_json)
         return
-    done = command.sign(folder, names, means, **how)
+    done = command.sign(folder, names, means, force=force, own_lines=own_lines)
     problem = error_of_disk(done.problem) if isinstance(done.problem, OSError) else done.problem
     if as_json:
         give_json(replace(command.result(folder, done), error=problem).to_json())
@@ -128,9 +129,7 @@ def _signed_lines(done: "Done") -> Iterator[str]:
     """Yield of each certificate its command, that it is signed and why, and who has to reload."""
     for path, reasons in done.signed.items():
         yield done.commands[path]
-        # That something is missing or was asked for is known to whoever asks.
-        told = "; ".join(each for each in reasons if each not in ("missing", "asked for"))
-        yield f"signed {path} ({told})" if told else f"signed {path}"
+        yield f"signed {path}{why_signed(reasons)}"
         if path in done.reloads:
             yield f"  {done.reloads[path]}"
 

@@ -1,5 +1,6 @@
 """How it is told what was made to be signed elsewhere, and what waits."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tls_scaffold.cli.keeping import tell_next
@@ -12,12 +13,19 @@ if TYPE_CHECKING:
 MOST_TOLD = 20
 
 
+def why_signed(reasons: Sequence[str]) -> str:
+    """Return why something is signed or asked for, in brackets behind a blank; or nothing.
+
+    That it is missing, or that somebody has asked for it, is known to whoever asks.
+    """
+    told = [each for each in reasons if each not in ("missing", "asked for")]
+    return f" ({'; '.join(told)})" if told else ""
+
+
 def tell_made(made: "Made") -> None:
     """Print what was made, what waits, and what comes next."""
     for name, reasons in made.made.items():
-        told = [each for each in reasons if each not in ("missing", "asked for")]
-        why = f" ({'; '.join(told)})" if told else ""
-        say_line(f"made awaiting/{name}.csr{why}")
+        say_line(f"made awaiting/{name}.csr{why_signed(reasons)}")
     for warning in made.warnings:
         warn(escaped(warning))
     if made.replaced:

@@ -30,7 +30,7 @@ from tls_scaffold.spelling import MINUTE
 
 COMPONENTS = "COMPONENTS.md"
 ENDPOINT = "endpoint\t"
-PEER_CNS = re.compile(r"--peer-cert-allowed-cn=([^\s`;]+)")
+FLAG_OF_PEER_CNS = re.compile(r"--peer-cert-allowed-cn=([^\s`;]+)")
 NO_SETTINGS = {"members", "proxies", "users", "removed", "forgotten"}
 NO_RIGHTS = ("#", "endpoint\t", "certificate\t", "forgotten\t")
 MEMBER_ID = "`etcdctl member list` shows the ID"
@@ -131,7 +131,7 @@ def _server_names(inventory: Inventory) -> set[str]:
 def _changed_peer_cns(plan: Plan, inventory: Inventory) -> Iterator[str]:
     """Yield what members need that show each other another CN than they asked for till now."""
     table = _step(plan, COMPONENTS)
-    said = PEER_CNS.search((table and table.before) or "")
+    said = FLAG_OF_PEER_CNS.search((table and table.before) or "")
     asked = inventory.asked_peer_cns
     if said and asked and said[1] != ",".join(asked):
         yield (
