@@ -115,7 +115,18 @@ def export(folder: Path, /, file: Path, names: tuple[str, ...], *, as_json: bool
 )
 @option("--yes", is_flag=True, help="Sign without asking")
 @click.pass_obj
-def sign(folder: Path, /, file: Path, ca: Path, ca_key: Path, *, yes: bool, **more: str) -> None:
+def sign(  # noqa: PLR0913 - its options
+    folder: Path,
+    /,
+    file: Path,
+    ca: Path,
+    ca_key: Path,
+    *,
+    config: str,
+    out: str,
+    record: str,
+    yes: bool,
+) -> None:
     """Sign a pack on the machine that has the CA's key.
 
     Shows first what differs from what this CA last signed for the folder that asks. The hosts are
@@ -125,7 +136,7 @@ def sign(folder: Path, /, file: Path, ca: Path, ca_key: Path, *, yes: bool, **mo
     from tls_scaffold.commands import requestsigning as command
 
     now = datetime.now(timezone.utc)
-    looked = command.look(folder, command.Wish(file, ca, ca_key, **more), now)
+    looked = command.look(folder, command.Wish(file, ca, ca_key, config, out, record), now)
     _tell_looked(looked)
     if not yes:
         _ask_to_sign(looked)

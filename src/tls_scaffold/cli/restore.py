@@ -52,14 +52,17 @@ SHOWN = 20
 @option("--dry-run", is_flag=True, help="Show what would be done, write nothing")
 @json_option
 @click.pass_obj
-def restore(
+def restore(  # noqa: PLR0913 - its options
     folder: Path,
     /,
     source: str,
     directory: Path | None,
     identity: tuple[str, ...],
     passphrase_file: str,
-    **how: bool,
+    *,
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Bring a folder's state back from a backup.
 
@@ -72,13 +75,11 @@ def restore(
     place = folder / directory if directory else folder
     raw = command.read_backup(source)
     files = command.files_in(raw, _key(raw, source, identity, passphrase_file), source)
-    done = command.restore(
-        place, files, lambda plan: _agreed(plan, is_sure=how["yes"]), dry_run=how["dry_run"]
-    )
-    if how["as_json"]:
-        _give(done, dry_run=how["dry_run"])
+    done = command.restore(place, files, lambda plan: _agreed(plan, is_sure=yes), dry_run=dry_run)
+    if as_json:
+        _give(done, dry_run=dry_run)
     else:
-        _tell(done, dry_run=how["dry_run"])
+        _tell(done, dry_run=dry_run)
 
 
 def _key(raw: bytes, source: str, identity: tuple[str, ...], passphrase_file: str) -> "Key":
