@@ -1,6 +1,6 @@
 """`tls-scaffold rotate status`: how far one CA has followed another, and what comes next."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from tls_scaffold.live.rotationports import RotationPort, Shows, shown_in
 from tls_scaffold.live.rotationsteps import Parties, tasks_after, tasks_of
 from tls_scaffold.paths import CA, CA_KEYS, CERTIFICATE_ENDING, OLD_CAS
 from tls_scaffold.signing import certificates
-from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.followedcas import followed_ca
 from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
 from tls_scaffold.state.bundleages import stale_bundles
@@ -108,13 +107,6 @@ def _pairs(folder: Path, inventory: Inventory | None, rotation: Rotation) -> Ite
         if each.ca != rotation.ca:
             continue
         path = f"{each.output}{CERTIFICATE_ENDING}"
-        shows = _shown_at(folder / path, rotation)
+        chain = certificates.read_all_or_none(plain_or_empty(folder / path))
+        shows = shown_in(chain, rotation) if chain else Shows.NOTHING
         yield FolderPair(each.name, each.kind, path, shows)
-
-
-def _shown_at(path: Path, rotation: Rotation) -> Shows:
-    try:
-        chain: Sequence[Certificate] = certificates.read_all(plain_or_empty(path), "")
-    except ScaffoldError:
-        return Shows.NOTHING
-    return shown_in(chain, rotation)

@@ -58,10 +58,10 @@ def plain(
     return refuse_giant(data, place, largest)
 
 
-def plain_or_empty(path: str | Path) -> bytes:
+def plain_or_empty(path: str | Path, *, follow: bool = True) -> bytes:
     """Return the bytes of a plain file, none of anything else and of what can't be read."""
     with suppress(OSError, ScaffoldError):
-        return plain(path, str(path))
+        return plain(path, str(path), follow=follow)
     return b""
 
 

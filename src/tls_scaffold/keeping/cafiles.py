@@ -177,10 +177,7 @@ def _described(ca: Certificate) -> str:
 
 def _trust_after(there: bytes, root: bytes) -> bytes:
     """Return what others are to trust: what they trust already where the root is among it."""
-    try:
-        known = {each.der for each in certificates.read_all(there, TRUST)} if there else set()
-    except ScaffoldError:
-        known = set()
+    known = {each.der for each in certificates.read_all_or_none(there)}
     return there if certificates.read(root, TRUST).der in known else root
 
 

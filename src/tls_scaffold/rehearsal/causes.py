@@ -106,10 +106,7 @@ def _with_chain(found: Found, behind: tuple[Certificate, ...]) -> Found:
 
 def _known(trust: Path, port: Port) -> Known:
     """Return what there is to compare with: whom one side trusts, and nothing else."""
-    try:
-        cas = certificates.read_all(plain_or_empty(trust), str(trust))
-    except ScaffoldError:
-        cas = ()
+    cas = certificates.read_all_or_none(plain_or_empty(trust))
     return Known(Path(), {}, {}, {port.side: cas}, {port.side: trust.name}, {port.side: ()})
 
 

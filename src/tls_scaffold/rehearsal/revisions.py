@@ -1,7 +1,7 @@
 """What a folder was at a revision of git: its inventory, its rights, and the record `issued/`."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tls_scaffold.disk.gitcommand import ask_git
@@ -73,20 +73,14 @@ def _trusted(
     files: Mapping[str, bytes],
 ) -> tuple[Certificate, ...]:
     """Return whom others trusted: what they do today where that takes a chain, else the CA then."""
-    today = tuple(_readable(plain_or_empty(folder / TRUSTS[component.ca])))
+    today = certificates.read_all_or_none(plain_or_empty(folder / TRUSTS[component.ca]))
     if is_trusted(chain[0], chain[1:], today):
         return today
     name = Path(component.ca).name.removesuffix(CERTIFICATE_ENDING)
     pattern = re.compile(rf"{ISSUED}/{re.escape(name)}-{OF_CA}\{CERTIFICATE_ENDING}")
-    cas = [ca for path in latest if pattern.fullmatch(path) for ca in _readable(files[path])]
+    found = [path for path in latest if pattern.fullmatch(path)]
+    cas = [ca for path in found for ca in certificates.read_all_or_none(files[path])]
     return tuple(sorted(cas, key=age_of_ca)[-1:])
-
-
-def _readable(pem: bytes) -> Iterator[Certificate]:
-    try:
-        yield from certificates.read_all(pem, ISSUED)
-    except ScaffoldError:
-        return
 
 
 def _latest_first(folder: Path, sha: str, paths: Iterable[str]) -> list[str]:

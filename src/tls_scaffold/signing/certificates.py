@@ -353,6 +353,14 @@ def read_all(pem: bytes, place: str) -> tuple[Certificate, ...]:
     return tuple(read_der(block.der, place) for block in found)
 
 
+def read_all_or_none(pem: bytes) -> tuple[Certificate, ...]:
+    """Read every certificate that a PEM file holds as `read_all`; none where it can't be read."""
+    try:
+        return read_all(pem, "")
+    except ScaffoldError:
+        return ()
+
+
 def check_others(pem: bytes, place: str) -> None:
     """Raise ScaffoldError if a certificate behind the first of a file can't be read.
 

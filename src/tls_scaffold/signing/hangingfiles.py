@@ -2,18 +2,15 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.disk.linkedfolder import without_data_folder
-from tls_scaffold.disk.plainfiles import names, plain
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.disk.plainfiles import names, plain_or_empty
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CERTIFICATE_ENDING, CERTS, KEY_ENDING
 from tls_scaffold.signing import certificates, matching
-from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.rotation import Rotation
 
 ENDINGS = (CERTIFICATE_ENDING, ".crt")
@@ -33,7 +30,7 @@ def hanging_files(
     outputs = [f"{each.output}{CERTIFICATE_ENDING}" for each in signings]
     in_certs = names(folder, CERTS, CERTIFICATE_ENDING)
     for path in dict.fromkeys((*in_certs, *outputs, *_laid_out(folder))):
-        found = _certificates(folder, path)
+        found = certificates.read_all_or_none(plain_or_empty(folder / path, follow=False))
         if not found or path.endswith(KEY_ENDING):
             continue
         leaf, keys = found[0], [each.public_key for each in found]
@@ -51,9 +48,3 @@ def _laid_out(folder: Path) -> Iterator[str]:
     for at, _, files in os.walk(folder / DIST):
         below = PurePosixPath(Path(at).relative_to(folder).as_posix())
         yield from (str(below / name) for name in sorted(files) if name.endswith(ENDINGS))
-
-
-def _certificates(folder: Path, path: str) -> tuple[Certificate, ...]:
-    with suppress(ScaffoldError, OSError):
-        return certificates.read_all(plain(folder / path, path, follow=False), path)
-    return ()

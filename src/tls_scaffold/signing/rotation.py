@@ -141,6 +141,4 @@ def _read_first(folder: Path, path: str) -> Certificate | None:
 
 def _read(folder: Path, path: str) -> tuple[Certificate, ...]:
     """Return the certificates in a file of the folder; none of what can't be read."""
-    with suppress(ScaffoldError):
-        return certificates.read_all(plain_or_empty(folder / path), path)
-    return ()
+    return certificates.read_all_or_none(plain_or_empty(folder / path))

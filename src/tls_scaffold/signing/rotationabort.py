@@ -153,10 +153,7 @@ def _archived_csr(folder: Path, ca: str, old: Certificate) -> bytes:
 
 
 def _content(folder: Path, path: str) -> bytes:
-    try:
-        return plain(folder / path, path, follow=False)
-    except (OSError, ScaffoldError):
-        return b""
+    return plain_or_empty(folder / path, follow=False)
 
 
 def _is_whole(
