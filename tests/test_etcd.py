@@ -132,7 +132,7 @@ from tls_scaffold.inventory import intake
 certs = Path(sys.argv[1]) / "certs"
 own = Identity(certs / "etcd1.pem", certs / "etcd1-key.pem")
 with ended_by_signals(), guarded.temporary_folder("run-") as into, etcd.cluster(
-    *(etcdctl.find_tools(), [Member("etcd1", own, own)], certs / "ca.pem", into),
+    *(etcdctl.find_tools(None), [Member("etcd1", own, own)], certs / "ca.pem", into),
     Bundles(intake.load(certs.parent), str(certs), None, no_fsync=False).flags,
 ):
     print("up", flush=True)

@@ -140,7 +140,7 @@ def test_a_pair_that_was_renewed_does_not_wait_for_a_list(signed: Factory, tmp_p
     # A bundle that is asked for by name is whole, or is not made.
     refused = tls_scaffold("-C", str(folder), "bundle", "etcd1")
     assert refused.returncode == 1
-    assert "meanwhile `tls-scaffold renewed NAME` renews a bundle" in refused.stderr
+    assert f"meanwhile `tls-scaffold -C {folder} renewed NAME` renews a bundle" in refused.stderr
     assert (laid_out / "etcd1.pem").read_bytes() != pair.read_bytes()
 
     done = tls_scaffold("-C", str(folder), "renewed", "etcd1")
@@ -277,7 +277,7 @@ def test_with_the_flags_and_without_a_list_no_bundle_of_a_member_is_made(
         if raw is not None:
             (folder / CRL).write_bytes(raw)
         assert f"`{CRL}`: {told}" in bundle("etcd1")
-        assert "`tls-scaffold revoke` makes" in bundle("etcd1")
+        assert f"`tls-scaffold -C {folder} revoke` makes" in bundle("etcd1")
         assert bundle("alice") == ""  # who is no member has no flags
 
 
