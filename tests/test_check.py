@@ -10,6 +10,7 @@ import sys
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from importlib import import_module
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
 
 import certs
 from certs import BOTH, CLIENT, DAY, NOW, SERVER, YEAR
@@ -265,6 +267,11 @@ def crl(form: str, path: str = "certs/ca.crl") -> Change:
 ANOTHER_S_KEY = "is not the key of `certs/alice.pem`"
 NO_KEY = "not a private key"
 MARKED = "begins with a byte order mark (of UTF-8), and Go finds no PEM behind one"
+CHECKS = Path(checks.__file__).parent
+NO_HOSTS = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, b"\x30\x00")
+BEYOND_ASCII = x509.UnrecognizedExtension(
+    ExtensionOID.SUBJECT_ALTERNATIVE_NAME, b"\x30\x05\x82\x03b\xc3\xbc"
+)
 INDENTED = "has blanks before its `-----BEGIN`, or line ends that Go does not know"
 CUT = "is cut off or damaged: Go finds no whole block in it"
 
@@ -1288,6 +1295,23 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             ],
         ),
     ],
+    "unknown-to-go": [
+        (
+            lambda folder: certs.leaf(folder, "alice", critical=[NO_HOSTS]),
+            lambda folder: certs.leaf(folder, "alice"),
+            [
+                (
+                    "certs/alice.pem",
+                    "it has the critical extension 2.5.29.17, which Go does not handle",
+                )
+            ],
+        ),
+        (
+            lambda folder: certs.leaf(folder, "alice", extensions=[BEYOND_ASCII]),
+            lambda folder: certs.leaf(folder, "alice"),
+            [("certs/alice.pem", "it has the host `bü`, which Go can't read")],
+        ),
+    ],
     "wrong-key": [
         (
             copy("certs/bob-key.pem", "certs/alice-key.pem"),
@@ -1649,6 +1673,7 @@ ELSEWHERE = {
     # In tests/test_revocation_rules.py.
     *("crl-version", "crl-holds-live", "crl-lacks", "crl-missing", "crl-unused", "crl-over"),
     "revoked-unreadable",
+    "outdated-ca",  # in tests/test_outdated_ca.py
 }
 WARNINGS = {
     *(
@@ -1704,6 +1729,17 @@ def test_each_rule_finds_its_fault_and_nothing_else(
     assert [each for each in found(sound) if each[1] == rule] == [
         (level, rule, placed(sound, where), placed(sound, message)) for where, message in expected
     ]
+
+
+def test_every_rule_that_is_written_is_asked() -> None:
+    modules = [import_module(f"tls_scaffold.checks.{each.stem}") for each in CHECKS.glob("*.py")]
+    written = {
+        value.id
+        for module in (checks, *modules)
+        for value in vars(module).values()
+        if isinstance(value, Rule)
+    }
+    assert written == set(checks.IDS)
 
 
 def test_every_rule_has_its_pair() -> None:

@@ -77,7 +77,7 @@ SHELVES = {
         "commandlines csrs differences documentcache hangingfiles ignoredrules issuer "
         "linemistakes mistakes record trust / chains custodies keystores rotation / "
         "caconstraints extensions matching pairing / certificates / keys / capassword "
-        "contentkinds / agefiles pairs pemfiles revocations x509names"
+        "contentkinds gorefusals / agefiles pairs pemfiles revocations x509names"
     ),
     "keeping": (
         "trialsync / consequences samesignings update / change journal refusals / "
@@ -132,7 +132,7 @@ LIBRARIES = {
     "jinja2": "rendering.template",
     "cryptography": (
         "signing.answers signing.caconstraints signing.certificates signing.certinfo "
-        "signing.contentkinds signing.csrs signing.extensions signing.issuer "
+        "signing.contentkinds signing.csrs signing.extensions signing.gorefusals signing.issuer "
         "signing.crosscertificates signing.keys signing.keystores signing.matching "
         "signing.mirrors signing.pairing "
         "signing.revocationlists signing.signer signing.x509names"

@@ -59,6 +59,29 @@ def is_readable_host(host: str) -> bool:
     return not host or all(LABEL.fullmatch(label) for label in host.split("."))
 
 
+def is_read_in_certificates(text: str) -> bool:
+    """Tell whether Go's crypto/x509 reads a URI as an alternative name: `url.Parse`, and its host.
+
+    That takes more than `canonical_uri`, which has what cfssl takes: a fragment, and a path alone.
+    """
+    before, _, fragment = text.partition("#")
+    if CONTROL.search(before) or BAD_ESCAPE.search(fragment) or before.startswith(":"):
+        return False
+    scheme, rest = _split_scheme(before)
+    rest = rest.partition("?")[0]
+    if not rest.startswith("/") and scheme:
+        return True
+    authority, path = "", rest
+    if rest.startswith("//") and (scheme or not rest.startswith("///")):
+        authority, _, path = rest[2:].partition("/")
+    elif ":" in rest.partition("/")[0]:
+        return False
+    if BAD_ESCAPE.search(path) or _canonical_authority(authority) is None:
+        return False
+    host = unquote_to_bytes(authority.rpartition("@")[2]).decode(errors="replace")
+    return is_readable_host(host)
+
+
 def _split_scheme(text: str) -> tuple[str, str]:
     found = SCHEME.fullmatch(text)
     return (found[1].lower(), found[2]) if found else ("", text)

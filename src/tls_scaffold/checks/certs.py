@@ -77,7 +77,7 @@ def weak_signature(view: View) -> Iterator[Problem]:
     fix_at=signed_again,
 )
 def unknown_to_go(view: View) -> Iterator[Problem]:
-    """Every certificate has a key and critical extensions that Go knows."""
+    """Every certificate has a key, hosts and critical extensions that Go takes."""
     yield from faults_about(view, GO)
 
 
@@ -159,6 +159,7 @@ RULES = (
     wrong_ca,
     line_of_another_ca,
     weak_signature,
+    unknown_to_go,
     wrong_key,
     missing_key,
     expired,

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import (
     CertificatePublicKeyTypes,
     PublicKeyTypes,
@@ -21,6 +20,7 @@ from tls_scaffold.cfssl import usages
 from tls_scaffold.cfssl.requests import WORDS
 from tls_scaffold.cfssl.sans import kept_names
 from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.signing import gorefusals
 from tls_scaffold.signing.contentkinds import CERTIFICATE, kind_of_der, kind_of_label, why_not
 from tls_scaffold.signing.pemfiles import begun, blocks, tidied
 from tls_scaffold.spelling import Key
@@ -36,27 +36,12 @@ UNREADABLE = (
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
-TLS_CURVES = ("secp256r1", "secp384r1", "secp521r1")
-HANDLED_EXTENSIONS = (
-    x509.AuthorityInformationAccess,
-    x509.AuthorityKeyIdentifier,
-    x509.BasicConstraints,
-    x509.CertificatePolicies,
-    x509.CRLDistributionPoints,
-    x509.ExtendedKeyUsage,
-    x509.InhibitAnyPolicy,
-    x509.KeyUsage,
-    x509.PolicyConstraints,
-    x509.SubjectAlternativeName,
-    x509.SubjectKeyIdentifier,
-)
 NAME_KINDS: dict[type, str] = {
     x509.DNSName: "dns",
     x509.RFC822Name: "email",
     x509.IPAddress: "ip",
     x509.UniformResourceIdentifier: "uri",
 }
-HANDLED_NAMES = tuple(NAME_KINDS)
 WEAK_HASHES = {"md5": "MD5", "sha1": "SHA-1"}
 ExtensionT = TypeVar("ExtensionT", bound=x509.ExtensionType)
 
@@ -189,14 +174,7 @@ class Certificate:
     @property
     def unknown_to_go(self) -> str:
         """What Go, and so etcd, refuses it for, in words after `it`; empty if for nothing."""
-        key = self.public_key
-        if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in TLS_CURVES:
-            return f"has a key on the curve {key.curve.name}, which Go's TLS does not take"
-        for each in self.parsed.extensions:
-            if each.critical and not _is_handled(each.value):
-                oid = each.oid.dotted_string
-                return f"has the critical extension {oid}, which Go does not handle"
-        return ""
+        return gorefusals.refusal_of(self.parsed, self.public_key)
 
     @property
     def is_ca(self) -> bool:
@@ -276,14 +254,6 @@ def names_in(extension: x509.SubjectAlternativeName) -> tuple[tuple[str, str], .
 def text_of_name(name: tuple[tuple[str, str], ...]) -> str:
     """Return the pairs of a subject or issuer as one text."""
     return ", ".join(f"{word}={text}" for word, text in name)
-
-
-def _is_handled(extension: x509.ExtensionType) -> bool:
-    """Tell whether Go's crypto/x509 handles an extension, as it has to if that is critical."""
-    if isinstance(extension, x509.NameConstraints):
-        names = (*(extension.permitted_subtrees or ()), *(extension.excluded_subtrees or ()))
-        return all(isinstance(name, HANDLED_NAMES) for name in names)
-    return isinstance(extension, HANDLED_EXTENSIONS)
 
 
 def sum_of_public_key(public: PublicKeyTypes) -> str:

@@ -6,7 +6,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tls_scaffold.signing.certificates import HANDLED_NAMES, Certificate
+from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.gorefusals import HANDLED_NAMES
 from tls_scaffold.signing.keys import usable_key
 
 
