@@ -105,11 +105,11 @@ SHELVES = {
         "/ durations fields gourl serverurls usages whitelist"
     ),
     "inventory": (
-        "desired schema / intake userwarnings / present schemavalues / conflicts options rbac "
-        "setwords / custodywords hostconflicts / asked components grants urls / generations "
-        "reach / values / presets / calicopresets clientpresets kubernetespresets / "
-        "presetparts / clusterparts / custody forgotten membersettings / terms / "
-        "conflictmarkers fields formats"
+        "desired schema / intake userwarnings / keptfolder present schemavalues / conflicts "
+        "options rbac setwords / custodywords hostconflicts / asked components grants urls / "
+        "generations reach / values / presets / calicopresets clientpresets "
+        "kubernetespresets / presetparts / clusterparts / custody forgotten membersettings "
+        "/ terms / conflictmarkers fields formats"
     ),
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile recipes "

@@ -14,6 +14,7 @@ from tls_scaffold.disk.plainfiles import makefile_text, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import KeyPlace
+from tls_scaffold.inventory.keptfolder import check_is_kept
 from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, signings_of_lines
 from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, PEER_CA
@@ -35,6 +36,7 @@ def renew_ca(folder: Path, password: CAPassword, now: datetime) -> tuple[Renewed
     anything is written, where the folder is none of ours, its CA is renewed elsewhere, or a key is
     not here or another one's.
     """
+    check_is_kept(folder)
     text = makefile_text(folder)
     if not includes_our_rules(text):
         raise ScaffoldError(

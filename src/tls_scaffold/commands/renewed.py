@@ -17,7 +17,9 @@ from tls_scaffold.disk import locking
 from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.keptfolder import check_is_kept
 from tls_scaffold.inventory.values import FILE, Component, Inventory
+from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.spelling import listed
 
 FOR_EVER = float("inf")
@@ -34,6 +36,8 @@ def after_signing(
     out again. Raises ScaffoldError with every bundle that could not be laid out and every hook that
     failed, when all others are done.
     """
+    if not (folder / MAKEFILE).exists():
+        check_is_kept(folder)
     if hook is None:
         problems = _lay_out_alone(folder, names, tell, password_file)
     else:

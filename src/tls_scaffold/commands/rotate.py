@@ -15,7 +15,7 @@ from tls_scaffold.commands.rotationrefusals import (
     rotation_under_way,
     signings_of,
 )
-from tls_scaffold.disk.folder import lock
+from tls_scaffold.disk.folder import lock_kept
 from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
@@ -72,7 +72,7 @@ def start(
     rest = _rest_of_compromised if is_compromised else _rest_of_start
     if resumed := rest(folder, ca, now):
         return None, resumed
-    with lock(folder, wait=LOCK_SECONDS):
+    with lock_kept(folder, wait=LOCK_SECONDS):
         check_none_is_under_way(folder)
         check_newest(folder)
         check_can_rotate(folder, ca)
@@ -99,7 +99,7 @@ def start(
 
 def _rest_of_start(folder: Path, ca: str, _now: datetime) -> Turned | None:
     """Make the bundles that a start which was killed has left; None where it left none."""
-    with lock(folder, wait=LOCK_SECONDS):
+    with lock_kept(folder, wait=LOCK_SECONDS):
         rotation = rotation_of(folder)
     if not (rotation and rotation.ca == ca and rotation.stage is Stage.REPLACING):
         return None
@@ -116,7 +116,7 @@ def _rest_of_compromised(folder: Path, ca: str, now: datetime) -> Turned | None:
     These hang on the CA that today's has followed: until they are made nobody needs yet another
     one. Raises ScaffoldError where such a bundle can't be laid out.
     """
-    with lock(folder, wait=LOCK_SECONDS):
+    with lock_kept(folder, wait=LOCK_SECONDS):
         if rotation_of(folder) or not (compromised := _followed(folder, ca)):
             return None
         left = hanging_files(folder, compromised, signings_of(folder, ca), now)
@@ -149,7 +149,7 @@ def trust(folder: Path, now: datetime, ask: AskMembers = nobody) -> Turned:
     Raises ScaffoldError where a member that runs, or a file that is laid out, still shows a
     certificate of the old CA.
     """
-    with lock(folder, wait=LOCK_SECONDS):
+    with lock_kept(folder, wait=LOCK_SECONDS):
         rotation = rotation_under_way(folder)
         _check_stage(rotation, Stage.REPLACING, Stage.TRUSTING)
         old = tuple(hanging_files(folder, rotation, signings_of(folder, rotation.ca), now))
@@ -180,7 +180,7 @@ def finish(
     Raises ScaffoldError, before anything is written, where others are to trust the old CA still,
     where a member hangs on it, and, unless it `is_forced`, where a file does.
     """
-    with lock(folder, wait=LOCK_SECONDS):
+    with lock_kept(folder, wait=LOCK_SECONDS):
         rotation = rotation_under_way(folder)
         _check_stage(rotation, Stage.TRUSTING, Stage.FINISHING)
         rotationend.check_nobody_trusts_old(folder, rotation)
@@ -196,7 +196,7 @@ def finish(
             )
         shelf = rotationend.take_out_cross(folder, rotation, signings)
     bundles = lay_out_stale(folder)
-    with lock(folder, wait=LOCK_SECONDS):  # last: until then the same again goes on
+    with lock_kept(folder, wait=LOCK_SECONDS):  # last: until then the same again goes on
         if rotation_of(folder) is not None:
             shelf = rotationend.take_out_old(folder, rotation, shelf)
     return Turned(
@@ -218,7 +218,7 @@ def abort(
     Raises ScaffoldError, before anything is written, where a member takes certificates of the new
     CA alone.
     """
-    with lock(folder, wait=LOCK_SECONDS):
+    with lock_kept(folder, wait=LOCK_SECONDS):
         rotation = rotation_under_way(folder)
         _check_stage(rotation, Stage.REPLACING, Stage.TRUSTING, Stage.ABORTING)
         warnings: tuple[str, ...] = ()
@@ -228,7 +228,7 @@ def abort(
         signings = signings_of(folder, rotation.ca)
         aborted = rotationabort.abort(folder, rotation, signings, means, now)
     bundles = lay_out_stale(folder)
-    with lock(folder, wait=LOCK_SECONDS):  # last: until then the same again goes on
+    with lock_kept(folder, wait=LOCK_SECONDS):  # last: until then the same again goes on
         if rotation_of(folder) is not None:
             shelf = rotationabort.clear(folder, aborted.ca, aborted.shelf)
             aborted = replace(aborted, shelf=shelf)

@@ -12,6 +12,7 @@ from tls_scaffold.commands.rotationreport import FolderPair, RotationReport
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.keptfolder import check_is_kept
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.live.rotationgates import Step, holds_up
 from tls_scaffold.live.rotationports import RotationPort, Shows, shown_in
@@ -33,9 +34,8 @@ def rotate_status(
     can't be read or is none of the folder's, or there are no members to look at, UsageError for
     endpoints that are none.
     """
-    if not folder.is_dir():
-        raise ScaffoldError(f"`{folder}` is not a folder")
-    inventory = intake.load_if_any(folder)
+    check_is_kept(folder)
+    inventory = intake.load(folder)
     check_old_ca_is_ours(folder)
     rotation = rotation_of(folder)
     if rotation is None:

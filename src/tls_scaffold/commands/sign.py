@@ -14,6 +14,7 @@ from tls_scaffold.disk.plainfiles import makefile_text
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory.custody import KeyPlace
+from tls_scaffold.inventory.keptfolder import check_format, check_is_folder
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing, Unread
 from tls_scaffold.makefiles.makefile import Survey
@@ -97,6 +98,7 @@ def _refuse_first(folder: Path, names: Sequence[str], *, force: bool, own_lines:
     """
     if custody_of(folder).key is KeyPlace.REMOTE and not (folder / CA).exists():
         return  # the record may have it, and to put it back the folder is held
+    check_format(folder)
     try:
         check_followed(folder)
         check_newest(folder)
@@ -192,6 +194,7 @@ def sign_set(folder: Path, into: str, means: Means) -> Done:
     Nothing else is written and no lock taken: whoever puts the set in place does that then.
     Arguments, answer and errors are those of `sign`.
     """
+    check_format(folder)  # which no lock asks for here
     target = inside(folder, into)
     own = _survey_makefile(folder).own
     planned = plan_round(folder, own, own, force=True, target=target)
@@ -203,7 +206,8 @@ def sign_set(folder: Path, into: str, means: Means) -> Done:
 
 def _require_makefile(folder: Path) -> None:
     """Refuse a folder in which make would read nothing, before anything is made in it."""
-    if folder.is_dir() and not any(os.path.lexists(folder / name) for name in MAKEFILES):
+    check_is_folder(folder)
+    if not any(os.path.lexists(folder / name) for name in MAKEFILES):
         raise ScaffoldError(
             f"`{folder}` has no Makefile",
             hint="`-C DIR` names another folder, `tls-scaffold new` makes one",

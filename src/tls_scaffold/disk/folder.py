@@ -27,6 +27,7 @@ from tls_scaffold.disk.obstacles import check_folder, inside
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.keptfolder import check_format, check_is_kept
 from tls_scaffold.paths import ARCHIVE, KEY_ENDING, STATE
 
 
@@ -34,14 +35,24 @@ from tls_scaffold.paths import ARCHIVE, KEY_ENDING, STATE
 def lock(folder: Path, *, wait: float = locking.WAIT) -> Iterator[None]:
     """Hold `folder` while the block runs, and first finish what a killed run had decided.
 
-    Raises ScaffoldError as `locking.lock`, where what is to be finished can't be, and if make asked
-    for this run and is gone: the next make may have ended already.
+    Raises ScaffoldError as `locking.lock`, where the folder has a newer format than is known here,
+    where what is to be finished can't be, and if make asked for this run and is gone: the next make
+    may have ended already.
     """
     check_folder(folder)
+    check_format(folder)
     with locking.lock(folder, wait=wait):
         locking.check_parent()
         with telling(folder):
             heal(folder)
+        yield
+
+
+@contextmanager
+def lock_kept(folder: Path, *, wait: float = locking.WAIT) -> Iterator[None]:
+    """Hold a folder of ours as `lock` does; nothing is made in any other, which is refused."""
+    check_is_kept(folder)
+    with lock(folder, wait=wait):
         yield
 
 

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from tls_scaffold.disk.mounts import mount_points
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.keptfolder import check_is_folder
 from tls_scaffold.paths import (
     ARCHIVE,
     AWAITING,
@@ -35,8 +36,7 @@ def check_folder(folder: Path) -> None:
 
     sign.sh asks the same of `certs` and the others before it does anything.
     """
-    if not folder.is_dir():
-        raise ScaffoldError(f"`{folder}` is not a folder")
+    check_is_folder(folder)
     links = [name for name in NO_LINKS if (folder / name).is_symlink()]
     if links:
         raise ScaffoldError(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tls_scaffold import spelling
 from tls_scaffold.errors import Problem, ScaffoldError
-from tls_scaffold.inventory import conflictmarkers, formats, rbac
+from tls_scaffold.inventory import conflictmarkers, formats, keptfolder, rbac
 from tls_scaffold.inventory.components import read_members, read_proxies, read_users
 from tls_scaffold.inventory.conflicts import conflicts, missing_members
 from tls_scaffold.inventory.custody import read_custody
@@ -112,11 +112,7 @@ def from_json(text: str, place: str = FILE) -> Inventory:
 def load(folder: Path) -> Inventory:
     """Return the inventory of a folder; ScaffoldError where it has none, or one with problems."""
     if not (folder / FILE).exists():
-        raise ScaffoldError(
-            f"`{folder / FILE}` does not exist: this is not a folder that tls-scaffold keeps",
-            hint="`tls-scaffold new` makes one, `tls-scaffold adopt` takes over one made by hand, "
-            "`-C DIR` goes there",
-        )
+        raise keptfolder.not_kept(folder)
     if not (folder / FILE).is_file():
         raise ScaffoldError(f"`{folder / FILE}` is not a plain file")
     return from_json(formats.read(str(folder / FILE)))
@@ -159,12 +155,7 @@ def _check_version(value: object, hint: str) -> None:
     if type(value) is not int or value < 1:  # true is an int of Python's
         message = f"`{short_text(value)}` is not the number of a format: it is {VERSION}"
         raise problem_report([escaped_problem("version", message)], hint)
-    if value > VERSION:
-        raise ScaffoldError(
-            f"the inventory has the format {short_text(value)}, "
-            f"and this tls-scaffold knows the format {VERSION}",
-            hint="a newer tls-scaffold wrote it: upgrade this one",
-        )
+    keptfolder.refuse_newer(value)
 
 
 def _read_inventory(table: Table, known: Inventory, *, needs_pin: bool) -> Inventory:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tls_scaffold.cfssl.readers import seems_request
-from tls_scaffold.disk.folder import lock, new_shelf
+from tls_scaffold.disk.folder import lock_kept, new_shelf
 from tls_scaffold.disk.obstacles import check_folder
 from tls_scaffold.disk.plainfiles import own_text, own_texts
 from tls_scaffold.errors import ScaffoldError
@@ -51,7 +51,7 @@ def change_folder(
         change = read_change()
         plan = plan_change(folder, change)
         return _with_ca_notes(plan, _ca_files(folder, change, plan))
-    with lock(folder):
+    with lock_kept(folder):
         # The change is read after that: what a killed run had begun is a part of the folder then.
         pending = journal.finish_pending(folder)
         finished = pending.plan if pending and pending.command == command else None

@@ -11,6 +11,7 @@ from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflictmarkers
 from tls_scaffold.inventory.custody import KeyPlace
+from tls_scaffold.inventory.keptfolder import check_is_folder
 from tls_scaffold.inventory.values import FILE, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
@@ -46,8 +47,7 @@ def contents_of_folder(folder: Path, inventory: Inventory | None) -> Contents:
     requests and certificates say what belongs to it. Raises ScaffoldError where nothing of this
     kind is, or where make can't read its Makefile.
     """
-    if not folder.is_dir():
-        raise ScaffoldError(f"`{folder}` is not a folder")
+    check_is_folder(folder)
     # Of a folder of ours `check` tells by what name its Makefile went.
     names = (MAKEFILE,) if (folder / FILE).exists() else MAKEFILES
     has_makefile = any(os.path.lexists(folder / name) for name in names)
