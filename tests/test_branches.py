@@ -7,13 +7,18 @@ import pytest
 
 from conftest import Factory
 from keeping import RECORD, change, edit, kept, kept_contents
-from support import contents, run
+from support import contents, make, run
 from tls_scaffold.inventory.conflictmarkers import marked_lines, sides
 from tls_scaffold.paths import GENERATED
 
 BY_HAND = ("tls-scaffold.json", "Makefile")
 BY_SYNC = {*GENERATED, "README.md", ".gitignore", ".gitattributes", RECORD}
 STYLES = ("merge", "diff3")
+REVOKED = (
+    "# What members refuse\n"
+    "0a\tcalico\t-\tunspecified\t2026-11-01T00:00:00Z\t-\n"
+    "0b\tapp\t-\tunspecified\t2026-11-02T00:00:00Z\t-\n"
+)
 
 
 def git(folder: Path, *words: str, code: int = 0) -> str:
@@ -202,8 +207,118 @@ def test_markers_in_what_is_generated_are_told_by_what_only_looks(folder: Factor
         done = kept(path, word, code=code)
         assert f"tls-scaffold.mk:{lines}: " in done.stdout + done.stderr
     kept(path, "sync", "--check", code=4)
-    assert kept(path, "sync").stderr == "wrote what is generated: 1 file\n"
-    assert not list(path.glob("archive/2*"))
+    before = (path / "tls-scaffold.mk").read_text()
+    said = kept(path, "sync").stderr
+    [copy] = path.glob("archive/2*/tls-scaffold.mk")
+    assert copy.read_text() == before
+    shelf = copy.parent.relative_to(path)
+    told = f"settled tls-scaffold.mk: git's conflict markers were in it, what it was is in {shelf}"
+    assert said == f"wrote {shelf}/tls-scaffold.mk\n{told}\n"
+
+
+def marked(text: str) -> str:
+    """Return a text as git leaves one whose last line both sides have changed."""
+    *lines, last = text.rstrip("\n").split("\n")
+    ends = ["<<<<<<< HEAD", last, "=======", last, ">>>>>>> other"]
+    return "\n".join([*lines, *ends]) + "\n"
+
+
+@pytest.mark.needs("make")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("README.md", ".gitignore", "COMPONENTS.md", "tls-scaffold.mk", RECORD, "revoked.tsv"),
+        *("config/req-calico.json", "config/ca-config.json", "config/ca-csr.json"),
+    ],
+)
+def test_markers_in_any_file_of_ours_are_told_by_all_and_settled_by_sync(
+    folder: Factory, name: str
+) -> None:
+    path = folder()
+    if name == "revoked.tsv":
+        (path / name).write_text(REVOKED)
+    (path / name).write_text(marked((path / name).read_text()))
+    numbers = marked_lines((path / name).read_text())
+    for words, code in ((["status"], 3), (["check"], 1), (["sync", "--check"], 4)):
+        done = kept(path, *words, code=code)
+        said = done.stdout + done.stderr
+        assert len(numbers) == 3
+        assert [f"{name}:{number}: " in said for number in numbers] == [True] * 3, said
+        assert said.count("a conflict marker") == 3
+        assert "not JSON" not in said
+    kept(path, "sync")
+    assert marked_lines((path / name).read_text()) == []
+    assert kept(path, "sync", "--check").stderr == ""
+
+
+def test_markers_in_a_file_that_is_a_team_s_own_are_no_matter_of_ours(folder: Factory) -> None:
+    path = folder()
+    (path / "README.md").write_text(marked("our own\nwords\n"))
+    kept(path, "sync", "--check")
+
+
+def test_what_two_branches_have_revoked_each_is_revoked_when_their_merge_is_settled(
+    folder: Factory,
+) -> None:
+    path = folder()
+    head, first, second = REVOKED.splitlines(keepends=True)
+    text = f"{head}<<<<<<< HEAD\n{first}||||||| base\n=======\n{second}>>>>>>> other\n"
+    (path / "revoked.tsv").write_text(text)
+    said = kept(path, "sync").stderr
+    assert (path / "revoked.tsv").read_text() == REVOKED
+    [copy] = path.glob("archive/2*/revoked.tsv")
+    assert copy.read_text() == text
+    assert "settled revoked.tsv: git's conflict markers were in it, what it was is in " in said
+
+
+def test_an_edit_in_a_generated_file_whose_merge_is_half_done_is_in_the_archive(
+    folder: Factory,
+) -> None:
+    """As `git checkout -m` leaves it."""
+    path = folder()
+    script = path / "sign.sh"
+    edited = script.read_text().replace("set -", "<<<<<<< a\n# mine\nset -", 1)
+    script.write_text(f"{edited}=======\n>>>>>>> b\n")
+    kept(path, "sync")
+    [copy] = path.glob("archive/2*/sign.sh")
+    assert "# mine\n" in copy.read_text()
+
+
+@pytest.mark.parametrize("how", ["merged", "put back"])
+def test_a_line_of_a_component_that_is_gone_is_drift_and_goes(folder: Factory, how: str) -> None:
+    path = folder("--members", "10.0.0.1", "--users", "root,calico,app", "--grant", "app=/app/:rw")
+    line = next(
+        line for line in (path / "Makefile").read_text().split("\n") if line.startswith("req-app ")
+    )
+    if how == "merged":
+        conflicts = branched(path, ("remove", "app"), ("add", "--user", "carl"))
+        assert "Makefile" in conflicts
+        settle(path)
+        users = json.loads((path / "tls-scaffold.json").read_text())["users"]
+        by_name = {user["name"]: user for user in users if user["name"] != "app"}
+        change(path, users=list(by_name.values()))
+        assert line in (path / "Makefile").read_text().split("\n")
+        kept(path, "sync", "--check", code=4)
+    else:
+        kept(path, "remove", "app")
+        with (path / "Makefile").open("a") as file:
+            file.write(f"{line}\n")
+        told = kept(path, "sync", "--check", code=4).stderr
+        assert "\n  Makefile\n" in told
+    kept(path, "sync")
+    assert "req-app " not in (path / "Makefile").read_text()
+    assert kept(path, "sync", "--check").stderr == ""
+    make(path, "-n")
+
+
+def test_a_line_of_a_team_s_own_whose_request_is_there_stays(folder: Factory) -> None:
+    path = folder()
+    line = "req-own certs/own.pem: config/req-own.json ; $(sign) -profile client $<"
+    (path / "config/req-own.json").write_text((path / "config/req-calico.json").read_text())
+    with (path / "Makefile").open("a") as file:
+        file.write(f"{line}\n")
+    kept(path, "sync")
+    assert line in (path / "Makefile").read_text()
 
 
 def test_a_request_whose_markers_are_no_pairs_is_left_to_a_person(folder: Factory) -> None:

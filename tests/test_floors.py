@@ -83,7 +83,7 @@ SHELVES = {
         "trialsync / consequences samesignings update / change journal refusals / "
         "following permitted / adoptionnote patch record / plan scriptrequests / "
         "adoption authorities cafiles neededprofiles / adoptedservers description pki / "
-        "merge pkifolder / adoptedhosts jsonmerge readback severalcas"
+        "merge pkifolder / adoptedhosts jsonmerge readback severalcas unsettled"
     ),
     "disk": (
         "backupfiles safekeeping / folder ourfolders sharing statefiles / healing "

@@ -74,7 +74,7 @@ MARKED = "<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> b\n"
         pytest.param(SCRIPT, "x", {}, "2", "replaced", id="the record is lost"),
         pytest.param(SCRIPT, "x", OTHER, "2", "replaced", id="there before us"),
         pytest.param(SCRIPT, "2", {SCRIPT: "1"}, None, None, id="edited as ours"),
-        pytest.param(SCRIPT, MARKED, {SCRIPT: "1"}, "2", "wrote", id="with conflict markers"),
+        pytest.param(SCRIPT, MARKED, {SCRIPT: "1"}, "2", "settled", id="merged by half, edited"),
         pytest.param(CHART, "x", OTHER, None, "left", id="a team's, there before us"),
         pytest.param(CHART, "x", {}, "2", "replaced", id="perhaps a team's, without a record"),
         pytest.param(CHART, None, {CHART: "1"}, "2", "wrote", id="not needed to sign"),
@@ -84,11 +84,17 @@ def test_what_is_generated_is_replaced_whole_and_an_edited_one_is_in_the_archive
     path: str, now: str | None, record: Texts, after: str | None, verb: str | None
 ) -> None:
     plan = planned({} if now is None else {path: now}, record_of(record), {path: "2"})
-    copied = {f"{SHELF}/{path}": now} if verb == "replaced" else {}
+    copied = {f"{SHELF}/{path}": now} if verb in ("replaced", "settled") else {}
     assert done(plan) == {**copied, **({} if after is None else {path: after})}
     assert told(plan) == {**dict.fromkeys(copied, "wrote"), **({path: verb} if verb else {})}
     assert [step.path for step in plan.steps][: len(copied)] == list(copied)
     assert kept_record(plan) == ({} if verb == "left" else {path: sum_of("2")})
+
+
+def test_a_merge_by_half_of_two_renders_has_nothing_to_lose() -> None:
+    record = record_of_entries([(SCRIPT, sum_of("1\n")), (SCRIPT, sum_of("2\n"))])
+    plan = planned({SCRIPT: MARKED}, record, {SCRIPT: "3"})
+    assert (done(plan), told(plan)) == ({SCRIPT: "3"}, {SCRIPT: "wrote"})
 
 
 def test_one_of_two_sums_that_git_has_merged_was_rendered_last() -> None:

@@ -447,6 +447,7 @@ def test_two_branches_that_each_revoke_meet_in_git(signed: Factory) -> None:
     assert "a merge in git is not settled in `revoked.tsv`" in refused.stderr
     assert refused.stderr.count("a conflict marker") == 3
     assert "revoked.tsv:2: a conflict marker" in refused.stderr
+    assert "sync` keeps the lines of both sides" in refused.stderr
     found = json.loads(tls_scaffold("-C", str(folder), "check", "--json").stdout)["findings"]
     assert {f["id"] for f in found if f["where"].startswith("revoked.tsv")} == {
         "revoked-unreadable"

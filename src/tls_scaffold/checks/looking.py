@@ -12,11 +12,13 @@ from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import makefile_text, names, text
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.conflictmarkers import marker_problems
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping.record import read_record
+from tls_scaffold.keeping.unsettled import unsettled_texts
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.ourmakefile import names_and_outputs
-from tls_scaffold.paths import CA_REQUESTS, CONFIG, OWN_REQUEST
+from tls_scaffold.paths import CA_REQUESTS, CONFIG, OWN_REQUEST, REVOKED
 from tls_scaffold.state import contents
 from tls_scaffold.state.entries import Contents
 
@@ -29,6 +31,7 @@ def look_at_folder(folder: Path, now: datetime, key_group: str) -> View:
     looker = _Looker(folder)
     inventory = looker.inventory()
     found = looker.contents(inventory)
+    looker.merges()
     looker.documents(found)
     text_of_makefile = makefile_text(folder) if found.has_makefile else ""
     return View(
@@ -56,6 +59,7 @@ class _Looker:
         self.configs: dict[str, SigningConfig] = {}
         self.unread: list[Problem] = []
         self.unfit: list[Problem] = []
+        self.marked: set[str] = set()
         self.not_inventory: list[Problem] = []
 
     def inventory(self) -> Inventory | None:
@@ -83,6 +87,19 @@ class _Looker:
             ]
             return contents.contents_of_set(self.folder, inventory)
 
+    def merges(self) -> None:
+        """Note what git could not merge in files of ours; of `revoked.tsv` its own rule tells."""
+        if not (self.folder / FILE).exists():
+            return
+        texts = unsettled_texts(self.folder)
+        self.marked = set(texts)
+        told = {each.place for each in (*self.unread, *self.not_inventory)}
+        self.unread += [
+            replace(each, message=f"a merge in git is not settled: {each.message}")
+            for each in marker_problems(texts)
+            if each.place not in told and each.place.path != REVOKED
+        ]
+
     def documents(self, found: Contents) -> None:
         """Read the requests and configurations that the Makefile names, and those in `config`."""
         signings = [entry.signing for entry in found.entries if entry.signing]
@@ -98,6 +115,8 @@ class _Looker:
         for path in sorted({*there, *configs, *asked}):
             if path in asked and not (self.folder / path).exists():
                 continue  # which is a finding of its own
+            if path in self.marked:
+                continue  # no JSON, for the reason that was told
             try:
                 self._document(path, asked, configs)
             except ScaffoldError as error:

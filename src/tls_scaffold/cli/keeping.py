@@ -125,6 +125,7 @@ def note_line(note: "Note", shelf: str) -> str:
     lines = {
         "replaced": f"replaced {path}: it was edited, what it was is in {shelf}; "
         f"edits belong in {home}",
+        "settled": f"settled {path}: git's conflict markers were in it, what it was is in {shelf}",
         "kept": f"kept {path}: edited by hand",
         "unsure": f"kept {path}: {LOST}; {reset} takes ours",
         "left": f"left {path}: was there before",

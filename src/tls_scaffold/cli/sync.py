@@ -95,7 +95,7 @@ def sync(  # noqa: PLR0913 - its options
         for note in outcome.plan.notes:
             if note.verb == "kept":
                 talk_line(note_line(note, outcome.plan.shelf))
-    if check and not outcome.plan.is_done:
+    if check and not outcome.is_done:
         error = _drift(outcome, source)
         if as_json:
             click.get_current_context().exit(error.exit_code)
@@ -105,13 +105,18 @@ def sync(  # noqa: PLR0913 - its options
 def _drift(outcome: "Outcome", source: str) -> DriftedError | ConflictError:
     """Return what the folder does not follow."""
     plan = outcome.plan
-    paths = [step.path for step in plan.steps if not step.path.startswith(f"{plan.shelf}/")]
+    marked = {each.place.path for each in outcome.unsettled}
+    paths = [
+        step.path
+        for step in plan.steps
+        if not step.path.startswith(f"{plan.shelf}/") and step.path not in marked
+    ]
     conflicts = [f"{path}: both sides changed it" for path in plan.conflicts]
     unsure = [f"{path}: {LOST}" for path in plan.unsure]
     change = CHANGE.format(f" --from {shlex.quote(source)}" if source else "")
     error = ConflictError if conflicts or unsure else DriftedError
     return error(
         f"`{outcome.folder}` does not follow {f'`{source}`' if source else 'its inventory'}",
-        [*paths, *conflicts, *unsure],
+        [*paths, *outcome.unsettled, *conflicts, *unsure],
         SETTLE if plan.conflicts else change,
     )

@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.errors import Problem, ScaffoldError
+from tls_scaffold.inventory.conflictmarkers import marker_problems
 from tls_scaffold.keeping import consequences
 from tls_scaffold.keeping.plan import Plan
+from tls_scaffold.keeping.unsettled import unsettled_texts
 from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING
 
 VERSION = 1
@@ -61,7 +63,8 @@ class Result:
 class Outcome:
     """What `add`, `remove` or `sync` did, or would do: its plan, and what that leads to.
 
-    `present` are the words that ask for what is there already.
+    `present` are the words that ask for what is there already. In a dry run `unsettled` are the
+    conflict markers that git has left.
     """
 
     command: str
@@ -70,6 +73,12 @@ class Outcome:
     warnings: tuple[str, ...]
     dry_run: bool
     present: tuple[str, ...] = ()
+    unsettled: tuple[Problem, ...] = ()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the folder follows its inventory already, with no merge in it to settle."""
+        return self.plan.is_done and not self.unsettled
 
     @property
     def next(self) -> tuple[str, ...]:
@@ -118,7 +127,8 @@ def outcome_of(
     """Return what came of a command that keeps a folder."""
     inventory = consequences.inventory_after(folder, plan)
     warnings = consequences.warnings(folder, plan, inventory)
-    return Outcome(command, folder, plan, warnings, dry_run, tuple(present))
+    unsettled = marker_problems(unsettled_texts(folder)) if dry_run else ()
+    return Outcome(command, folder, plan, warnings, dry_run, tuple(present), unsettled)
 
 
 def make_command(folder: Path, target: str = "") -> str:

@@ -16,6 +16,7 @@ from tls_scaffold.disk.plainfiles import makefile_text, plain_or_empty
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import LOOPBACKS, Inventory
+from tls_scaffold.keeping.unsettled import refuse_unsettled
 from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.paths import CA, CERTIFICATE_ENDING, CRL
@@ -175,8 +176,11 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     """Look at every certificate of a folder, or of an archived set.
 
     What ends `within` that time is expiring. Without an inventory that can be read the folder
-    itself is asked. Raises ScaffoldError where the folder or its Makefile can't be read.
+    itself is asked. Raises ScaffoldError where the folder or its Makefile can't be read, and
+    ConflictError where a merge in git is not settled.
     """
+    if (folder / FILE).exists():
+        refuse_unsettled(folder)
     inventory, problem = _inventory(folder)
     found = contents.contents_of_folder(folder, inventory)
     rows = states.status_rows(found, now, within)

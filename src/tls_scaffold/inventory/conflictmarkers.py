@@ -5,6 +5,10 @@ from collections.abc import Mapping
 
 from tls_scaffold.errors import ConflictError, Place, Problem
 
+SETTLE = (
+    "settle `tls-scaffold.json` and `Makefile` by hand, "
+    "then `tls-scaffold sync` settles the other files"
+)
 MARKER = re.compile(r"(?:<{7}|\|{7}|>{7})(?: .*)?|={7}")
 
 
@@ -47,17 +51,16 @@ def _is_marker(line: str) -> bool:
     return MARKER.fullmatch(line.rstrip("\r")) is not None
 
 
-def refuse(texts: Mapping[str, str]) -> None:
-    """Raise ConflictError, with file and line, if a text has markers; `texts` has them by path."""
-    problems = [
+def marker_problems(texts: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Return each marker in some texts, which are there by path, with its file and line."""
+    return tuple(
         Problem(Place(path, number), "a conflict marker")
         for path, text in texts.items()
         for number in marked_lines(text)
-    ]
-    if problems:
-        raise ConflictError(
-            "a merge in git is not settled",
-            problems,
-            "settle `tls-scaffold.json` and `Makefile` by hand, "
-            "then `tls-scaffold sync` settles the other files",
-        )
+    )
+
+
+def refuse(texts: Mapping[str, str], hint: str = SETTLE) -> None:
+    """Raise ConflictError, with file and line, if a text has markers; `texts` has them by path."""
+    if problems := marker_problems(texts):
+        raise ConflictError("a merge in git is not settled", problems, hint)

@@ -1,6 +1,6 @@
 """An inventory before and after a command, and how the files that a team shares with it follow."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,12 @@ from tls_scaffold.inventory.values import Inventory, text_of
 from tls_scaffold.keeping.merge import merge_texts
 from tls_scaffold.keeping.record import Record
 from tls_scaffold.makefiles.componentedits import Edited, follow_components
-from tls_scaffold.makefiles.componentlines import ComponentLine, component_line, component_lines
+from tls_scaffold.makefiles.componentlines import (
+    ComponentLine,
+    component_line,
+    component_line_of,
+    component_lines,
+)
 from tls_scaffold.makefiles.makefile import MAKEFILE
 
 if TYPE_CHECKING:  # to read a CA is what few commands do, and takes a while to load
@@ -57,8 +62,13 @@ class Change:
         merged = merge_texts([self.old.document()], text, self.new.to_json(), text_of).text
         return merged if intake.from_json(merged) == self.new else self.new.to_json()
 
-    def edited_makefile(self, text: str, record: Record) -> Edited:
-        """Return a Makefile with the lines of the new components, and nothing else changed."""
+    def edited_makefile(
+        self, text: str, record: Record, is_there: Callable[[str], bool] = lambda _: True
+    ) -> Edited:
+        """Return a Makefile with the lines of the new components, and nothing else changed.
+
+        `is_there` tells whether the folder has a request.
+        """
         components = self.new.components
         wanted = [
             (
@@ -67,8 +77,29 @@ class Change:
             )
             for each in components
         ]
-        known = {*record.lines, *self.new.removed, *(each.name for each in self.old.components)}
+        known = {
+            *record.lines,
+            *self.new.removed,
+            *(each.name for each in self.old.components),
+            *self._left_behind(text, is_there),
+        }
         rendered: Mapping[str, Iterable[ComponentLine]] = record.lines
         if MAKEFILE in self.reset:  # whatever signs a component counts as rendered
             rendered = {line.name: [line] for line in component_lines(text)}
         return follow_components(text, wanted, rendered, known - {each.name for each in components})
+
+    def _left_behind(self, text: str, is_there: Callable[[str], bool]) -> Iterator[str]:
+        """Yield the names of lines of ours that no record knows, of components that are gone.
+
+        A merge in git brings them back where one branch took a component out: the record and the
+        requests are merged without a word, and of the Makefile both sides are kept. Where a
+        command changes components nothing goes but what it took out.
+        """
+        if self.old.components != self.new.components:
+            return
+        for line in text.split("\n"):
+            component = component_line_of(line)
+            if component and str(component) == line and component.flags is not None:
+                is_forgotten = component.name in self.new.forgotten.users
+                if is_forgotten or not is_there(component.request):
+                    yield component.name

@@ -107,17 +107,18 @@ class _Draft:
             else:
                 self.write(path, ours)
             return
-        if path in OURS_IF_SAID and not says_ours(yours):
+        if path in OURS_IF_SAID and not says_ours(conflictmarkers.without_markers(yours)):
             return
         if yours != ours:
             if path in A_TEAM_MAY_HAVE and self.record and path not in sums:
                 self.verbs[path] = "left"
                 return
-            is_edited = sum_of(yours) not in sums.get(path, ())
-            # What git could not merge has nothing in it that the two sides do not have.
-            if is_edited and not conflictmarkers.marked_lines(yours):
+            # Of what git could not merge each side may have been edited, or neither.
+            sides = conflictmarkers.sides(yours) or (yours,)
+            if any(sum_of(side) not in sums.get(path, ()) for side in sides):
                 self.keep_copy(path, yours)
-                self.verbs[path] = "replaced"
+                is_marked = conflictmarkers.marked_lines(yours)
+                self.verbs[path] = "settled" if is_marked else "replaced"
         self.write(path, ours)
 
     def merge(self, path: str, ours: str) -> None:

@@ -23,10 +23,11 @@ from tls_scaffold.keeping.adoptionnote import AdoptionNote, parse_note, read_not
 from tls_scaffold.keeping.authorities import check_copy, is_of_ca
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
 from tls_scaffold.keeping.record import parse_record
-from tls_scaffold.paths import ADOPTED, CA_REQUEST, CUSTODY, ENDINGS, waiting_paths
+from tls_scaffold.paths import ADOPTED, CA_REQUEST, CUSTODY, ENDINGS, REVOKED, waiting_paths
 from tls_scaffold.rendering.documents import LAST_RENDER, is_request_text
+from tls_scaffold.signing import revocations
 
-STATE_FILES = (LAST_RENDER, ADOPTED)
+STATE_FILES = (LAST_RENDER, ADOPTED, REVOKED)
 NO_REQUEST = "does not look like a request of cfssl"
 
 
@@ -126,7 +127,7 @@ def _check_step(folder: Path, step: Step, shelf: str) -> None:
     if is_copy and (step.before is not None or step.after is None):
         raise ScaffoldError(f"`{short_text(path)}` is in the archive, where nothing is changed")
     rendered = ours.removeprefix(f"{shelf}/") if is_copy else ours
-    if path not in STATE_FILES and (wrong := rendered_problem(rendered)):
+    if rendered not in STATE_FILES and (wrong := rendered_problem(rendered)):
         raise ScaffoldError(wrong)
     # The CA's goes where a CA of the team's own takes the place of ours.
     goes = step.after is None and ours == CA_REQUEST
@@ -134,6 +135,8 @@ def _check_step(folder: Path, step: Step, shelf: str) -> None:
     is_removal = step.after is None and path == ours and path != ADOPTED
     if is_removal and path != CUSTODY and not (is_request and is_request_text(step.before)):
         raise ScaffoldError(f"`{path}` is not taken away: it is no request as they are rendered")
+    if path == REVOKED and step.after != revocations.with_merge_settled(step.before or ""):
+        raise ScaffoldError(f"`{path}` is changed, and not only a merge in it settled")
     there = own_texts(folder, (path, path + BESIDE))
     if is_request and not is_copy:
         _check_requests(step, None if step.after is None else there.get(path))

@@ -18,6 +18,7 @@ VERBS = (
     "merged",
     "kept",
     "unsure",
+    "settled",
     "left",
     "absent",
     "removed",

@@ -23,9 +23,10 @@ from tls_scaffold.keeping.record import Record, read_record, record_of_entries
 from tls_scaffold.keeping.refusals import check_outputs, check_requests, check_reset
 from tls_scaffold.makefiles.componentedits import Edited
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import CERTS, CONFIG, CUSTODY
+from tls_scaffold.paths import CERTS, CONFIG, CUSTODY, REVOKED
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import check_sizes, recorded
+from tls_scaffold.signing import revocations
 
 if TYPE_CHECKING:
     from tls_scaffold.keeping.cafiles import CAFiles
@@ -177,7 +178,9 @@ def make_plan(folder: Path, change: Change, record: Record, note: AdoptionNote |
         components = change.new.components
         rendered[CONFIG] = needed_config(rendered[CONFIG], yours.get(CONFIG), components)
     plan = plan_files(now, record, rendered, new_shelf(folder), yours, change.reset)
-    makefile = change.edited_makefile(yours.get(MAKEFILE, rendered[MAKEFILE]), record)
+    makefile = change.edited_makefile(
+        yours.get(MAKEFILE, rendered[MAKEFILE]), record, lambda path: (folder / path).exists()
+    )
     plan = _with_makefile(plan, now, makefile)
     # Nothing else has what is rendered anew, nor a request in which git met a conflict.
     settled = [path for path, text in now.items() if _is_marked_json(path, text)]
@@ -185,6 +188,7 @@ def make_plan(folder: Path, change: Change, record: Record, note: AdoptionNote |
     if note:
         plan = note.ended(folder, plan, rendered)
     check_sizes({step.path: step.after for step in plan.steps if step.after is not None})
+    plan = _with_revocations_settled(plan, folder)
     plan = replace(plan, forgotten=rbac.forgotten(now.get(rbac.FACTS, ""), rendered[rbac.FACTS]))
     return _with_strangers(plan, folder, change, {*record.documents, *rendered})
 
@@ -196,6 +200,16 @@ def _with_makefile(plan: Plan, now: Texts, makefile: Edited) -> Plan:
     if makefile.lost and before is not None:
         steps.append(Step(f"{plan.shelf}/{MAKEFILE}", None, before))
     return plan.with_more(steps, notes=[Note("kept", MAKEFILE)] if makefile.own else [])
+
+
+def _with_revocations_settled(plan: Plan, folder: Path) -> Plan:
+    """Return the plan with what both sides of a merge have revoked, where git left markers."""
+    text = own_text(folder, REVOKED) or ""
+    settled = revocations.with_merge_settled(text)
+    if text == settled:
+        return plan
+    steps = [Step(f"{plan.shelf}/{REVOKED}", None, text), Step(REVOKED, text, settled)]
+    return plan.with_more(steps, notes=[Note("settled", REVOKED)])
 
 
 def _with_strangers(plan: Plan, folder: Path, change: Change, known: Iterable[str]) -> Plan:

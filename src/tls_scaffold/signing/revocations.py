@@ -145,7 +145,7 @@ def load_revoked(folder: Path) -> Revoked:
         raise ConflictError(
             f"a merge in git is not settled in `{REVOKED}`: nothing was done",
             found.problems,
-            "keep the lines of both sides and take the markers out; the line "
+            "`tls-scaffold sync` keeps the lines of both sides; the line "
             f"`{REVOKED} merge=union` in `.gitattributes` lets git do that",
         )
     if found.problems:
@@ -157,6 +157,18 @@ def load_revoked(folder: Path) -> Revoked:
             "git has what it was",
         )
     return found
+
+
+def with_merge_settled(text: str) -> str:
+    """Return the text of `revoked.tsv` with the lines of both sides where git left markers.
+
+    What either has revoked stays so. Lines that both have are there once.
+    """
+    if not conflictmarkers.marked_lines(text):
+        return text
+    lines = conflictmarkers.without_markers(text).split("\n")
+    kept = dict.fromkeys(line.rstrip("\r") for line in lines if line.strip())
+    return "".join(f"{line}\n" for line in kept)
 
 
 def _read_line(line: str) -> Revocation | str:
