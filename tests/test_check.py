@@ -2410,6 +2410,14 @@ def test_a_rule_that_does_not_exist_is_a_usage_error_with_the_likest() -> None:
             assert all("key" in each for each in listed)
 
 
+@pytest.mark.parametrize("form", ["--json", "--sarif"])
+def test_what_a_rule_is_about_is_told_to_people_alone(form: str) -> None:
+    done = invoke("check", form, "--explain", "cn-of-members")
+    assert done.exit_code == 2
+    assert f"`{form}` and `--explain` exclude each other" in done.output
+    assert "No user has the CN" not in done.output
+
+
 def test_json_and_sarif_together_are_a_usage_error(tmp_path: Path) -> None:
     assert invoke("-C", str(tmp_path), "check", "--json", "--sarif").exit_code == 2
 
@@ -2702,3 +2710,26 @@ def test_another_server_that_the_inventory_does_not_list_needs_no_loopback(sound
 def test_a_makefile_of_another_name_is_a_makefile(sound: Path) -> None:
     (sound / "Makefile").rename(sound / "makefile")
     assert [each for each in found(sound) if each[1] == "unused-request"] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "indexes"),
+    [
+        (lambda host: host.replace("10.", "010."), [2]),
+        (lambda host: f"https://{host}", [0, 1, 2]),
+        (lambda host: f"{host}:2379", [0, 1, 2]),
+    ],
+)
+def test_a_host_that_is_there_in_another_form_is_told_once_where_it_stands(
+    folder: Factory, written: Callable[[str], str], indexes: list[int]
+) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "0")
+    request = path / "config/req-csr.json"
+    document = json.loads(request.read_text())
+    assert document["hosts"] == ["localhost", "127.0.0.1", "10.0.0.1"]
+    document["hosts"] = list(map(written, document["hosts"]))
+    request.write_text(json.dumps(document))
+    told = [each for each in found(path) if each[2].startswith("config/")]
+    assert [(rule, where) for _, rule, where, _ in told] == [
+        ("bad-host", f"config/req-csr.json: hosts[{index}]") for index in indexes
+    ]

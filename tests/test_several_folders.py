@@ -112,6 +112,23 @@ def test_the_table_has_trouble_first_and_in_full_and_a_line_for_all_that_is_well
     assert "      make -C all/gone\n" in done.stderr.replace("next: ", "      ")
 
 
+def test_a_folder_that_can_not_be_read_makes_no_line_wider_than_a_pipe(
+    places: Path, tmp_path: Path
+) -> None:
+    wide = tmp_path
+    shutil.copytree(places / "template", wide / "eu")
+    shutil.copytree(places / "template", wide / "torn")
+    document = json.loads((wide / "eu" / OURS).read_text())
+    document["members"][0]["hosts"] += ["x.example", "y.example", "z.example"]
+    (wide / "eu" / OURS).write_text(json.dumps(document))
+    assert run(PROGRAM, "-C", str(wide / "eu"), "add", "app=app-of-team-one").returncode == 0
+    (wide / "eu/certs/etcd1.pem").unlink()
+    (wide / "torn" / OURS).write_text("{")
+    table = run(PROGRAM, "status", "eu", "torn", cwd=wide, COLUMNS="80").stdout
+    assert "unreadable" in table
+    assert max(map(len, table.splitlines())) <= 80
+
+
 def test_failed_leaves_out_what_is_valid(ask: Ask) -> None:
     shown = ask("status", "--failed", "--all", "all/gone", "--all", "all/whole")
     document = json.loads(

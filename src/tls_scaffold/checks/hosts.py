@@ -13,6 +13,7 @@ from tls_scaffold.spelling import canonical_host
 from tls_scaffold.state.entries import Entry
 
 URLS = ("http://", "https://")
+LEADING_ZEROS = re.compile(r"(?<![\w.-])0+(?=\d)|(?<=\d\.)0+(?=\d)")
 
 
 @Rule(
@@ -93,7 +94,7 @@ def missing_address(view: View) -> Iterator[Problem]:
             bare.setdefault(component.request, []).extend(component.hosts)
             continue
         named = {canonical_host(host) for host in request.hosts or ()}
-        malformed = [host for host in request.hosts or () if sans.problem(host)]
+        malformed = _malformed_hosts(request)
         for host in component.hosts:
             if canonical_host(host) not in named and not _stands_in_any(malformed, host):
                 message = f"`{host}` of {component.kind} `{component.name}` is missing"
@@ -103,10 +104,20 @@ def missing_address(view: View) -> Iterator[Problem]:
         yield Problem(Place(path, key="hosts"), f"it names no host, and should name {listed}")
 
 
+def _malformed_hosts(request: Request) -> list[str]:
+    """Return the hosts of a request of which `bad_host` speaks."""
+    return [host for host in request.hosts or () if sans.problem(host) or _of_another_kind(host)]
+
+
 def _stands_in_any(malformed: Iterable[str], host: str) -> bool:
     """Tell a host that is there with a port or the like, of which `bad_host` speaks."""
     alone = re.compile(rf"(?<![\w.-]){re.escape(host)}(?![\w.-])")
-    return any(alone.search(each) for each in malformed)
+    return any(alone.search(_without_leading_zeros(each)) for each in malformed)
+
+
+def _without_leading_zeros(host: str) -> str:
+    """Return a text with the numbers in it as an address has them: `010.0.0.1` is meant as one."""
+    return LEADING_ZEROS.sub("", host)
 
 
 @Rule(
@@ -125,6 +136,9 @@ def no_loopback(view: View) -> Iterator[Problem]:
             continue
         if view.inventory and not entry.request.hosts:
             continue  # it names nothing at all, which `missing_address` tells
+        malformed = _malformed_hosts(entry.request)
+        if any(_stands_in_any(malformed, host) for host in LOOPBACKS):
+            continue
         if not {canonical_host(host) for host in entry.request.hosts or ()} & LOOPBACKS:
             place = (
                 Place(entry.signing.request, key="hosts")

@@ -74,6 +74,9 @@ def check(
     if as_json and as_sarif:
         raise click.UsageError("`--json` and `--sarif` exclude each other")
     if rule is not None:
+        if as_json or as_sarif:
+            form = "--json" if as_json else "--sarif"
+            raise click.UsageError(f"`{form}` and `--explain` exclude each other")
         say(command.explain(rule), end="")
         return
 

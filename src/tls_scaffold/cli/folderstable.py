@@ -52,4 +52,4 @@ def _line_of_rest(name: str, rest: "list[Row]") -> Line:
 
 
 def _cells(name: str) -> dict[str, str]:
-    return {**dict.fromkeys(HEADINGS, "-"), FOLDER: name}
+    return {**dict.fromkeys(HEADINGS[:-1], "-"), FOLDER: name}

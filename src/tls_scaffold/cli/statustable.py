@@ -62,7 +62,7 @@ NARROWER = (
 class Line:
     """One line of a table: its cells by their headings, hosts, its state, and the reasons for it.
 
-    Hosts are listed as far as there is room, in place of the cell.
+    The state stands in no cell. Hosts are listed as far as there is room, in place of the cell.
     """
 
     cells: Mapping[str, str]
@@ -79,8 +79,10 @@ def status_table(report: "Report", width: int) -> Iterator[str | Styled]:
 def line_of(row: "Row", report: "Report") -> Line:
     """Return the line of one certificate."""
     expires = f"{row.not_after:%Y-%m-%d} ({row.days_left}d)" if row.not_after else ""
-    texts = (row.name, row.kind or "", row.cn, "", row.key, expires, row.state)
-    cells = {heading: escaped(text) or "-" for heading, text in zip(HEADINGS, texts, strict=True)}
+    texts = (row.name, row.kind or "", row.cn, "", row.key, expires)
+    cells = {
+        heading: escaped(text) or "-" for heading, text in zip(HEADINGS[:-1], texts, strict=True)
+    }
     # An empty one, which cfssl signs as an empty DNS name, is seen too.
     hosts = tuple(escaped(host) or '""' for host in report.hosts_of(row))
     return Line(cells, row.state, hosts, row.reasons)
@@ -104,13 +106,18 @@ def table_of(lines: Sequence[Line], headings: Sequence[str], width: int) -> Iter
 def _widths(lines: Sequence[Line], headings: Sequence[str], width: int) -> dict[str, int]:
     """Return how wide each column is that is shown; hosts take what the others leave."""
     widths = {
-        heading: max(len(heading), *(text_width(each.cells[heading]) for each in lines), 0)
+        heading: max(len(heading), *(text_width(_text_of(each, heading)) for each in lines), 0)
         for heading in headings
     }
     all_hosts = max((_joined_width(each.hosts) for each in lines), default=0)
     widths["HOSTS"] = max(len("HOSTS"), all_hosts)
     cut_to(widths, NARROWER, width)
     return widths
+
+
+def _text_of(line: Line, heading: str) -> str:
+    """Return what a line shows in a column."""
+    return line.state if heading == HEADINGS[-1] else line.cells[heading]
 
 
 def _joined_width(hosts: tuple[str, ...]) -> int:
