@@ -21,6 +21,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
 import certs
+import keeping
 from certs import BOTH, CLIENT, DAY, NOW, SERVER, YEAR
 from checking import CLEAR_KEY, check, finds_nothing
 from conftest import Factory
@@ -317,6 +318,17 @@ def hashed(name: str, digest: str) -> Change:
         path, ca = folder / f"certs/{name}.pem", str(folder / "certs/ca")
         words = ("-CA", f"{ca}.pem", "-CAkey", f"{ca}-key.pem", "-preserve_dates", f"-{digest}")
         openssl("x509", "-in", str(path), *words, "-out", str(path))
+
+    return change
+
+
+def divided(name: str, old: str, new: str) -> Change:
+    """Return a change of the line of a component in the Makefile."""
+
+    def change(folder: Path) -> None:
+        path = folder / "Makefile"
+        line = next(each for each in path.read_text().split("\n") if f"req-{name} " in each)
+        keeping.edit(path, line, line.replace(old, new, 1))
 
     return change
 
@@ -1293,6 +1305,23 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
                     "it is signed with SHA-1, which Go 1.18 and later refuse",
                 )
             ],
+        ),
+    ],
+    "component-line": [
+        (
+            divided("alice", ": ", ": \\\n  "),
+            divided("alice", "; $(sign) ", "; $(sign) \\\n  "),
+            [
+                (
+                    "{line:req-alice}",
+                    "the line of `alice` goes on in the next line before its command",
+                )
+            ],
+        ),
+        (
+            divided("alice", "req-alice", "  req-alice"),
+            divided("alice", "req-alice", "req-alice"),
+            [("{line:req-alice}", "the line of `alice` has blanks before it")],
         ),
     ],
     "unknown-to-go": [

@@ -9,6 +9,7 @@ from tls_scaffold.checks.view import View
 from tls_scaffold.disk import plainfiles
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.makefiles import gnumake
+from tls_scaffold.makefiles.componentlines import ONE_LINE, strange_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import SCRIPTS
 from tls_scaffold.state.cfsslscripts import scripts_with_cfssl, way_to_adopt
@@ -70,6 +71,16 @@ def not_understood(view: View) -> Iterator[Problem]:
 
 
 @Rule(
+    pain="`add`, `remove` and `sync` refuse to touch the folder: they edit the Makefile by lines",
+    fix=ONE_LINE,
+)
+def component_line(view: View) -> Iterator[Problem]:
+    """Every line of a component stands as it is rendered: on one line, without blanks before it."""
+    components = view.inventory.components if view.inventory else ()
+    yield from strange_lines(view.makefile, {each.name for each in components})
+
+
+@Rule(
     pain="make takes the CR for a part of the last word, and sh stops at the first line",
     fix=(
         "`tls-scaffold sync` takes the CRs out, elsewhere `sed -i 's/\\r$//' FILE`; `* text=auto "
@@ -117,6 +128,7 @@ RULES = (
     hard_coded_proxy,
     go_get,
     not_understood,
+    component_line,
     line_ends,
     another_makefile,
 )

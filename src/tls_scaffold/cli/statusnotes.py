@@ -12,6 +12,7 @@ SHOWN_REMOVED = 10
 def notes_on(report: "Report") -> Iterator[str]:
     """Yield what a report has beside its certificates, a line each."""
     from tls_scaffold.commands.owedhooks import owed_sentence
+    from tls_scaffold.makefiles.componentlines import ONE_LINE
     from tls_scaffold.signing.rotation import PUT_OLD_BACK
     from tls_scaffold.state.cfsslscripts import way_to_adopt
 
@@ -25,6 +26,8 @@ def notes_on(report: "Report") -> Iterator[str]:
         yield f"{each.place} {told}: {each.message}"
     for path in report.lost_keys:
         yield f"`{path}` is missing: what is signed goes on, and nothing more can be signed"
+    for each in report.strange_lines:
+        yield f"{each}, so no command keeps it: {ONE_LINE}"
     for name in report.stale_bundles:
         told = f"holds other files than `certs/`: `tls-scaffold bundle {name}` makes it anew"
         yield f"`dist/{name}` {told}"

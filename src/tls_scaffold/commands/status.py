@@ -18,6 +18,7 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import LOOPBACKS, Inventory
 from tls_scaffold.keeping.unsettled import refuse_unsettled
 from tls_scaffold.live.served import LiveReport
+from tls_scaffold.makefiles.componentlines import strange_lines
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.paths import CA, CERTIFICATE_ENDING, CRL
 from tls_scaffold.signing import revocationlists
@@ -66,6 +67,7 @@ class Report:
     `earlier` are certificates that a CA had before it was signed again, and that hold still.
     `rotation` tells that one CA is taking the place of another, `strange_cas` what lies where the
     old one would and is none. `hooks_owed` are the components for which no hook has ended well.
+    `strange_lines` are those of components that no command can keep as they stand.
     Without a Makefile, `scripts` are those in the folder that call cfssl.
     `backup` says that no backup which was made here has the CA of today; empty if there is no need.
     `own_hosts` are those that the inventory gives the component whose certificate is at a path.
@@ -93,12 +95,13 @@ class Report:
     crl_end: datetime | None = None
     page: str = ""
     lost_keys: tuple[str, ...] = ()
+    strange_lines: tuple[Problem, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
         """How `status` ends: by what is worst, as what is broken, and then what has drifted."""
         found = {EXIT_CODES.get(row.state, ExitCode.REFUSED) for row in self.rows}
-        if self.unread:  # what it asks for is not known to be as asked for
+        if self.unread or self.strange_lines:  # what is asked for is not known to be there
             found.add(ExitCode.DRIFTED)
         if self.live:
             found |= self.live.exit_codes
@@ -220,6 +223,7 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
         crl_end=revocationlists.next_update(plain_or_empty(folder / CRL)),
         page=advice.page(folder, found, rows, steps, now),
         lost_keys=lost_keys(folder, found),
+        strange_lines=tuple(strange_lines(text, {each.name for each in components})),
     )
 
 

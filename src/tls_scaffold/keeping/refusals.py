@@ -1,7 +1,7 @@
 """What is refused before anything is planned: files that are not rendered, or are not ours."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from tls_scaffold.cfssl.readers import seems_request
@@ -10,6 +10,7 @@ from tls_scaffold.inventory.reach import RENDERED
 from tls_scaffold.keeping.authorities import is_of_ca
 from tls_scaffold.keeping.permitted import NO_REQUEST
 from tls_scaffold.keeping.plan import BESIDE
+from tls_scaffold.makefiles.componentlines import ONE_LINE, strange_lines
 from tls_scaffold.paths import ENDINGS
 from tls_scaffold.rendering.documents import NOT_RECORDED
 from tls_scaffold.spelling import did_you_mean
@@ -42,6 +43,16 @@ def check_requests(yours: Mapping[str, str], rendered: Mapping[str, str]) -> Non
     if problems:
         hint = "mend it, move it away, or give the component another `request` in the inventory"
         raise ScaffoldError("nothing is written over what is no request", problems, hint)
+
+
+def check_lines(text: str, names: Collection[str]) -> None:
+    """Raise ScaffoldError for each line of a component in a Makefile that can't be followed."""
+    if problems := list(strange_lines(text, names)):
+        raise ScaffoldError(
+            "not all lines of components can be followed, and nothing was changed",
+            problems,
+            ONE_LINE,
+        )
 
 
 def check_outputs(folder: Path, outputs: Iterable[str], bases: Iterable[str]) -> None:

@@ -20,7 +20,7 @@ from tls_scaffold.keeping.merge import base_of_texts, settle_markers
 from tls_scaffold.keeping.neededprofiles import needed_config
 from tls_scaffold.keeping.plan import BESIDE, Note, Plan, Step
 from tls_scaffold.keeping.record import Record, read_record, record_of_entries
-from tls_scaffold.keeping.refusals import check_outputs, check_requests, check_reset
+from tls_scaffold.keeping.refusals import check_lines, check_outputs, check_requests, check_reset
 from tls_scaffold.makefiles.componentedits import Edited
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import CERTS, CONFIG, CUSTODY, REVOKED
@@ -167,6 +167,8 @@ def make_plan(folder: Path, change: Change, record: Record, note: AdoptionNote |
     yours = _with_line_feeds(now)
     if MAKEFILE in yours:
         conflictmarkers.refuse({MAKEFILE: yours[MAKEFILE]})
+        components = (*change.old.components, *change.new.components)
+        check_lines(yours[MAKEFILE], {*record.lines, *(each.name for each in components)})
     yours = _with_merges_settled(yours, record)
     check_requests(yours, rendered)
     added = {(each.name, each.output) for each in change.new.components} - record.components

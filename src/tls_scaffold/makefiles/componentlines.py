@@ -2,12 +2,13 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tls_scaffold.makefiles.blocks import CLOSING, OPENING
-from tls_scaffold.paths import PEER_CA
+from tls_scaffold.errors import Place, Problem
+from tls_scaffold.makefiles.blocks import CLOSING, OPENING, continued_lines
+from tls_scaffold.paths import CA, MAKEFILE, PEER_CA
 
 COMPONENT_LINE = re.compile(
     r"req-([^ \t:]*)[ \t]+([^ \t:]*)\.pem[ \t]*:[ \t]*([^ \t;]*)[^;]*;?[ \t]*(.*)", re.ASCII
@@ -16,6 +17,12 @@ COMPONENT_LINE = re.compile(
 OUR_RECIPE = re.compile(r"\$[({]sign[)}]((?:[ \t][^$`;&|<>#]*)?)[ \t]\$<\s*")
 PEER_CA_FLAG = "peer-ca"
 """What a line of ours begins with that is signed by the CA of peers; no flag of cfssl's."""
+HEAD = re.compile(r"([^:=;#]*):(?!=)")
+"""The targets of a rule."""
+ONE_LINE = (
+    "write it on one line, from the first column on: "
+    "`req-NAME CERTIFICATE: REQUEST ; $(sign) [FLAGS] $<`"
+)
 BETWEEN_COMMANDS = re.compile(r"\s*(#.*)?")
 
 
@@ -89,6 +96,35 @@ def component_line_of(line: str) -> ComponentLine | None:
     """Return the component that a line of a Makefile asks for; None for any other line."""
     match = COMPONENT_LINE.fullmatch(line) if line.startswith("req-") else None
     return ComponentLine(*match.groups()) if match else None
+
+
+def strange_lines(text: str, names: Collection[str]) -> Iterator[Problem]:
+    """Yield each rule of a Makefile that make has for one of these components, and nobody here.
+
+    make takes one that is divided, set in, or has its targets in another order. Whoever edits line
+    by line would leave half of it, or write a second one.
+    """
+    number = 1
+    for group in continued_lines(text.split("\n")):
+        place, number = Place(MAKEFILE, number), number + len(group)
+        whole = " ".join(line.removesuffix("\\") for line in group)
+        head = HEAD.match(whole)
+        targets = head[1].split() if head else []
+        asked = [each.removeprefix("req-") for each in targets if each.startswith("req-")]
+        if group[0].startswith("\t") or not any(each.endswith(".pem") for each in targets):
+            continue
+        for name in asked:
+            if name in names and (reason := _strangeness(group)):
+                yield Problem(place, f"the line of `{name}` {reason}")
+
+
+def _strangeness(lines: Sequence[str]) -> str:
+    """Say why a rule, with the lines that it goes on in, is not read here; empty if it is."""
+    if len(lines) > 1 and ";" not in lines[0]:
+        return "goes on in the next line before its command"
+    if lines[0][0].isspace():
+        return "has blanks before it"
+    return "" if component_line_of(lines[0]) else "is not of our form"
 
 
 def changed_line(line: str, wanted: ComponentLine, *, with_recipe: bool) -> str:
