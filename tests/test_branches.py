@@ -1,6 +1,7 @@
 """Two branches that are merged by the real git: people settle two files, `sync` the others."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tls_scaffold.paths import GENERATED
 BY_HAND = ("tls-scaffold.json", "Makefile")
 BY_SYNC = {*GENERATED, "README.md", ".gitignore", ".gitattributes", RECORD}
 STYLES = ("merge", "diff3")
+WAYS = [*((style, False) for style in STYLES), ("merge", True)]
 REVOKED = (
     "# What members refuse\n"
     "0a\tcalico\t-\tunspecified\t2026-11-01T00:00:00Z\t-\n"
@@ -28,11 +30,16 @@ def git(folder: Path, *words: str, code: int = 0) -> str:
     return done.stdout
 
 
-def branched(path: Path, *sides: tuple[str, ...], style: str = "merge") -> set[str]:
+def branched(
+    path: Path, *sides: tuple[str, ...], style: str = "merge", by_lines: bool = False
+) -> set[str]:
     """Let each of two branches run a command, and merge them.
 
-    Returns the files in which git meets a conflict.
+    Returns the files in which git meets a conflict. Without `by_lines` the folder has no
+    `.gitattributes` of ours.
     """
+    if not by_lines:
+        (path / ".gitattributes").write_text("# the team's\n")
     git(path, "init", "-q", "-b", "main")
     git(path, "add", "-A")
     git(path, "commit", "-qm", "new")
@@ -41,7 +48,8 @@ def branched(path: Path, *sides: tuple[str, ...], style: str = "merge") -> set[s
         kept(path, *words)
         git(path, "add", "-A")
         git(path, "commit", "-qm", name)
-    git(path, "-c", f"merge.conflictStyle={style}", "merge", "-q", "one", code=1)
+    merging = ("git", "-c", "user.name=x", "-c", "user.email=x@example.com")
+    run(*merging, "-c", f"merge.conflictStyle={style}", "merge", "-q", "one", cwd=path)
     return set(git(path, "diff", "--name-only", "--diff-filter=U").split())
 
 
@@ -67,7 +75,7 @@ def in_order(text: object) -> list[bytes]:
     return sorted(line.rstrip(b",") for line in text.splitlines())
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize(("style", "by_lines"), WAYS)
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -78,21 +86,27 @@ def in_order(text: object) -> list[bytes]:
     ],
 )
 def test_two_branches_that_add_a_component_each_are_settled_in_two_files(
-    folder: Factory, one: tuple[str, ...], other: tuple[str, ...], style: str
+    folder: Factory, one: tuple[str, ...], other: tuple[str, ...], style: str, by_lines: bool
 ) -> None:
     path, expected = folder(), folder(name="expected")
+    if not by_lines:
+        (expected / ".gitattributes").write_text("# the team's\n")
     for words in dict.fromkeys((one, other)):
         kept(expected, "add", *words)
     if one == other:
         git(path, "init", "-q", "-b", "main")
+        shutil.copy(expected / ".gitattributes", path)
         kept(path, "add", *one)
     else:
-        conflicts = branched(path, ("add", *one), ("add", *other), style=style)
-        assert conflicts <= {*BY_HAND, *BY_SYNC, "config/req-csr.json"}
+        conflicts = branched(path, ("add", *one), ("add", *other), style=style, by_lines=by_lines)
+        assert conflicts <= {*BY_HAND, *(() if by_lines else BY_SYNC), "config/req-csr.json"}
     settle(path)
 
-    kept(path, "sync")
+    said = kept(path, "sync").stderr
 
+    assert "it was edited" not in said
+    kept_copies = {each.name for each in path.glob("archive/2*/*") if each.is_file()}
+    assert kept_copies <= (set() if by_lines else set(BY_SYNC))
     assert kept(path, "sync", "--check").stderr == ""
     found, wanted = (
         {

@@ -60,6 +60,8 @@ CUSTODY = "custody.sh"
 # What is replaced whole, whatever was done to it.
 SCRIPTS = (RULES, SCRIPT, RENEWAL, CUSTODY, "rbac.sh", "rbac.tsv")  # make and sh read them
 GENERATED = (*SCRIPTS, "COMPONENTS.md", "Procfile")
+# Of these git keeps the lines of both sides where it merges: `.gitattributes` says so.
+MERGED_BY_LINES = ("rbac.tsv", "COMPONENTS.md")
 # What is replaced as long as its first line says that tls-scaffold made it.
 OURS_IF_SAID = ("README.md", ".gitignore", ".gitattributes")
 SAYS_SO = "made by tls-scaffold"

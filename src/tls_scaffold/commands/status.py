@@ -15,7 +15,7 @@ from tls_scaffold.disk.backupfiles import note_on_backups
 from tls_scaffold.disk.plainfiles import makefile_text, plain_or_empty
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.values import LOOPBACKS, Inventory
+from tls_scaffold.inventory.values import FILE, LOOPBACKS, Inventory
 from tls_scaffold.keeping.unsettled import refuse_unsettled
 from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.componentlines import strange_lines

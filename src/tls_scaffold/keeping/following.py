@@ -13,7 +13,7 @@ from tls_scaffold.keeping.merge import is_as_rendered, merge_texts, says_the_sam
 from tls_scaffold.keeping.plan import BESIDE, Note, Plan, Step
 from tls_scaffold.keeping.record import Record
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import CUSTODY, GENERATED, OURS_IF_SAID, says_ours
+from tls_scaffold.paths import CUSTODY, GENERATED, MERGED_BY_LINES, OURS_IF_SAID, says_ours
 from tls_scaffold.rendering.documents import (
     LAST_RENDER,
     NOT_RECORDED,
@@ -115,11 +115,17 @@ class _Draft:
                 return
             # Of what git could not merge each side may have been edited, or neither.
             sides = conflictmarkers.sides(yours) or (yours,)
-            if any(sum_of(side) not in sums.get(path, ()) for side in sides):
+            is_edited = any(sum_of(side) not in sums.get(path, ()) for side in sides)
+            if is_edited and not self._is_merged_by_lines(path, ours):
                 self.keep_copy(path, yours)
                 is_marked = conflictmarkers.marked_lines(yours)
                 self.verbs[path] = "settled" if is_marked else "replaced"
         self.write(path, ours)
+
+    def _is_merged_by_lines(self, path: str, ours: str) -> bool:
+        """Tell whether git has merged two renders of a file, of which today's has each line."""
+        was_merged = path in MERGED_BY_LINES and len(self.record.sums.get(path, ())) > 1
+        return was_merged and set(self.yours[path].splitlines()) <= set(ours.splitlines())
 
     def merge(self, path: str, ours: str) -> None:
         """Merge a request or the configuration.

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.makefiles.blocks import CLOSING, OPENING, continued_lines
-from tls_scaffold.paths import CA, MAKEFILE, PEER_CA
+from tls_scaffold.paths import MAKEFILE, PEER_CA
 
 COMPONENT_LINE = re.compile(
     r"req-([^ \t:]*)[ \t]+([^ \t:]*)\.pem[ \t]*:[ \t]*([^ \t;]*)[^;]*;?[ \t]*(.*)", re.ASCII
