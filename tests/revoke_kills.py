@@ -41,7 +41,7 @@ def shut_out(folder: Path, going: list[str]) -> list[str]:
 
 def left_over(folder: Path) -> list[str]:
     """Return what a kill has left beside files, once the next run has ended."""
-    hidden = {".gitignore", ".lock", ".tls-scaffold"}
+    hidden = {".gitattributes", ".gitignore", ".lock", ".tls-scaffold"}
     files = (path.relative_to(folder) for path in folder.rglob("*"))
     return [str(path) for path in files if path.name.startswith(".") and path.name not in hidden]
 

@@ -529,7 +529,7 @@ def test_what_is_named_alone_is_taken(desk: Desk, tmp_path: Path) -> None:
     before = contents(desk.folder)
     said = told_once(*desk.import_(part))
     assert "root: the pack has no certificate for it, `root.pem`" in said
-    assert "`tls-scaffold requests import FILE etcd1 alice` takes what you name" in said
+    assert f"`tls-scaffold -C {desk.folder} requests import FILE etcd1 alice` takes" in said
     assert "bob: the pack does not ask for it" in told_once(*desk.import_(part, "bob"))
     assert contents(desk.folder) == before
     code, said = desk.import_(part, "etcd1", "alice")
@@ -572,5 +572,5 @@ def test_nothing_to_export_is_told(desk: Desk) -> None:
     assert desk.import_(desk.signed)[0] == 0
     done = ours(desk.folder, "export", str(desk.place / "x.tar"))
     assert "error: nothing waits for a signature" in done.stderr
-    assert "hint: `make csr`" in done.stderr
+    assert f"hint: `make -C {desk.folder} csr`" in done.stderr
     assert not (desk.place / "x.tar").exists()

@@ -433,6 +433,8 @@ def test_two_branches_that_each_revoke_meet_in_git(signed: Factory) -> None:
         subprocess.run([*git, "commit", "-qm", name], check=True)
         (folder / CRL).unlink()  # each of them on a machine of its own
 
+    ours = (folder / ".gitattributes").read_text()
+    (folder / ".gitattributes").write_text("# the team's\n")
     subprocess.run([*git, "init", "-q"], check=True)
     assert tls_scaffold("-C", str(folder), "sync", "--crl").returncode == 0
     subprocess.run([*git, "add", "-A"], check=True)
@@ -454,7 +456,7 @@ def test_two_branches_that_each_revoke_meet_in_git(signed: Factory) -> None:
     }
 
     subprocess.run([*git, "merge", "--abort"], check=True)
-    (folder / ".gitattributes").write_text("revoked.tsv merge=union\n")
+    (folder / ".gitattributes").write_text(ours)
     subprocess.run([*git, "merge", "-q", "a"], check=True, capture_output=True)
     revoke(folder)
     assert {row[1] for row in rows(folder)} == {"alice", "bob"}
