@@ -77,10 +77,10 @@ SHELVES = {
         "commandlines csrs differences documentcache hangingfiles ignoredrules issuer "
         "linemistakes mistakes record trust / chains custodies keystores rotation / "
         "caconstraints extensions matching pairing / certificates / keys / capassword "
-        "contentkinds gorefusals / agefiles pairs pemfiles revocations x509names"
+        "contentkinds gorefusals / agefiles copies pairs pemfiles revocations x509names"
     ),
     "keeping": (
-        "trialsync / consequences samesignings update / change journal refusals / "
+        "trialsync / consequences samesignings update / acceptance change journal refusals / "
         "following permitted / adoptionnote patch record / plan scriptrequests / "
         "adoption authorities cafiles neededprofiles / adoptedservers description pki / "
         "merge pkifolder / adoptedhosts jsonmerge readback severalcas unsettled"

@@ -77,6 +77,47 @@ def test_removing_a_user_tells_both_what_its_certificate_and_what_etcd_still_all
     ]
 
 
+@pytest.mark.parametrize("how", ["missing", "damaged", "a pipe"])
+def test_a_certificate_that_only_the_record_has_is_told_too(signed: Factory, how: str) -> None:
+    path = signed(*WORDS)
+    pair = path / "certs/bob.pem"
+    until = end(pair)
+    pair.unlink()
+    if how == "a pipe":
+        os.mkfifo(pair)
+    elif how == "damaged":
+        pair.write_text("-----BEGIN")
+    expected = f"the certificate of `bob` is accepted as CN `bob` until {until}"
+    assert expected in warned(kept(path, "remove", "bob", "--dry-run").stderr)
+    assert expected in warned(kept(path, "remove", "bob").stderr)
+
+
+def test_each_certificate_is_told_of_what_was_signed_twice(signed: Factory) -> None:
+    path = signed(*WORDS)
+    first = end(path / "certs/bob.pem")
+    config = path / "config/ca-config.json"
+    config.write_text(config.read_text().replace("8760h", "9000h"))
+    kept(path, "sign", "--force", "bob")
+    second = end(path / "certs/bob.pem")
+    assert first != second
+    told = warned(kept(path, "remove", "bob").stderr)
+    assert told[:2] == [
+        f"the certificate of `bob` is accepted as CN `bob` until {second}",
+        f"another certificate of `bob` is accepted as CN `bob` until {first}",
+    ]
+
+
+def test_what_was_revoked_or_of_a_ca_that_nobody_trusts_is_accepted_by_nobody(
+    signed: Factory,
+) -> None:
+    path = signed(*WORDS)
+    kept(path, "sign", "--force", "bob")
+    make(path, "regenerate", SIGNER="cfssl")
+    until = end(path / "certs/bob.pem")
+    told = [line for line in warned(kept(path, "remove", "bob").stderr) if "certificate" in line]
+    assert told == [f"the certificate of `bob` is accepted as CN `bob` until {until}"]
+
+
 def test_a_component_that_is_taken_out_by_hand_is_told_by_sync_in_the_same_words(
     signed: Factory,
 ) -> None:

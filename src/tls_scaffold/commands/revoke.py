@@ -34,9 +34,9 @@ from tls_scaffold.paths import CERTIFICATE_ENDING, CRL
 from tls_scaffold.signing import crlfile
 from tls_scaffold.signing.canumbers import check_newest
 from tls_scaffold.signing.capassword import CAPassword
+from tls_scaffold.signing.copies import name_of
 from tls_scaffold.signing.revocationlists import der_of, read_list
 from tls_scaffold.signing.revocations import Revocation, load_revoked
-from tls_scaffold.state.entries import name_of
 from tls_scaffold.state.signedhere import SignedHere
 
 # The seconds are what cfssl 1.2 takes for a file: a list of its lives for a week, which etcd passes

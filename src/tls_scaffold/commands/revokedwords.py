@@ -11,9 +11,9 @@ from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CA_KEYS, OLD_CAS
 from tls_scaffold.signing import certificates
+from tls_scaffold.signing.copies import name_of
 from tls_scaffold.signing.revocations import SERIAL, Revocation, hexadecimal
 from tls_scaffold.spelling import MINUTE, did_you_mean, escaped
-from tls_scaffold.state.entries import name_of
 from tls_scaffold.state.signedhere import Signed, SignedHere
 
 DECIMAL = re.compile("[0-9]{1,49}", re.ASCII)

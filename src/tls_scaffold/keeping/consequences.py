@@ -6,10 +6,11 @@ All is read from the plan, so that a dry run, the run and the one that finishes 
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import datetime, timezone
+from itertools import chain, repeat
 from pathlib import Path
 
 from tls_scaffold.bundles.memberflags import CRLS, FOR_CLIENTS
@@ -19,13 +20,14 @@ from tls_scaffold.inventory import conflicts, intake, rbac, userwarnings
 from tls_scaffold.inventory.clusterparts import User
 from tls_scaffold.inventory.urls import https_url, own_host
 from tls_scaffold.inventory.values import FILE, PEER, Inventory
+from tls_scaffold.keeping.acceptance import acceptance_of, what_it_opens
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
 from tls_scaffold.makefiles.componentlines import PEER_CA_FLAG, ComponentLine, component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, CONFIG, CRL
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.revocations import known_revocations
+from tls_scaffold.signing.copies import name_of, recorded_paths
 from tls_scaffold.spelling import MINUTE
 
 COMPONENTS = "COMPONENTS.md"
@@ -67,15 +69,6 @@ def user_kept(cn: str) -> str:
     """Return the sentence on an etcd user that nothing is asked for any more."""
     delete = f"etcdctl user delete -- {shlex.quote(cn)}"
     return f"etcd keeps the user `{cn}` and its rights until `sh rbac.sh --prune`, or `{delete}`"
-
-
-def what_it_opens(cn: str, *, opens_peers: bool) -> str:
-    """Return what a certificate of this CN that nobody asks for any more is good for."""
-    if not cn:
-        return "lets its holder try passwords at etcd's HTTP gateway"
-    if opens_peers:
-        return f"opens the peer port as CN `{cn}`"
-    return f"is accepted as CN `{cn}`"
 
 
 def targets_to_run(plan: Plan) -> tuple[str, ...]:
@@ -200,20 +193,47 @@ def _members_before(plan: Plan) -> list[str]:
 def _left_certificates(
     folder: Path, plan: Plan, gone: list[ComponentLine], inventory: Inventory
 ) -> Iterator[str]:
-    """Yield how long the certificate of each component that was taken out is valid."""
-    revoked = known_revocations(folder)
+    """Yield how long each certificate of a component that was taken out is accepted.
+
+    The record has them all: that in `certs/` may be missing or damaged, and there may be older ones
+    elsewhere. What lies there is told also where nobody knows the CA.
+    """
+    if not gone:
+        return
+    acceptance, now = acceptance_of(folder, inventory), datetime.now(timezone.utc)
+    recorded = _recorded(folder, {name_of(line.output) for line in gone})
+    # Adopted folders may have a/server.pem and b/server.pem, of which one stays.
+    staying = {(name_of(each.output), each.cn) for each in inventory.components}
     for line in gone:
-        certificate = _certificate(folder, plan, f"{line.output}{CERTIFICATE_ENDING}")
-        if certificate and certificate.parsed.serial_number in revoked:
-            continue
-        if certificate and not certificate.has_ended(datetime.now(timezone.utc)):
-            is_peer = not inventory.peer_ca or _is_of_peers(line)
-            opens_peers = is_peer and certificate.is_for_clients
-            opens = what_it_opens(
-                certificate.cn, opens_peers=opens_peers and certificate.cn in inventory.peer_cns
-            )
-            end = f"{certificate.not_after:{MINUTE}}"
-            yield f"the certificate of `{line.name}` {opens} until {end}"
+        name = name_of(line.output)
+        own = _certificate(folder, plan, f"{line.output}{CERTIFICATE_ENDING}")
+        copies = [each for each in recorded.get(name, ()) if (name, each.cn) not in staying]
+        accepted = {each.der: each for each in copies if acceptance.takes(each, now)}
+        if own and not own.has_ended(now) and not acceptance.has_revoked(own):
+            accepted[own.der] = own
+        # That of `certs/` first, or the one that lives longest.
+        in_order = sorted(accepted.values(), key=lambda each: (each is own, each.not_after))
+        for each, whose in zip(reversed(in_order), chain(["the"], repeat("another")), strict=False):
+            opens_peers = acceptance.opens_peers(each) or _opens_peers_of(line, each, inventory)
+            opens = what_it_opens(each.cn, opens_peers=opens_peers)
+            end = f"{each.not_after:{MINUTE}}"
+            yield f"{whose} certificate of `{line.name}` {opens} until {end}"
+
+
+def _opens_peers_of(line: ComponentLine, certificate: Certificate, inventory: Inventory) -> bool:
+    """Tell by its line what opens the peer port, where no CA is there to tell it."""
+    is_peer = not inventory.peer_ca or _is_of_peers(line)
+    return is_peer and certificate.is_for_clients and certificate.cn in inventory.peer_cns
+
+
+def _recorded(folder: Path, names: Collection[str]) -> dict[str, list[Certificate]]:
+    """Return the certificates that the record has of some components, by name."""
+    found: dict[str, list[Certificate]] = {}
+    for name, path in recorded_paths(folder):
+        certificate = name in names and certificates.read_or_none(plain_or_empty(folder / path))
+        if certificate:
+            found.setdefault(name, []).append(certificate)
+    return found
 
 
 def _is_of_peers(line: ComponentLine) -> bool:

@@ -22,14 +22,13 @@ from tls_scaffold.paths import (
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.contentkinds import CERTIFICATE
+from tls_scaffold.signing.copies import archived_paths, name_of, recorded_paths
 from tls_scaffold.signing.foldercas import cas_of
 from tls_scaffold.signing.pemfiles import blocks
 from tls_scaffold.signing.revocationlists import read_list
 from tls_scaffold.signing.revocations import Revocation, known_revocations
 from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
 from tls_scaffold.signing.trust import read_trust
-from tls_scaffold.state.entries import name_of
-from tls_scaffold.state.removed import archived_paths, recorded_paths
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from pathlib import PurePosixPath
 
 from tls_scaffold.cfssl.profiles import CA_USAGES, Profile
 from tls_scaffold.cfssl.requests import Request
@@ -170,11 +169,6 @@ class Contents:
     def leaves(self) -> tuple[Entry, ...]:
         """What is asked for, the CAs left out."""
         return tuple(each for each in self.entries if each.kind not in (CA_KIND, None))
-
-
-def name_of(path: str) -> str:
-    """Return what a component is called whose certificate is at `path`."""
-    return PurePosixPath(path).name.removesuffix(".pem")
 
 
 def is_server(entry: Entry) -> bool:

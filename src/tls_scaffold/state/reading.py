@@ -19,6 +19,7 @@ from tls_scaffold.paths import REVOKED as REVOKED_FILE
 from tls_scaffold.signing import certificates, chains, matching, mistakes
 from tls_scaffold.signing.caends import ends_of_ca
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.copies import name_of
 from tls_scaffold.signing.custodies import ANOTHER_FOR_PEERS, BRING_CA, custody_of
 from tls_scaffold.signing.ignoredrules import ignored_rules
 from tls_scaffold.signing.pins import mismatched_pin
@@ -33,7 +34,6 @@ from tls_scaffold.state.entries import (
     Entry,
     Fault,
     is_server,
-    name_of,
     with_faults,
 )
 from tls_scaffold.state.expectations import with_expectations

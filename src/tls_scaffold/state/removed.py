@@ -1,23 +1,20 @@
 """What was removed and is still valid: whoever has such a certificate is let in until it ends."""
 
-import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tls_scaffold.disk.plainfiles import names, plain_or_empty
+from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.keeping.consequences import what_it_opens
-from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, ISSUED, KEY_ENDING, PEER_CA
-from tls_scaffold.signing import certificates, matching
+from tls_scaffold.keeping.acceptance import acceptance_of, what_it_opens
+from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.contentkinds import CERTIFICATE
+from tls_scaffold.signing.copies import archived_paths, name_of, recorded_paths
 from tls_scaffold.signing.pemfiles import blocks
-from tls_scaffold.signing.revocations import known_revocations
-from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.spelling import MINUTE
-from tls_scaffold.state.entries import Contents, name_of
+from tls_scaffold.state.entries import Contents
 
 
 @dataclass(frozen=True)
@@ -54,25 +51,19 @@ def still_valid(
     certificates of a component that is there, of its CN, are no news. The folder does not know what
     etcd was told, so each is there until it ends.
     """
-    cas = read_trust(folder).signers
-    peer_cas = read_trust(folder, PEER_CA).signers if inventory.peer_ca else cas
+    acceptance = acceptance_of(folder, inventory)
     shown = {each.certificate.der for each in contents.entries if each.certificate}
-    cns, revoked = _cns_by_name(inventory, contents), known_revocations(folder)
+    cns = _cns_by_name(inventory, contents)
     found: dict[bytes, Removed] = {}
     for name, path in (*recorded_paths(folder), *archived_paths(folder)):
         raw = plain_or_empty(folder / path)
         certificate = _certificate(raw, cns.get(name, ()))
         if not certificate or certificate.der in found or certificate.der in shown:
             continue
-        if certificate.is_ca or certificate.cn in cns.get(name, ()):
+        if certificate.cn in cns.get(name, ()):
             continue
-        if certificate.parsed.serial_number in revoked:
-            continue
-        is_trusted = any(matching.signed_by(certificate, each) for each in cas)
-        is_peer = any(matching.signed_by(certificate, each) for each in peer_cas)
-        if not certificate.has_ended(now) and (is_trusted or is_peer):
-            opens_peers = is_peer and certificate.is_for_clients
-            opens_peers = opens_peers and certificate.cn in inventory.peer_cns
+        if acceptance.takes(certificate, now):
+            opens_peers = acceptance.opens_peers(certificate)
             found[certificate.der] = Removed(
                 name,
                 path,
@@ -110,21 +101,3 @@ def _mark(cn: str) -> bytes:
     text = cn.encode()
     # The length stands before a text of up to 127 bytes (X.690, 8.1.3.4).
     return bytes([len(text)]) + text if len(text) < 128 else text  # noqa: PLR2004
-
-
-def recorded_paths(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield name and path of each certificate of a component in the record."""
-    for path in names(folder, ISSUED, CERTIFICATE_ENDING):
-        name, *sums = path.removeprefix(f"{ISSUED}/").rsplit("-", 2)
-        if len(sums) > 1 and not name.startswith("."):
-            yield name, path
-
-
-def archived_paths(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield name and path of each certificate in the archive; no link is followed."""
-    for place, directories, files in os.walk(folder / ARCHIVE):
-        directories[:] = [each for each in directories if not each.startswith(".")]
-        for each in files:
-            if each.endswith(CERTIFICATE_ENDING) and not each.endswith(KEY_ENDING):
-                path = (Path(place) / each).relative_to(folder).as_posix()
-                yield name_of(path), path
