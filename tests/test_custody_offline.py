@@ -222,7 +222,7 @@ def test_a_folder_that_signs_itself_has_no_csr_to_make(folder: Factory, tmp_path
     for words in (("make",), ("export", str(tmp_path / "x.tar")), ("import", "x.tar")):
         done = ours(path, *words)
         assert done.returncode == 1
-    assert "tls-scaffold sync --ca-offline" in ours(path, "make").stderr
+    assert f"tls-scaffold -C {path} sync --ca-offline" in ours(path, "make").stderr
 
 
 @with_either_signer
@@ -276,7 +276,8 @@ def test_check_knows_the_keys_that_wait(folder: Factory) -> None:
     clean = tls_scaffold("-C", str(path), "check")
     (path / "awaiting/alice-key.pem").chmod(0o644)
     (path / "awaiting").chmod(0o755)
-    (path / "awaiting/.gitignore").write_text("")
+    for rules in (".gitignore", "awaiting/.gitignore"):  # as a team may have them
+        (path / rules).write_text("")
     done = tls_scaffold("-C", str(path), "check")
 
     assert "[key-mode]" not in clean.stdout

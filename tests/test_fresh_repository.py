@@ -47,7 +47,8 @@ def test_what_was_there_stays_and_git_takes_no_key(tmp_path: Path, ignored: str 
     assert {name: (path / name).read_bytes() for name in THEIRS} == before
     if ignored is not None:
         assert (path / ".gitignore").read_text() == ignored
-        assert "these lines too: `/data/` `/.tls-scaffold/.work.*`" in done.stderr
+        asked = "`/archive/` `/awaiting/` `/certs/` `/data/` `/dist/` `/.tls-scaffold/.work.*`"
+        assert f"these lines too: {asked}" in done.stderr
     make(path)
     make(path, "regenerate")
     assert tls_scaffold("bundle", cwd=path).returncode == 0

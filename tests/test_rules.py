@@ -75,6 +75,8 @@ def view(
         "requests": {},
         "configs": {},
         "makefile": "",
+        "rendered": frozenset(),
+        "key_group": "",
         **dict.fromkeys(("unread", "unfit", "not_inventory"), ()),
     }
     return View(now=now, contents=Contents(entries, unread), **{**empty, **fields})
