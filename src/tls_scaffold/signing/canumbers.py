@@ -62,12 +62,11 @@ def renamed_texts(folder: Path) -> dict[str, str]:
     A folder without a record in git is thrown away again, and its CAs may be called alike. Raises
     ScaffoldError where a file can't be replaced.
     """
-    inventory = _inventory(folder)
-    if inventory is None or not inventory.record:
+    inventory, known = _inventory(folder), [ca.cn for ca in cas_of(folder)]
+    if inventory is None or not inventory.record or not known:
         return {}
     texts = own_texts(folder, (FILE, *CA_REQUESTS.values()))
     asked = {ca: CN.findall(texts.get(path, "")) for ca, path in CA_REQUESTS.items()}
-    known = [ca.cn for ca in cas_of(folder)]
     if not any(json.loads(literal) in known for found in asked.values() for _, literal in found):
         return {}
     last = max(inventory.ca_generation, inventory.peer_ca_number)
