@@ -45,9 +45,12 @@ def check_requests(yours: Mapping[str, str], rendered: Mapping[str, str]) -> Non
         raise ScaffoldError("nothing is written over what is no request", problems, hint)
 
 
-def check_lines(text: str, names: Collection[str]) -> None:
-    """Raise ScaffoldError for each line of a component in a Makefile that can't be followed."""
-    if problems := list(strange_lines(text, names)):
+def check_lines(text: str, names: Collection[str], going: Collection[str]) -> None:
+    """Raise ScaffoldError for each line of a component in a Makefile that can't be followed.
+
+    `names` are those of components, `going` of such as are taken out.
+    """
+    if problems := list(strange_lines(text, names, going)):
         raise ScaffoldError(
             "not all lines of components can be followed, and nothing was changed",
             problems,

@@ -167,8 +167,9 @@ def make_plan(folder: Path, change: Change, record: Record, note: AdoptionNote |
     yours = _with_line_feeds(now)
     if MAKEFILE in yours:
         conflictmarkers.refuse({MAKEFILE: yours[MAKEFILE]})
-        components = (*change.old.components, *change.new.components)
-        check_lines(yours[MAKEFILE], {*record.lines, *(each.name for each in components)})
+        names = {each.name for each in change.new.components}
+        known = {*record.lines, *(each.name for each in change.old.components)}
+        check_lines(yours[MAKEFILE], names, known - names)
     yours = _with_merges_settled(yours, record)
     check_requests(yours, rendered)
     added = {(each.name, each.output) for each in change.new.components} - record.components

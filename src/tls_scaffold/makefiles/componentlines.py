@@ -98,11 +98,14 @@ def component_line_of(line: str) -> ComponentLine | None:
     return ComponentLine(*match.groups()) if match else None
 
 
-def strange_lines(text: str, names: Collection[str]) -> Iterator[Problem]:
+def strange_lines(
+    text: str, names: Collection[str], going: Collection[str] = ()
+) -> Iterator[Problem]:
     """Yield each rule of a Makefile that make has for one of these components, and nobody here.
 
     make takes one that is divided, set in, or has its targets in another order. Whoever edits line
-    by line would leave half of it, or write a second one.
+    by line would leave half of it, or write a second one. Of those that are `going` whole rules go,
+    divided ones too.
     """
     number = 1
     for group in continued_lines(text.split("\n")):
@@ -113,8 +116,11 @@ def strange_lines(text: str, names: Collection[str]) -> Iterator[Problem]:
         asked = [each.removeprefix("req-") for each in targets if each.startswith("req-")]
         if group[0].startswith("\t") or not any(each.endswith(".pem") for each in targets):
             continue
+        goes_whole = component_line_of(group[0]) is not None
         for name in asked:
-            if name in names and (reason := _strangeness(group)):
+            if name in going and goes_whole:
+                continue
+            if name in {*names, *going} and (reason := _strangeness(group)):
                 yield Problem(place, f"the line of `{name}` {reason}")
 
 
