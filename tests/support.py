@@ -1,6 +1,7 @@
 """Running the real programs on a folder, and reading its certificates with openssl's eyes."""
 
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -126,6 +127,11 @@ def make(folder: Path, *words: str, code: int = 0, umask: int = -1, **variables:
         f"make {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
     )
     return done
+
+
+def without_place(text: str) -> str:
+    """Return what was printed without the folders that commands in it are to work on."""
+    return re.sub(r" -C [^ `]+", "", text)
 
 
 def without_commands(text: str) -> str:

@@ -737,7 +737,10 @@ def test_clean_moves_the_certificates_to_the_archive(signed: Factory) -> None:
     }
     assert not (path / "certs").exists()
     assert not (path / "issued").exists()
-    assert done.stdout == f"certs/ is now archive/{archived.name}/certs/\n"
+    assert done.stdout == (
+        f"certs/ is now archive/{archived.name}/certs/\n"
+        f"issued/ is now archive/{archived.name}/issued/\n"
+    )
     assert make(path, "clean").stdout == "no certs/ to move away\n"
     make(path)
     assert faults(path) == []
@@ -1516,7 +1519,7 @@ def test_the_rules_and_the_script_are_short_enough_to_be_read(folder: Factory) -
         for name in ("tls-scaffold.mk", "sign.sh", "renewal.sh", "Makefile")
     )
 
-    assert len(rules) + len(script) <= 535
+    assert len(rules) + len(script) <= 620
     assert len(seldom) <= 200
     assert len(makefile) <= 50
     assert [line for line in (*rules, *script, *seldom) if len(line) > 100] == []

@@ -10,7 +10,7 @@ export LC_ALL=C
 unset CDPATH TAR_OPTIONS QUOTING_STYLE # cd would print, tar leave out, ls put quotes
 : "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}" "${MAKE_PROGRAM:=make}"
 into=${TLS_SCAFFOLD_INTO-} # where a new set is made, with paths as in the folder
-record=${into}issued ca=${into}certs/ca chain=${into}certs/chain.pem work='' half=''
+record=${into}issued ca=${into}certs/ca chain=${into}certs/chain.pem work='' half='' shelf=''
 files='.pem -key.pem .csr'
 cas=ca # and the one that signs what members show their peers, where the folder has another
 [ ! -f config/peer-ca-csr.json ] || cas='ca peer-ca'
