@@ -646,7 +646,7 @@ def test_what_a_killed_command_had_decided_is_done_by_the_same_command_but_not_b
         ["add", "--users", "zed", "--dry-run"],
     ):
         error = kept(path, *words, code=1).stderr
-        hint = "`tls-scaffold sync` finishes its work"
+        hint = f"`tls-scaffold -C {path} sync` finishes its work"
         assert error == f"error: a command was killed while it worked on `{path}`\n\nhint: {hint}\n"
     assert "wrote config/req-zed.json" in kept(path, "add", "--users", "zed").stderr
     assert contents(path) == contents(expected)

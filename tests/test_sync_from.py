@@ -146,7 +146,7 @@ def test_check_tells_which_file_is_not_followed(folder: Factory) -> None:
     source = wish(path, OTHER)
     said = kept(path, "sync", "--from", source, "--check", code=4).stderr
     assert said.startswith(f"error: `{path}` does not follow `{source}`\n")
-    again = f"tls-scaffold sync --from {source}"
+    again = f"tls-scaffold -C {path} sync --from {source}"
     assert said.endswith(f"hint: `{again} --dry-run` shows the changes, `{again}` makes them\n")
     kept(path, "sync", "--from", source, "--reset", "Makefile", code=2)
 
