@@ -236,7 +236,8 @@ def test_own_commands_of_a_line_run_on_the_pair_of_a_new_set(signed: Factory, si
         for each in (path / "Makefile").read_text().splitlines()
         if each.startswith("req-calico")
     )
-    edit(path / "Makefile", line, f"{line}\n\tcp certs/calico.pem deployed.pem\n\techo done >>log")
+    commands = "# ours\n\n\tcp certs/calico.pem deployed.pem\n\techo done >>log"
+    edit(path / "Makefile", line, f"{line}\n{commands}")
 
     make(path, "regenerate", YES="1", SIGNER=signer)
 

@@ -144,7 +144,7 @@ regenerate() {
     # The team's own commands, which have seen the old pairs at most.
     make_again all
     commands=$(awk '/^req-[^ :]*  *[^ :]*\.pem *:/ { name = $1; next }
-        /^\t/ && name { print name } { name = "" }' Makefile)
+        /^\t/ && name { print name; name = "" } /^[^#]/ { name = "" }' Makefile)
     [ -z "$commands" ] || (export TLS_SCAFFOLD_SIGNED=1 && make_again $commands)
 }
 
