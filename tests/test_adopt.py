@@ -659,8 +659,8 @@ def test_adopt_takes_the_folder_as_its_argument_and_says_what_comes_next(tmp_pat
         "  change: Makefile",
         "  leave as they are: Procfile, config/ca-csr.json, config/req-csr.json",
         (
-            "  write what is generated: .gitignore, COMPONENTS.md, rbac.sh, rbac.tsv, sign.sh, "
-            "tls-scaffold.mk"
+            "  write what is generated: .gitattributes, .gitignore, COMPONENTS.md, rbac.sh, "
+            "rbac.tsv, renewal.sh and 2 more"
         ),
         "  keep in archive/TIME: Makefile",
         "wrote tls-scaffold.json",

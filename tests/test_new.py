@@ -21,6 +21,7 @@ from tls_scaffold.cli import cli
 
 PROGRAM = str(BIN / "tls-scaffold")
 FILES = """\
+.gitattributes
 .gitignore
 .tls-scaffold/rendered.tsv
 COMPONENTS.md
@@ -32,6 +33,7 @@ config/ca-csr.json
 config/req-csr.json
 rbac.sh
 rbac.tsv
+renewal.sh
 sign.sh
 tls-scaffold.json
 tls-scaffold.mk
@@ -320,7 +322,7 @@ def test_a_name_of_a_folder_that_is_no_unicode_is_shown_as_its_bytes(tmp_path: P
     )
     wet = subprocess.run(words, cwd=tmp_path, env=strict, capture_output=True, check=True)
 
-    assert dry.stdout.splitlines()[0] == rb"x\xff/.gitignore"
+    assert dry.stdout.splitlines()[0] == rb"x\xff/.gitattributes"
     assert rb"where: x\xff" in wet.stderr
     assert [os.fsencode(name) for name in entries(tmp_path)] == [b"x\xff"]
 

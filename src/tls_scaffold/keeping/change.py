@@ -99,7 +99,6 @@ class Change:
             return
         for line in text.split("\n"):
             component = component_line_of(line)
-            if component and str(component) == line and component.flags is not None:
-                is_forgotten = component.name in self.new.forgotten.users
-                if is_forgotten or not is_there(component.request):
-                    yield component.name
+            is_ours = component and str(component) == line and component.flags is not None
+            if component and is_ours and not is_there(component.request):
+                yield component.name
