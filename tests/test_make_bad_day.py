@@ -16,6 +16,7 @@ from support import BIN, SMALL, contents, environment, make, read, run, verify
 
 SYNC = (str(BIN / "tls-scaffold"), "sync")
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
+LONG = pytest.mark.long
 
 
 def program(folder: Path, name: str, text: str) -> str:
@@ -131,7 +132,7 @@ EXTRA = "req-extra elsewhere/extra.pem: config/req-calico.json ; $(sign) -profil
 
 
 @pytest.mark.parametrize("how", HALF_COPIES)
-@pytest.mark.parametrize("goal", ["clean", "regenerate"])
+@pytest.mark.parametrize("goal", ["clean", pytest.param("regenerate", marks=LONG)])
 def test_nothing_is_removed_that_is_not_in_the_archive(
     signed: Factory, tmp_path: Path, how: str, goal: str
 ) -> None:
@@ -258,7 +259,9 @@ def test_what_make_does_not_make_is_not_told_as_signed(signed: Factory) -> None:
 
 
 @pytest.mark.parametrize("days", ['"; touch ran; "', "'; touch ran; '", "`touch ran`", "1 touch"])
-@pytest.mark.parametrize("goal", ["all", "renew", "-n"])
+@pytest.mark.parametrize(
+    "goal", ["-n", *(pytest.param(each, marks=LONG) for each in ("all", "renew"))]
+)
 def test_renew_days_are_no_command(signed: Factory, days: str, goal: str) -> None:
     path = signed(*SMALL)
 
@@ -319,9 +322,9 @@ def test_no_ca_comes_by_git(signed: Factory, tmp_path: Path, signer: str) -> Non
         '"{bin}/a cfssl"',
         "$$SOME_BIN/cfssl",
         "GODEBUG=x {bin}/cfssl",
-        "@ {bin}/cfssl",
+        pytest.param("@ {bin}/cfssl", marks=LONG),
         '@env PATH="{bin}:$(PATH)" cfssl',
-        "cd . && {bin}/cfssl",
+        pytest.param("cd . && {bin}/cfssl", marks=LONG),
     ],
 )
 def test_cfssl_is_what_a_recipe_would_make_of_its_words(

@@ -197,7 +197,10 @@ def test_signing_again_that_is_killed_anywhere_leaves_pairs_that_fit(
     assert step > 20
 
 
-@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize(
+    "victim",
+    ["the whole group", "only make", pytest.param("the script", marks=pytest.mark.long)],
+)
 def test_a_regenerate_that_is_killed_anywhere_keeps_the_old_set_or_is_completed_never_a_third_ca(
     signed: Factory, killer: Killer, pytestconfig: pytest.Config, victim: str
 ) -> None:
