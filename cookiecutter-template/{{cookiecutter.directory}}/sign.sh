@@ -174,8 +174,8 @@ share() { # share BASE: its key with the group that the inventory names, unless 
 }
 
 find_cfssl() { # what CFSSL and JSON say, without the @ by which make shows no command
-    cfssl=$(printf '%s\n' "$CFSSL" | sed 's/^[@ ]*//')
-    json=$(printf '%s\n' "$JSON" | sed 's/^[@ ]*//')
+    cfssl=${CFSSL#@} json=${JSON#@}
+    cfssl=${cfssl#"${cfssl%%[! ]*}"} json=${json#"${json%%[! ]*}"} # nor the blanks behind that
     for each in "${cfssl%% *}" "${json%% *}"; do
         case $each in *[!A-Za-z0-9_./-]*) ;; *) need "$each" ;; esac # a shell has to read it first
     done
@@ -225,6 +225,7 @@ check_custody() { # a key that was encrypted by hand would be followed by one in
 check_newest() { # a clone that was pulled has keys still of a CA that others have replaced
     case ${custody-} in *own* | *offline* | *remote*) return 0 ;; esac # none is made here
     ! exists certs/.new || return 0 # it is half in place, and is finished first
+    grep -Eqs '_generation": *([2-9]|1[0-9])' tls-scaffold.json || return 0 # none was followed
     for each in $cas; do
         number=$(generation "$each")
         [ "$number" != 1 ] && [ -z "$into" ] && [ -f "certs/$each.pem" ] || continue
