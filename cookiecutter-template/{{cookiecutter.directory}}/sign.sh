@@ -62,8 +62,7 @@ inputs() { # inputs [FLAGS] REQUEST: what a certificate is made from
 
 note() { # note CERTIFICATE NAME: into the record
     [ ! -e "$record/$2.pem" ] || return 0
-    [ -d "$record" ] || mkdir -p "$record"
-    chmod 755 "$record"
+    [ -d "$record" ] || { mkdir -p "$record"; chmod 755 "$record"; }
     # With -C the shell makes the file, or fails: it writes through no link.
     (umask 022 && set -C && cat "$1" >"$record/.draft.$2")
     flush "$record/.draft.$2"

@@ -242,7 +242,7 @@ def peer_trust_wide(view: View) -> Iterator[Problem]:
 )
 def ca_differs(view: View) -> Iterator[Problem]:
     """Every CA is what its request asks for."""
-    outdated = {each.place.path for each in outdated_cas(view.folder)}
+    outdated = {each.place.path for each in outdated_cas(view.folder, view.inventory)}
     for entry in view.authorities:
         if entry.path in outdated:
             continue
@@ -261,7 +261,7 @@ def ca_differs(view: View) -> Iterator[Problem]:
 )
 def outdated_ca(view: View) -> Iterator[Problem]:
     """Every CA is the one that the inventory counts, where the record has that."""
-    yield from outdated_cas(view.folder)
+    yield from outdated_cas(view.folder, view.inventory)
 
 
 @Rule(

@@ -24,6 +24,10 @@ IGNORE = (
     "put a `.gitignore` with the line `*` into its folder, as `make` does in `certs/` and "
     "`archive/`"
 )
+OF_COMPONENT = (
+    "`chmod 600` of the key, or `key_group` in `tls-scaffold.json` for one group that may read "
+    "components' keys; if others may have read it, sign again"
+)
 OF_CA = "; a CA's has no group, and `tls-scaffold rotate start --compromised` replaces that CA"
 CLOSE = "`chmod 600` of the key; if others may have read it"
 TAKE_OUT = "delete it where `certs/` has the same key encrypted; else take it out of `archive/`"
@@ -31,14 +35,14 @@ FEW = 5  # names that a line has room for
 KEY_FOR_GROUP, FOLDER_FOR_GROUP = 0o040, 0o050
 
 
-def _fix_of_mode(view: View, place: Place, fix: str) -> str:
+def _fix_of_mode(view: View, place: Place, _fix: str) -> str:
     """Return what helps where others can read a key: a CA's is nobody's but its owner's.
 
     What was read of it is everybody's that the CA could sign: no new certificate helps then.
     """
     of_cas = {entry.key_path for entry in view.contents.entries if entry.is_of_ca}
     if place.path not in {*of_cas, *CA_KEYS.values(), *OLD_CA_KEYS.values()}:
-        return fix.partition(OF_CA)[0]
+        return OF_COMPONENT
     if rotation_of(view.folder):
         return f"{CLOSE}, end the rotation soon: `tls-scaffold rotate status` says how"
     words, held = "", view.inventory.ca if view.inventory and view.has_our_rules else None
@@ -56,8 +60,7 @@ def _fix_of_mode(view: View, place: Place, fix: str) -> str:
         "whoever can log in on the machine can be that member or user, and with the CA's key "
         "anybody"
     ),
-    fix="`chmod 600` of the key, or `key_group` in `tls-scaffold.json` for one group that may read "
-    f"components' keys; if others may have read it, sign again{OF_CA}",
+    fix=OF_COMPONENT + OF_CA,
     fix_at=_fix_of_mode,
 )
 def key_mode(view: View) -> Iterator[Problem]:

@@ -1,14 +1,13 @@
 """Whether a folder is one that tls-scaffold keeps, and this version of it may write there."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
 from tls_scaffold.inventory.fields import short_text
 from tls_scaffold.inventory.values import FILE, VERSION
 from tls_scaffold.paths import PENDING
+from tls_scaffold.reading import read_given
 
 WRONG_FOLDER = (
     "`tls-scaffold new` makes one, `tls-scaffold adopt` takes over one made by hand, "
@@ -47,12 +46,10 @@ def check_format(folder: Path) -> None:
     is none, or has mistakes, whoever reads it tells.
     """
     try:
-        is_there = (folder / FILE).is_file()
-        document: Any = json.loads(formats.read(str(folder / FILE))) if is_there else {}
-    except (ScaffoldError, OSError, ValueError, RecursionError):
+        raw = read_given(folder / FILE) if (folder / FILE).is_file() else b""
+    except (ScaffoldError, OSError):
         return
-    if isinstance(document, dict):
-        refuse_newer(document.get("version"))
+    refuse_newer(formats.json_object(raw).get("version"))
 
 
 def refuse_newer(version: object) -> None:

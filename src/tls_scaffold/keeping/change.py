@@ -62,9 +62,7 @@ class Change:
         merged = merge_texts([self.old.document()], text, self.new.to_json(), text_of).text
         return merged if intake.from_json(merged) == self.new else self.new.to_json()
 
-    def edited_makefile(
-        self, text: str, record: Record, is_there: Callable[[str], bool] = lambda _: True
-    ) -> Edited:
+    def edited_makefile(self, text: str, record: Record, is_there: Callable[[str], bool]) -> Edited:
         """Return a Makefile with the lines of the new components, and nothing else changed.
 
         `is_there` tells whether the folder has a request.
