@@ -1,5 +1,6 @@
 """What `status` advises: the table, row by row, and the steps of a folder."""
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -12,9 +13,11 @@ from tls_scaffold.cfssl.requests import Authority, Request
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.live.served import STATES as PORT_STATES
 from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.paths import CA, PEER_CA
 from tls_scaffold.signing import certificates, issuer, signer
 from tls_scaffold.state.advice import (
     ADVICE,
+    BRING_KEY,
     CHECK,
     CLONED,
     COMPONENT,
@@ -142,6 +145,21 @@ def test_a_clone_needs_its_keys_before_all_else_whoever_holds_the_ca(tmp_path: P
     (tmp_path / "certs").mkdir()
     (tmp_path / "certs/a-key.pem").touch()
     assert RESTORE not in steps_of(tmp_path, (ca, CLONED), (user, "missing"))
+
+
+@pytest.mark.parametrize(
+    ("own", "peer_ca", "step"),
+    [(False, False, RESTORE), (True, False, BRING_KEY), (True, True, RESTORE)],
+)
+def test_what_needs_a_key_that_is_lost_needs_it_first(
+    tmp_path: Path, *, own: bool, peer_ca: bool, step: str
+) -> None:
+    (tmp_path / "tls-scaffold.mk").touch()
+    (tmp_path / "tls-scaffold.json").write_text(json.dumps({"ca": {"own": True}} if own else {}))
+    ca = replace(entry("ca"), path=PEER_CA if peer_ca else CA, key=None)
+    user = replace(entry("user"), ca=ca.path)
+    found = steps_of(tmp_path, (ca, "valid"), (user, "missing"))
+    assert found == {step: [TARGET]}
 
 
 def test_where_another_machine_signs_a_csr_is_the_way() -> None:

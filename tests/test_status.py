@@ -1168,6 +1168,10 @@ def test_a_key_that_a_ca_lacks_is_told_and_the_ca_stays_valid(
     assert f"page: {PAGES}/life/a-lost-key.md#the-cas-key-is-lost\n" in done.stderr
     document = json.loads(invoke("-C", str(path), "status", "--json").stdout)
     assert document["lost_ca_keys"] == ["certs/ca-key.pem"]
+    # Whose certificate is missing needs that key before a signature.
+    (path / "certs/alice.pem").unlink()
+    said = invoke("-C", str(path), "status").stderr
+    assert f"next: tls-scaffold -C {path} restore FILE\npage:" in said
     # Whose key is elsewhere on purpose lacks none.
     inventory = path / "tls-scaffold.json"
     kept = {**json.loads(inventory.read_text()), "ca": {"key": "offline"}}

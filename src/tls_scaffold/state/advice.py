@@ -50,6 +50,8 @@ CSR, EXPORT = "csr", "export"
 BRING_CA, BRING_KEY = "bring CA", "bring key"
 """Where the CA was brought, and all of it or its key is missing."""
 RESTORE = "restore"
+SIGNING = {MAKE, RENEW, TARGETS, AGAIN}
+"""What needs the key of a component's CA."""
 
 ADVICE = {
     # (state, what it is, what asks for it): the step that mends it
@@ -134,7 +136,8 @@ def steps(
 
     Where the CA is at fault, nothing that it signs can be mended before.
     """
-    is_ours, makes_ca = includes_our_rules(makefile), custody_of(folder).makes_ca
+    is_ours, custody = includes_our_rules(makefile), custody_of(folder)
+    without_key = {entry.path for entry in contents.entries if lacks_key(folder, entry)}
     own_lines = {f"{output}.pem" for _, output in names_and_outputs(makefile)}
     by_path = {row.path: row for row in rows}
     states = {
@@ -153,8 +156,11 @@ def steps(
         if is_ours:
             line = OUR_LINE if is_ca or entry.path in own_lines else OTHER_LINE
         step = _step_for(entry, state, line, contents)
-        if step in (RENEW_CA, REGENERATE) and entry.path != PEER_CA and not makes_ca:
+        if step in (RENEW_CA, REGENERATE) and entry.path != PEER_CA and not custody.makes_ca:
             step = ""  # whoever holds it renews it
+        ca = entry.ca or CA
+        if step in SIGNING and ca in without_key:
+            step = BRING_KEY if custody.own and ca == CA else RESTORE
         if entry.unmet and state != CLONED:
             # Either the Makefile has no line for it, or `check` names what leaves it out.
             lacks_line = not is_ca and entry.signing is None and entry.path not in own_lines
@@ -213,15 +219,10 @@ def carried(found: Steps) -> Steps:
 
 
 def brought(found: Steps, contents: Contents) -> Steps:
-    """Return the steps of a folder with a CA of its own: without its key it signs nothing."""
+    """Return the steps of a folder with a CA of its own, which makes none where that is missing."""
     ca = next((entry for entry in contents.entries if entry.path == CA), None)
-    if ca is None or (ca.certificate and ca.key) or RESTORE in found:
-        return found
-    if ca.certificate is None and not ca.is_there:
-        return {BRING_CA: []}
-    kept = {step: found[step] for step in (SYNC, CHECK) if step in found}
-    is_signing = bool({MAKE, RENEW, TARGETS, AGAIN} & found.keys())
-    return {**kept, BRING_KEY: []} if is_signing else found
+    is_missing = ca is not None and ca.certificate is None and not ca.is_there
+    return {BRING_CA: []} if is_missing and RESTORE not in found else found
 
 
 def _step_for(entry: Entry, state: str, line: str, contents: Contents) -> str:
