@@ -35,7 +35,8 @@ from tls_scaffold.signing import mistakes
 
 pytestmark = pytest.mark.needs("make")
 
-FOREIGN = Path(__file__).parent / "fixtures/foreign"
+ROOT = Path(__file__).parents[1]
+FOREIGN = ROOT / "tests/fixtures/foreign"
 CLUSTER = ("--members", "10.0.0.1", "--proxies", "0", "--users", "alice,bob")
 Change = Callable[[Path], None]
 
@@ -2145,8 +2146,8 @@ def test_findings_stand_by_file_with_level_place_rule_and_fix(sound: Path) -> No
         "  fix: `chmod 700` of the directory",
         "note: certs/ca-key.pem: it is in the clear [ca-key-in-the-clear]",
         (
-            "  fix: `make encrypt-ca-key` encrypts it with a password; "
-            "`docs/ca-encrypted.md` says what for"
+            f"  fix: `make -C {sound} encrypt-ca-key` encrypts it with a password; "
+            f"`{ROOT}/docs/ca-encrypted.md` says what for"
         ),
         f"error: {ALICE}: hosts[1]: {BAD_HOST} [bad-host]",
         "  fix: write the address or the name alone, without scheme, port, network or blanks",

@@ -33,7 +33,7 @@ SHELVES = {
         "status sync / rotatestatus severalstates / adoptiontable causes custody folderstable "
         "livetable prooftable questions rehearsaltable waitingtable / revocation / "
         "keeping lookoptions / lists options plansummary statusnotes statustable / "
-        "capassword columns completion pageplace passphrases / terminal verbs / examples"
+        "capassword columns completion passphrases / terminal verbs / examples pageplace"
     ),
     "commands": (
         "rehearse / encryptcakey rehearsalchanges renewed revoketold rotatetold / "

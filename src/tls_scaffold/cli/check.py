@@ -19,6 +19,7 @@ from tls_scaffold.cli.options import (
     option,
     several_folders,
 )
+from tls_scaffold.cli.pageplace import with_page_places
 from tls_scaffold.cli.terminal import Styled, give_json, say, talk, tell_error_of_folder
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ExitCode
@@ -93,7 +94,7 @@ def check(
     if as_json or as_sarif:
         give_json(report.to_json() if as_json else report.to_sarif())
     else:
-        say(*_text(report.findings), end="")
+        say(*_text(report.findings, folder), end="")
         talk(_summary(report))
     sys.exit(ExitCode.REFUSED if report.errors else ExitCode.DONE)
 
@@ -114,17 +115,23 @@ def _check_several(
         for each in found.folders:
             if each.error:
                 tell_error_of_folder(each.folder, each.error)
-            say(*_text(each.findings, each.folder), end="")
+            say(*_text(each.findings, each.folder, each.folder), end="")
         talk(_summary_of_several(found))
     sys.exit(found.exit_code)
 
 
-def _text(findings: "Iterable[Finding]", folder: Path = Path()) -> Iterator[str | Styled]:
+def _text(
+    findings: "Iterable[Finding]", folder: Path, above: Path = Path()
+) -> Iterator[str | Styled]:
+    """Yield findings in a folder, whose places are told below `above`."""
+    from tls_scaffold.commands.results import as_typed
+
     for finding in findings:
-        where = str(replace(finding.place, path=str(folder / finding.place.path)))
+        where = str(replace(finding.place, path=str(above / finding.place.path)))
+        fix = with_page_places(as_typed(finding.fix, folder))
         yield Styled(f"{finding.level}:", COLOURS[finding.level])
         yield f" {escaped(where)}: {escaped(finding.message)} [{finding.id}]\n"
-        yield f"  fix: {escaped(finding.fix)}\n"
+        yield f"  fix: {escaped(fix)}\n"
 
 
 def _summary(report: "Report") -> str:

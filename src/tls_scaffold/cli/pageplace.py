@@ -1,10 +1,12 @@
 """Where a page of the documentation lies on this machine."""
 
+import re
 from pathlib import Path
 
 DOCS = "docs"
 INSTALLED = f"share/doc/tls-scaffold/{DOCS}"
 PACKAGE = Path(__file__).resolve().parents[1]
+NAMED = re.compile(rf"(?<![\w/]){DOCS}/[\w/.-]*\w(?:#[\w-]+)?")
 
 
 def page_place(page: str, package: Path = PACKAGE) -> str:
@@ -24,3 +26,8 @@ def page_place(page: str, package: Path = PACKAGE) -> str:
         if (home / below).is_file():
             return f"{home / below}{hash_sign}{section}"
     return f"{page} (in tls-scaffold's repository)"
+
+
+def with_page_places(text: str) -> str:
+    """Return a text in which each page that it names is where it is on this machine."""
+    return NAMED.sub(lambda found: page_place(found[0]), text)

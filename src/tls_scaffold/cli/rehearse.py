@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from tls_scaffold.cli.options import Seconds, json_option_for, option
+from tls_scaffold.cli.pageplace import with_page_places
 from tls_scaffold.cli.terminal import give_json, say, talk
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ExitCode
@@ -83,7 +84,7 @@ def rehearse(  # noqa: PLR0913 - its options
     else:
         from tls_scaffold.cli.rehearsaltable import text
 
-        say(text(rehearsal, context.obj))
+        say(with_page_places(text(rehearsal, context.obj)))
     talk(command.verdict(rehearsal))
     for hint in command.hints(rehearsal):
         talk(f"hint: {hint}")

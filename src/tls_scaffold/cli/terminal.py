@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 
+from tls_scaffold.cli.pageplace import with_page_places
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.spelling import INVISIBLE, escaped, escaped_lines
 
@@ -100,7 +101,7 @@ def tell_error(error: ScaffoldError) -> None:
     """
     error = _as_typed_here(error)
     lines = [escaped(error.summary), *(f"  {escaped(str(problem))}" for problem in error.problems)]
-    hint = ["", f"hint: {error.hint}"] if error.hint else []
+    hint = ["", f"hint: {with_page_places(error.hint)}"] if error.hint else []
     talk(Styled("error:", "red"), " ", "\n".join([*lines, *hint]))
 
 
