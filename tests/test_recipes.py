@@ -79,6 +79,8 @@ def test_a_leaf_goes_by_the_last_place_of_its_ca() -> None:
         ((f"cfssl sign {CA} they.csr | cfssljson -bare they",), "no line above makes the CSR"),
         (("cfssl selfsign h x.json | cfssljson -bare x",), "has no CA"),
         (("openssl x509 -req -in x.csr -CA ca.pem -CAkey k.pem -out x.pem",), "openssl signs it"),
+        (("openssl req -subj '/CN=a;b' -x509 -key k.pem -out x.pem",), "openssl signs it"),
+        (("while :; do openssl x509 --req -CA ca.pem -in x.csr; done",), ""),
         (("make req",), "by `$(MAKE)` another make would tell"),
         ((f"grep -q x y && {SIGNS_X}",), "known to the shell alone"),
         ((MAKES_CA, "mv certs/ca.pem ca.crt", SIGNS_X), "it ends as `ca.crt`"),
@@ -89,6 +91,25 @@ def test_what_can_not_be_held_or_followed_is_told_with_the_reason(
 ) -> None:
     _, unread = signings_in_shell("\n".join(lines), "all")
     assert any(why in each.why for each in unread), unread
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    "line",
+    [
+        "openssl x509 -in certs/x.pem -noout -text",
+        "openssl x509 -noout -enddate -in certs/x.pem | cut -d= -f2",
+        "for f in certs/*.pem; do openssl x509 -in $f -noout -subject; done",
+        "while read f; do openssl x509 -in $f -noout -subject; done",
+        "diff <(openssl x509 -noout -modulus -in x.pem) <(openssl rsa -modulus -in x-key.pem)",
+        "openssl x509 -in certs/x.pem -outform der -out certs/x.der",
+        "openssl req -in certs/x.csr -noout -text",
+        "openssl s_client -connect etcd:2379 </dev/null | openssl x509 -noout -dates",
+    ],
+)
+def test_what_openssl_shows_or_converts_is_no_signing(line: str) -> None:
+    found, unread = signings_in_shell(f"{SIGNS_X}\n{line}", "all")
+    assert ([each.output for each in found], unread) == (["certs/x"], ())
 
 
 @pytest.mark.fast

@@ -28,7 +28,17 @@ CALLS_CFSSL = re.compile(BY_NAME)
 """Text that calls cfssl by its name to make keys, CSRs or certificates."""
 SIGNS = re.compile(rf"\bgencert\b|{BY_NAME}")
 """Text that does so, under whatever name."""
-OPENSSL = {"ca": (), "req": ("-x509",), "x509": ("-req", "-signkey", "-CA", "-key")}
+# What openssl signs by: always, or with one of some flags. Mostly it shows or converts.
+OPENSSL = {"ca": (), "req": ("x509",), "x509": ("req", "new", "signkey", "key", "CA")}
+SIGNS_BY_OPENSSL = re.compile(
+    r"\bopenssl\s+(?:"
+    + "|".join(
+        rf"{verb}\b[^;&|]*\s--?(?:{'|'.join(flags)})(?!\S)" if flags else rf"{verb}\b"
+        for verb, flags in OPENSSL.items()
+    )
+    + ")"
+)
+"""Text that calls openssl to sign a certificate."""
 OF_STDIN = "it takes its request from another command: write that into a file, which it names"
 Path = Callable[[str], str]
 
@@ -80,7 +90,8 @@ def calls_cfssljson(program: str) -> bool:
 def signs_by_openssl(words: Sequence[str]) -> bool:
     """Tell a call of openssl that signs a certificate."""
     flags = OPENSSL.get(words[1]) if words[:1] == ("openssl",) and len(words) > 1 else None
-    return flags is not None and (not flags or any(flag in words for flag in flags))
+    given = {f"{dashes}{flag}" for flag in flags or () for dashes in ("-", "--")}
+    return flags is not None and (not flags or not given.isdisjoint(words))
 
 
 def verb_of(words: Sequence[str]) -> str:

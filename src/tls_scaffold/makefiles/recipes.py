@@ -24,7 +24,7 @@ from tls_scaffold.makefiles.shellsteps import (
 from tls_scaffold.makefiles.shellsyntax import Command
 from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING, SCRIPT
 
-SIGNS = re.compile(rf"{cfssllines.SIGNS.pattern}|\bopenssl\s+(ca|req|x509)\b")
+SIGNS = re.compile(rf"{cfssllines.SIGNS.pattern}|{cfssllines.SIGNS_BY_OPENSSL.pattern}")
 MOVES = re.compile(r"\b(mv|rm|rename|mmv|unlink|shred|tar)\b")
 READING = ("openssl", "grep", "test", "[", "which", "type", "command", "pgrep")
 PRINTING = ("echo", "printf", ":", "true", "#")
