@@ -871,6 +871,17 @@ def test_the_first_command_after_adopt_may_bring_a_component(tmp_path: Path) -> 
     assert [ignored.count(line) for line in ("certs/", "mine")] == [1, 1]
 
 
+def test_a_makefile_with_line_ends_of_windows_is_adopted(tmp_path: Path) -> None:
+    path = foreign(HANDMADE, tmp_path)
+    makefile = path / "Makefile"
+    own = b"show:\n\topenssl x509 -noout -text \\\n\t  -in certs/etcd1.pem\n"
+    makefile.write_bytes((makefile.read_bytes() + own).replace(b"\n", b"\r\n"))
+    kept(path, "adopt")
+    kept(path, "sync")
+    text = makefile.read_bytes()
+    assert (b"gencert" in text, b"\r" in text, text.count(own)) == (False, False, 1)
+
+
 @pytest.mark.parametrize("case", sorted(SPOILED))
 def test_a_folder_that_can_not_be_understood_is_refused_with_what_was_not_read_and_not_touched(
     case: str, tmp_path: Path

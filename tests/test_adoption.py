@@ -549,7 +549,11 @@ def test_requests_beside_certificates_go_where_requests_are() -> None:
 
 
 def test_a_request_that_is_no_json_is_told() -> None:
-    assert refused((CA, signing("a")), {**GOOD, SHARED: "{"}) == [f"`{SHARED}` is not JSON"]
+    why = f"`{SHARED}` is not JSON: {SHARED}"
+    (told,) = refused((CA, signing("a")), {**GOOD, SHARED: "{"})
+    assert told.startswith(f"{why}:1:2: Expecting property name")
+    (told,) = refused((CA, signing("a")), {**GOOD, SHARED: "\ufeff{}"})
+    assert told == f"{why}: it begins with a byte order mark, which cfssl refuses"
 
 
 def test_a_ca_may_be_called_what_no_component_may() -> None:

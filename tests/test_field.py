@@ -23,11 +23,12 @@ pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson")
 
 FIELD = Path(__file__).parent / "fixtures/field"
 NEWEST = peers.folder("cfssl")
-CAS = {"aliases": "ca", "elsewhere": "ssl/authority/root"}
+CAS = {"aliases": "ca", "conditions": "pki/ca", "elsewhere": "ssl/authority/root"}
 # Each pattern with what its certificates are taken for.
 PATTERNS = {
     "aliases": {"server": "member", "client": "user"},
     "beside-certificates": {"m1": "member", "m2": "member", "root": "user"},
+    "conditions": {"etcd-0": "member", "etcd-1": "member", "root": "user"},
     "elsewhere": {"sso": "member", "api": "member"},
     "kubernetes-users": {
         "etcd-1": "member",

@@ -113,8 +113,8 @@ SHELVES = {
     ),
     "makefiles": (
         "componentedits foreign origins / makefile / maketargets ourmakefile recipes "
-        "verdicts / gnumake madefiles unsetnames / cfssllines / gencert / dryruneffects "
-        "/ dryruncommands / commandeffects maketexts shellsteps / shellsyntax / "
+        "verdicts writtenfiles / gnumake madefiles unsetnames / cfssllines / gencert / "
+        "dryruneffects / dryruncommands / commandeffects maketexts shellsteps / shellsyntax / "
         "componentlines decoys landlock makevalues shellwords / blocks movedfiles "
         "usedtargets / filers shell"
     ),

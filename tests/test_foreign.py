@@ -144,6 +144,8 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
                 "\tfor i in $(A); do \\\n\t mkdir -p $$i && exit 1; done",
                 "\tchmod 700 \\\n\t  certs",
                 "\t@-(echo a; { true; })",
+                "\tif ! [ -f certs/x.pem ]; then mkdir -p certs; elif test -d y; then true; fi",
+                f"\tif [ ! -f certs/x.pem ]; then \\\n\t{SIGN}; \\\n\telse echo there; fi",
                 "\tX=1 mkdir -p certs",
                 "\t: x",
             )
@@ -334,6 +336,30 @@ def test_what_is_moved_to_where_ours_writes_it_is_ours_and_what_is_moved_away_is
             "again at each make; `cp` leaves it there",
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("command", "writes"),
+    [
+        ("sed s/x/m/ t.json > config/m.json", "config/m.json"),
+        ("for n in l m; do sed s/x/$$n/ t.json >config/$$n.json; done", "config/m.json"),
+        ("cd config && jq . t.json > new && mv new m.json", "config/m.json"),
+        ("cp t.json config/$(M).json", "config/m.json"),
+        ("jq . t.json | tee config/m.json >/dev/null", "config/m.json"),
+        ("sed -i s/x/m/ config/m.json", "config/m.json"),
+        ("cat config/m.json > told", ""),
+        ("sed s/x/m/ t.json > config/l.json", ""),
+        ("cat `./which` > config/l.json", ""),
+    ],
+)
+def test_a_request_that_would_be_written_again_after_it_is_signed_is_refused_with_the_way(
+    command: str, writes: str
+) -> None:
+    ours = f"{OURS}req-m certs/m.pem: config/m.json\n"
+    found = take_apart(f"M = m\nreq:\n\t{command}\n", ours)
+    way = f"give it a target of its own, `{writes}:`"
+    why = f"`{command}` would write the request `{writes}` again after each make has signed it"
+    assert found.problems == ([problem_of("req", f"{why}; {way}")] if writes else [])
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,10 @@ from tls_scaffold.rendering.documents import (
 )
 from tls_scaffold.state.cfsslscripts import scripts_with_cfssl, way_to_adopt
 
+TAKE_APART = (
+    "let the rules that sign hold lines of cfssl alone, and others what is not signing, "
+    "then adopt; `tls-scaffold sign`, `status` and `check` take the folder as it is"
+)
 CHANGE_FIRST = (
     "change what is told in the Makefile and the requests, then adopt: "
     "certificates lie below the folder, and users, members and the CA have CNs of their own"
@@ -96,9 +100,8 @@ def _understand(folder: Path) -> tuple[Plan, Understood]:
     with ca_kept(folder):
         survey = makefile.survey_makefile(folder)
         if survey.unread:
-            raise ScaffoldError(
-                "the Makefile signs in a way that is not understood", map(str, survey.unread)
-            )
+            summary = "the Makefile signs in a way that is not understood"
+            raise ScaffoldError(summary, map(str, survey.unread), TAKE_APART)
         sources = {path for each in survey.signings for path in (each.request, each.config) if path}
         texts = own_texts(folder, sorted(sources))
         adopted = describe_folder(survey.signings, texts)
@@ -130,9 +133,8 @@ def _parts(folder: Path, ours: str) -> ForeignMakefile:
     """Take the folder's Makefile apart; ScaffoldError for what is neither signing nor its own."""
     parts = foreign.take_apart(own_text(folder, MAKEFILE) or "", ours)
     if parts.problems:
-        raise ScaffoldError(
-            "the Makefile is not understood, and nothing was changed", parts.problems
-        )
+        summary = "the Makefile is not understood, and nothing was changed"
+        raise ScaffoldError(summary, parts.problems, TAKE_APART)
     return parts
 
 

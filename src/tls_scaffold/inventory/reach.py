@@ -110,6 +110,9 @@ def path_problem(text: str) -> str:
 
     None of them has hidden parts or `..`.
     """
+    hidden = [part for part in text.split("/") if part.startswith(".") and part.strip(".")]
+    if hidden:
+        return f"`{text}` has a hidden part, `{hidden[0]}`: no file of ours begins with a dot"
     if not PATH.fullmatch(text):
         return f"`{text}` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`"
     if len(text) > LONGEST or max(map(len, text.split("/"))) > LONGEST_PART:

@@ -93,7 +93,7 @@ def _read_requests(
         try:
             found[path], _ = readers.readable_request(texts[path], path)
         except ScaffoldError as error:
-            problems.append(error.summary)
+            problems += [f"{error.summary}: {each}" for each in error.problems] or [error.summary]
     return found, problems
 
 

@@ -35,7 +35,7 @@ class Block:
         return tuple(
             command
             for command in commands
-            if command.strip(" \t\n\\@+-") and command.strip()[0] != "#"
+            if command.strip(" \t\n\\@+-") and not command.lstrip().startswith("#")
         )
 
     @property

@@ -11,6 +11,7 @@ from tls_scaffold.makefiles.blocks import Block, split_into_blocks
 from tls_scaffold.makefiles.movedfiles import moved_files, written_elsewhere
 from tls_scaffold.makefiles.usedtargets import USED_TARGET, used_target_rule
 from tls_scaffold.makefiles.verdicts import Reading, Verdict, fetches_tools, values_of, verdict_of
+from tls_scaffold.makefiles.writtenfiles import written_files
 
 OUR_VARIABLES = ("CFSSL", "JSON")
 
@@ -40,8 +41,10 @@ def take_apart(
 
     `replaced_before` as in `Reading`.
     """
-    our_names = {name for block in split_into_blocks(ours) for name in block.names}
-    there = split_into_blocks(text)
+    our_blocks = split_into_blocks(ours)
+    our_names = {name for block in our_blocks for name in block.names}
+    # `sync` takes the CRs at the ends of lines out.
+    there = split_into_blocks(text.replace("\r\n", "\n"))
     variables = values_of(there)
     commands = [
         text for block in there for each in block.recipe for text in variables.expanded(each)
@@ -53,6 +56,8 @@ def take_apart(
         if verdict is Verdict.MIXED:
             found.req_commands += reading.own_commands(block)
     found.problems += _lost_by_moving(found.req_commands, reading, our_names)
+    requests = {need for block in our_blocks for need in block.needs if need.endswith(".json")}
+    found.problems += _written_too_late(found.req_commands, reading, requests)
     kept = _kept_parts(there, verdicts)
     _keep_variables(there, kept, our_names, found)
     for block, verdict, own in zip(there, verdicts, kept, strict=True):
@@ -148,6 +153,18 @@ def _lost_by_moving(
             told = " ".join(command.replace("\\\n", " ").split())
             reason = "moves what is signed: it would be missing, and signed again at each make"
             yield problem_of("req", f"`{told}` {reason}; `cp` leaves it there")
+
+
+def _written_too_late(
+    commands: list[str], reading: Reading, requests: Collection[str]
+) -> Iterator[Problem]:
+    """Yield each command that would write a request at each make after that is signed."""
+    for command in commands:
+        texts = reading.variables.expanded(command)
+        for path in sorted({path for text in texts for path in written_files(text)} & {*requests}):
+            told = " ".join(command.replace("\\\n", " ").split())
+            reason = f"would write the request `{path}` again after each make has signed it"
+            yield problem_of("req", f"`{told}` {reason}; give it a target of its own, `{path}:`")
 
 
 def _problems(block: Block, commands: list[str]) -> list[Problem]:

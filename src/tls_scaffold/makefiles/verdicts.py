@@ -14,8 +14,9 @@ from tls_scaffold.makefiles.shell import without_quoted
 
 HELPER = re.compile(
     r"([A-Z_]+=\S* +)*(mkdir|rm|chmod|cd|echo|printf|true|:|test|\[|install -d|set|exit|"
-    r"go (get|install)|for \w+ in|done)(\s|$)",
+    r"go (get|install)|for \w+ in|done|fi)(\s|$)",
 )
+BEFORE_COMMAND = re.compile(r"((do|if|then|elif|else|!)(\s+|$))+")
 APART = re.compile(r"&&|\|\||;|\n|(?<!>)&(?!>)")
 RUNS_ANOTHER = re.compile(r"\$\$\(|`")  # a command whose output is put in
 WRITES = re.compile(r"(?<!2)>(?!\s*/dev/null|&)")
@@ -82,7 +83,7 @@ class Reading:
             if SIGNS.search(commands) or only_moves(commands, self.moved):
                 continue
             for each in commands.split("|"):
-                command = re.sub(r"^do\s+", "", each.strip(" \t@+-(){}"))
+                command = BEFORE_COMMAND.sub("", each.strip(" \t@+-(){}"), 1)
                 if command and not _only_helps(command):
                     return False
         return True
