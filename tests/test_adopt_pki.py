@@ -11,18 +11,18 @@ from support import make, openssl, read, run
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
 
+SIGNS = "keyUsage=critical,digitalSignature,keyEncipherment,keyCertSign"
 SERVES, ASKS = "serverAuth", "clientAuth"
 EASYRSA = Path("/usr/share/easy-rsa")
 
 
-def make_ca(pki: Path, name: str, *words: str) -> None:
+def make_ca(pki: Path, name: str, *words: str, usages: str = SIGNS) -> None:
     """Make a CA as kubeadm does; words go to openssl."""
     path = pki / name
     path.parent.mkdir(parents=True, exist_ok=True)
     words = words or ("-nodes",)
     files = ("-keyout", f"{path}.key", "-out", f"{path}.crt")
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
-    usages = "keyUsage=critical,digitalSignature,keyEncipherment,keyCertSign"
     subject = ("-subj", f"/CN={path.name}-{pki.name}", "-addext", usages)
     openssl("req", "-x509", *curve, *words, "-days", "3650", *subject, *files)
 
@@ -192,6 +192,10 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     "no CA": (lambda pki: (pki / "ca.crt").unlink(), "which CA is meant can't be told"),
     "no key": (_leave_out_key, "the key of the CA `ca.crt` is not there, or can't be used"),
     "an encrypted key": (_encrypt_key, "ca.key: the key is encrypted"),
+    "the way out": (
+        _encrypt_key,
+        "put it beside the CA in a copy of the folder, without a password",
+    ),
     "nothing signed": (
         lambda pki: (pki / "m.crt").unlink(),
         "has signed nothing that can be taken",
@@ -212,6 +216,22 @@ def test_a_folder_whose_ca_can_not_sign_is_refused_and_nothing_is_written(
     for words in ((), ("--ca", "ca.crt")):
         assert message in kept(path, "adopt", "--pki", str(pki), *words, code=1).stderr
     assert not any(path.iterdir())
+
+
+def test_a_ca_of_an_openssl_script_is_valid_and_what_is_no_pem_is_told(tmp_path: Path) -> None:
+    pki, path = tmp_path / "pki", tmp_path / "tls"
+    make_ca(pki, "ca", "-nodes", usages="subjectKeyIdentifier=hash")
+    issue(pki, "m", "ca", "/CN=etcd", SERVES, ASKS, hosts="DNS:m")
+    openssl("x509", "-in", f"{pki}/m.crt", "-outform", "der", "-out", f"{pki}/n.der")
+    openssl("ec", "-in", f"{pki}/m.key", "-outform", "der", "-out", f"{pki}/n.key")
+    (pki / "p.pem").write_text("none")
+    told = check_adopted(pki, path, {"m": "m.crt"})
+    for name, held in (
+        ("n.der", "a certificate in DER, and PEM alone is read"),
+        ("n.key", "a private key in DER, and PEM alone is read"),
+        ("p.pem", "no certificate and no key in PEM"),
+    ):
+        assert f"{name}: holds {held}\n" in told
 
 
 def test_of_copies_of_a_certificate_one_is_taken_that_has_a_name(tmp_path: Path) -> None:

@@ -23,6 +23,10 @@ from tls_scaffold.spelling import listed, name_problem
 
 ETCD = "etcd"  # where kubeadm has etcd's own CA
 MOST_CHOICES = 10
+WITHOUT_KEY = (
+    "without it nothing can be signed: put it beside the CA in a copy of the folder, without a "
+    "password (`openssl pkey -in KEY -out FILE` takes one off)"
+)
 HOUR = timedelta(hours=1)
 Group = tuple[tuple[str, ...], int]
 
@@ -97,7 +101,7 @@ def _choose_ca(pki: Pki, chosen: str) -> Pair:
         return found[0]
     if len(found) == 1:
         summary = f"the key of the CA `{found[0].path}` is not there, or can't be used"
-        raise ScaffoldError(summary, _about(pki, found[0]), "without it nothing can be signed")
+        raise ScaffoldError(summary, _about(pki, found[0]), WITHOUT_KEY)
     there = listed([each.path for each in authorities], MOST_CHOICES) or "none"
     summary = f"which CA is meant can't be told: there are {len(authorities)} ({there})"
     raise ScaffoldError(summary, pki.others if not authorities else (), "`--ca FILE` names one")

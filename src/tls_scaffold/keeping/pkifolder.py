@@ -16,7 +16,12 @@ from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.paths import MIB
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.contentkinds import CERTIFICATE, is_private_key, kind_of_label
+from tls_scaffold.signing.contentkinds import (
+    CERTIFICATE,
+    is_private_key,
+    kind_of_file,
+    kind_of_label,
+)
 from tls_scaffold.signing.pairing import keys_of_certificates
 from tls_scaffold.signing.pemfiles import blocks
 from tls_scaffold.spelling import name_problem
@@ -27,6 +32,7 @@ NO_CERTIFICATES = (
     *("", ".txt", ".attr", ".old", ".srl", ".cnf", ".conf", ".req", ".csr", ".sh", ".json", ".md"),
     *(".yaml", ".yml", ".temp", ".tmp"),
 )
+NOTHING = "no certificate and no key in PEM"
 # easy-rsa keeps a second copy of each certificate there, under its number.
 COPIES = "certs_by_serial"
 # OpenSSL's list of what a CA has signed: R, when it ends, when it was revoked, its number.
@@ -121,7 +127,9 @@ def _take(
         keys[path] = _whole(content, secret[0].begin, secret[0].end)
     if not own and not secret:
         kinds = {kind_of_label(each.label) for each in parts}
-        others[path] = f"holds {', '.join(sorted(kinds)) or 'no certificate and no key in PEM'}"
+        other = kind_of_file(content)
+        plain_kind = f"{other}, and PEM alone is read" if other else NOTHING
+        others[path] = f"holds {', '.join(sorted(kinds)) or plain_kind}"
 
 
 def _whole(content: bytes, begin: int, end: int) -> bytes:

@@ -232,10 +232,14 @@ def _signature_faults(entry: Entry, certificate: Certificate, ca: Certificate) -
 
 
 def _has_usages_of_its_own(entry: Entry, certificate: Certificate) -> bool:
-    """Tell a CA made from a request that can sign, by other key usages than cfssl gives it."""
+    """Tell a CA made from a request that can sign, by other key usages than cfssl gives it.
+
+    One that names none may do everything: what openssl makes is mostly so.
+    """
     is_made = entry.kind == CA_KIND and (entry.signing is None or entry.signing.makes_ca)
     others = set(certificate.key_usages) != set(CA_USAGES)
-    can_sign = "cert sign" in certificate.key_usages and certificate.is_for_anything
+    may_sign = "cert sign" in certificate.key_usages or not certificate.key_usages
+    can_sign = may_sign and certificate.is_for_anything
     return is_made and can_sign and others
 
 
