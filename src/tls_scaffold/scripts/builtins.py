@@ -77,7 +77,7 @@ def _read(state: State, words: list[str], stdin: Output | None) -> Result:
         state.scope.variables[names[0]] = [*state.scope.split(line)]
         return Result()
     parts = [*state.scope.split(line, len(names) - 1)]
-    padded = chain((part.strip() for part in parts), [""] * len(names))
+    padded = chain(parts, [""] * len(names))
     state.scope.variables.update(dict(zip(names, padded, strict=False)))
     return Result()
 

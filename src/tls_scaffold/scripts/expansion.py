@@ -42,8 +42,7 @@ def expanded_fields(word: Word, scope: Scope) -> list[str]:
 
 def expanded_text(word: Word, scope: Scope) -> str:
     """Return a word as one text, as in an assignment or a here-document."""
-    texts = [" ".join(_values(part, scope)) for part in _with_home(word)]
-    text = "".join(texts)
+    text = "".join(_text(part, scope) for part in _with_home(word))
     if len(text) > MOST_CHARACTERS:
         raise Unknown("the text is too long")
     return text
@@ -52,9 +51,7 @@ def expanded_text(word: Word, scope: Scope) -> str:
 def pattern_text(word: Word, scope: Scope) -> str:
     """Return a word as a pattern: what is quoted stands for itself."""
     return "".join(
-        glob_escaped(text) if part.quoted else text
-        for part in word
-        for text in (" ".join(_values(part, scope)),)
+        glob_escaped(_text(part, scope)) if part.quoted else _text(part, scope) for part in word
     )
 
 
@@ -117,7 +114,11 @@ def _chosen(text: str, inside: Word) -> Iterator[Word]:
 def _split(word: Word, scope: Scope) -> Iterator[list[Held]]:
     """Yield the words that a word with values in it falls into."""
     current: list[Held] | None = None
+    has_list = any(map(_is_list, word))
     for part in _with_home(word):
+        # The quotes of `"$@"`, which of no arguments is no word at all.
+        if has_list and isinstance(part, Text) and not part.text:
+            continue
         for piece in _pieces(part, scope):
             if piece is None:
                 if current is not None:
@@ -125,36 +126,50 @@ def _split(word: Word, scope: Scope) -> Iterator[list[Held]]:
                 current = None
             else:
                 current = [*(current or ()), *((each, part.quoted) for each in piece)]
-    # `"$@"` of no arguments is no word at all.
-    if current or (current is not None and not any(map(_is_list, word))):
+    if current is not None:
         yield current
 
 
 def _pieces(part: Part, scope: Scope) -> Iterator[str | None]:
     """Yield the texts of a part, and None where one word ends."""
-    values = _values(part, scope)
     if isinstance(part, Text):
         yield part.text
         return
-    if part.quoted:
-        pieces = values if _is_list(part) else [" ".join(values)]
-        begins = ends = False
-    else:
-        text = " ".join(values)
-        pieces = scope.split(text)
-        begins, ends = text[:1].isspace(), text[-1:].isspace()
-    if begins:
+    if part.quoted and not _is_list(part):
+        yield _text(part, scope)
+        return
+    for number, value in enumerate(_values(part, scope)):
+        if number:
+            yield None
+        if part.quoted:
+            yield value
+        else:
+            yield from _unquoted(value, scope)
+
+
+def _unquoted(value: str, scope: Scope) -> Iterator[str | None]:
+    """Yield the words that a value falls into; None also for a separator at either end."""
+    separators = scope.separators
+    if value[:1].isspace() and value[0] in separators:
         yield None
-    for number, piece in enumerate(pieces):
+    for number, piece in enumerate(scope.split(value)):
         if number:
             yield None
         yield piece
-    if ends:
+    if value and value[-1] in separators:
         yield None
 
 
+def _text(part: Part, scope: Scope) -> str:
+    """Return the values of a part as one text."""
+    values = _values(part, scope)
+    if len(values) == 1:
+        return values[0]
+    return (" " if _is_list(part) else scope.separators[:1]).join(values)
+
+
 def _is_list(part: Part) -> bool:
-    return isinstance(part, Parameter) and not part.flag and "@" in (part.name, part.index)
+    return isinstance(part, Parameter) and part.flag != "#" and "@" in (part.name, part.index)
 
 
 def _files(held: list[Held], scope: Scope) -> list[str]:
@@ -262,8 +277,11 @@ def _defaulted(
 ) -> list[str]:
     has_value = bool(found) if operator[0] == ":" else found is not None
     word = word_of(part.rest[len(operator) :], 0)
+    if operator[-1] == "+" and has_value and any(map(_is_list, word)):
+        return _kept_apart(part, expanded_fields(word, scope), scope)
     if operator[-1] == "+":
-        return [expanded_text(word, scope)] if has_value else [""]
+        nothing = [] if _is_list(part) else [""]
+        return [expanded_text(word, scope)] if has_value else nothing
     if has_value:
         return found if isinstance(found, list) else [found or ""]
     if operator[-1] == "?":
@@ -272,6 +290,13 @@ def _defaulted(
     if operator[-1] == "=":
         scope.variables[part.name] = value
     return [value]
+
+
+def _kept_apart(part: Parameter, values: list[str], scope: Scope) -> list[str]:
+    """Return the values of a list inside a parameter, which nothing may divide any more."""
+    if not part.quoted and any(scope.split(each) != [each] for each in values):
+        raise Unknown(f"`${{{part.name}{part.rest}}}` is not followed")
+    return values
 
 
 def _slice(whole: Whole, numbers: list[int]) -> Whole:

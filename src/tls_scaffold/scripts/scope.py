@@ -72,12 +72,30 @@ class Scope:
         number = whole_number(name)
         return None if number is None else given.get(number)
 
+    @property
+    def separators(self) -> str:
+        """What `IFS` holds; where it is not set, the blanks."""
+        found = self.value("IFS") if "IFS" in self.variables else BLANKS
+        return found if isinstance(found, str) else BLANKS
+
     def split(self, text: str, most: int = -1) -> list[str]:
-        """Split a text at what `IFS` says, at most that many times."""
-        separators = self.variables.get("IFS", BLANKS)
-        if not isinstance(separators, str) or not separators.strip():
-            return text.split(None, most)
-        return re.split(f"[{re.escape(separators)}]", text.strip("\n"), maxsplit=max(most, 0))
+        """Split a text at what `IFS` says, at most that many times.
+
+        Blanks in it count as one, and not at the ends; of others each ends a piece.
+        """
+        separators = self.separators
+        blanks = "".join(each for each in separators if each in BLANKS)
+        others = "".join(each for each in separators if each not in BLANKS)
+        rest = text.strip(blanks) if blanks else text
+        if not rest:
+            return []
+        if not separators or not most:
+            return [rest]
+        around = f"[{blanks}]*" if blanks else ""
+        ways = [f"{around}[{re.escape(others)}]{around}"] if others else []
+        ways += [f"[{blanks}]+"] if blanks else []
+        pieces = re.split("|".join(ways), rest, maxsplit=max(most, 0))
+        return pieces[:-1] if not pieces[-1] else pieces
 
     def missing(self, name: str) -> Unknown:
         """Return why a value is not known that nothing gives."""
