@@ -16,6 +16,11 @@ HELPER = re.compile(
     r"([A-Z_]+=\S* +)*(mkdir|rm|chmod|cd|echo|printf|true|:|test|\[|install -d|set|exit|"
     r"go (get|install)|for \w+ in|done|fi)(\s|$)",
 )
+# Keys that others than the owner may read: those of ours are never so by themselves.
+OPENS_KEYS = re.compile(
+    r"chmod\s+(?=\S.*\s\S*(?:key|\*|\$\$)|.*\s-\w*R|-\w*R)(?:-\S+\s+)*"
+    r"(?:[0-7]{1,2}(?!00)[0-7]{2}(?!\S)|\S*[goa]\w*[+=]\w*r|[+=]\w*r)"
+)
 BEFORE_COMMAND = re.compile(r"((do|if|then|elif|else|!)(\s+|$))+")
 APART = re.compile(r"&&|\|\||;|\n|(?<!>)&(?!>)")
 RUNS_ANOTHER = re.compile(r"\$\$\(|`")  # a command whose output is put in
@@ -133,4 +138,4 @@ def _only_helps(command: str) -> bool:
     """Tell whether a command leaves nothing that somebody may need: it only prepares or tells."""
     if RUNS_ANOTHER.search(command) or WRITES.search(without_quoted(command)):
         return False
-    return HELPER.match(command) is not None
+    return HELPER.match(command) is not None and not OPENS_KEYS.search(command)
