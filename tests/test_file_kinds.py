@@ -92,6 +92,14 @@ KEYS: dict[str, tuple[Content, str]] = {
         ),
         "holds a PKCS #12 file, not a private key",
     ),
+    "a pointer of LFS": (
+        lambda _: b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 227\n",
+        "holds a pointer of Git LFS (`git lfs pull`), not a private key",
+    ),
+    "locked by git-crypt": (
+        lambda _: b"\0GITCRYPT\0\x01\x02",
+        "holds what git-crypt has locked (`git-crypt unlock`), not a private key",
+    ),
     "another's": (read("certs/etcd1-key.pem"), "is not its key"),
     "an RSA key": (
         by_openssl("genpkey", "-algorithm", "RSA", "-quiet"),

@@ -40,6 +40,8 @@ PKCS12 = re.compile(
 PKCS7 = re.compile(rb"0.{1,5}\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07", re.DOTALL)
 BEGINNINGS = (
     (re.compile(rb"\xfe\xed\xfe\xed"), "a Java key store"),
+    (re.compile(rb"version https://git-lfs"), "a pointer of Git LFS (`git lfs pull`)"),
+    (re.compile(rb"\0GITCRYPT\0"), "what git-crypt has locked (`git-crypt unlock`)"),
     (re.compile(rb"(ssh|sk-ssh|ecdsa)-\S+ AAAA"), "an OpenSSH public key"),
     (PKCS12, "a PKCS #12 file"),
     (PKCS7, "a PKCS #7 file"),
