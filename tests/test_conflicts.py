@@ -274,9 +274,8 @@ def test_proxies_may_have_nothing_but_a_wildcard() -> None:
         (
             {"request": ".tls-scaffold/rendered.tsv"},
             (
-                "users[0].request: `.tls-scaffold/rendered.tsv` is not a path below the "
-                "folder of letters, digits, "
-                "`.`, `_`, `-` and `/`"
+                "users[0].request: `.tls-scaffold/rendered.tsv` has a hidden part, "
+                "`.tls-scaffold`: no request, no certificate lies in one"
             ),
         ),
         (

@@ -112,7 +112,7 @@ def path_problem(text: str) -> str:
     """
     hidden = [part for part in text.split("/") if part.startswith(".") and part.strip(".")]
     if hidden:
-        return f"`{text}` has a hidden part, `{hidden[0]}`: no file of ours begins with a dot"
+        return f"`{text}` has a hidden part, `{hidden[0]}`: no request, no certificate lies in one"
     if not PATH.fullmatch(text):
         return f"`{text}` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`"
     if len(text) > LONGEST or max(map(len, text.split("/"))) > LONGEST_PART:
