@@ -269,6 +269,31 @@ def test_status_of_a_folder_that_has_nothing_yet(folder: Factory) -> None:
     assert "`certs/alice.pem` is awaiting signature" in done.stderr
 
 
+def test_where_the_ca_is_not_here_no_key_is_asked_for_and_requests_go_on(trusted: Path) -> None:
+    shutil.rmtree(trusted / "certs")  # as in a clone
+    shown = ("status", "check")
+    done = {word: tls_scaffold("-C", str(trusted), word) for word in shown}
+    assert f"tls-scaffold -C {trusted} restore FILE\n" in done["status"].stderr
+    make(trusted, "csr")
+    done |= {f"{word} later": tls_scaffold("-C", str(trusted), word) for word in shown}
+    assert f"tls-scaffold -C {trusted} requests export FILE\n" in done["status later"].stderr
+    for each in done.values():
+        assert "--ca-key" not in each.stdout + each.stderr
+    assert "`tls-scaffold sync --ca FILE` brings it again" in " ".join(
+        done["status later"].stdout.split()
+    )
+
+
+def test_a_key_is_not_passed_over_in_silence(trusted: Path, hand: Machine) -> None:
+    before = contents(trusted)
+    for words in (("--ca-key", str(hand.key)), ("--ca", str(hand.ca), "--ca-key", str(hand.key))):
+        done = tls_scaffold("-C", str(trusted), "sync", *words)
+        assert done.returncode == 1
+        assert f"`{hand.key}` is a key, and the CA's is elsewhere: nothing was" in done.stderr
+        assert "hint: `--ca-here` says that it is in the folder" in done.stderr
+    assert contents(trusted) == before
+
+
 def test_check_knows_the_keys_that_wait(folder: Factory) -> None:
     path = folder(*CLUSTER)
     make(path, "csr")

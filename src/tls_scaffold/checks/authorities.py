@@ -10,7 +10,7 @@ from tls_scaffold.inventory.custody import PLAIN
 from tls_scaffold.paths import CA, CERTS, PEER_CA, PEER_CA_OUTPUT, PEER_TRUST, TRUST, TRUSTS
 from tls_scaffold.signing import caconstraints, matching, pemfiles
 from tls_scaffold.signing.canumbers import BRING_NEWEST, outdated_cas
-from tls_scaffold.signing.custodies import BRING_CA, BRING_KEY
+from tls_scaffold.signing.custodies import BRING_KEY, bring_ca
 from tls_scaffold.signing.rotation import PUT_OLD_BACK, rotation_of, strange_old_cas
 from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
 from tls_scaffold.spelling import escaped
@@ -20,6 +20,10 @@ from tls_scaffold.state.statewords import STALE
 def _put_trust_back(view: View, place: Place, fix: str) -> str:
     ca = next((ca for ca, path in TRUSTS.items() if path == place.path), CA)
     return view.trusts[ca].hint or fix
+
+
+def _bring_ca_or(view: View, _place: Place, fix: str) -> str:
+    return bring_ca(view.inventory.ca) if view.inventory and view.has_own_ca else fix
 
 
 # A CA is known by its name and key: with these two another certificate takes its place, and all
@@ -51,7 +55,7 @@ def half_ca(view: View) -> Iterator[Problem]:
         "another"
     ),
     fix=PUT_BACK,
-    fix_at=lambda view, _place, fix: BRING_CA if view.has_own_ca else fix,
+    fix_at=_bring_ca_or,
 )
 def missing_ca(view: View) -> Iterator[Problem]:
     """Where a CA's key or certificates that it signed are, its certificate is."""

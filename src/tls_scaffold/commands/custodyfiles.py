@@ -61,6 +61,11 @@ def changed(
         return old
     check_none_is_under_way(folder)
     custody = held.changed(old.ca)
+    if brought and brought.key and not custody.has_key_here:
+        raise ScaffoldError(
+            f"`{held.key}` is a key, and the CA's is elsewhere: nothing was changed",
+            hint="`--ca-here` says that it is in the folder from now on",
+        )
     if brought:
         _check_hosts(old, brought, held.certificate or ", ".join(custody.remotes))
         custody = _placed(custody, brought)

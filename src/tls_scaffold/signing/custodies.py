@@ -18,7 +18,6 @@ ANOTHER_FOR_PEERS = (
     "is it lost for good, move `certs/peer-*` and `issued/peer-ca-*.pem` into a folder of "
     "`archive/`: `make` makes another CA then"
 )
-BRING_CA = "`tls-scaffold sync --ca FILE --ca-key FILE` brings it again; none is made here"
 BRING_KEY = (
     "`tls-scaffold sync --ca-key FILE` brings it; `tls-scaffold sync --ca-offline` is for a key "
     "that stays where it is"
@@ -35,6 +34,12 @@ def custody_of(folder: Path) -> Custody:
     """
     document = inventory_document(folder)
     return read_custody(Field("ca", document.get("ca", {}), None)) if document else PLAIN
+
+
+def bring_ca(custody: Custody) -> str:
+    """Return what brings a CA that was brought before; no key goes where none is kept."""
+    key = " --ca-key FILE" if custody.has_key_here else ""
+    return f"`tls-scaffold sync --ca FILE{key}` brings it again; none is made here"
 
 
 def unfollowed(folder: Path) -> str:
@@ -69,7 +74,7 @@ def check_makes_ca(folder: Path) -> None:
     if custody.own:
         raise ScaffoldError(
             "this folder has a CA of its own, which was brought, and it is not in `certs`",
-            hint=BRING_CA,
+            hint=bring_ca(custody),
         )
     if not custody.has_key_here:
         raise ScaffoldError(

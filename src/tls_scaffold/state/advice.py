@@ -179,14 +179,15 @@ def _is_ca_at_fault(
 ) -> bool:
     """Tell whether a CA is to be mended before anything that it signs can be."""
     cas = [entry for entry in contents.entries if entry.kind == CA_KIND]
-    if any(states[ca.path] in (MISMATCHED, EXPIRED, NOT_YET, UNREADABLE) for ca in cas):
+    if any(states[ca.path] in (MISMATCHED, EXPIRED, NOT_YET, UNREADABLE, CLONED) for ca in cas):
         return True
     if any(ca.unmet for ca in cas):
         return True
     has_signed = {
         entry.ca or CA
         for entry in contents.entries
-        if entry.kind not in (CA_KIND, None) and by_path[entry.path].state != MISSING
+        if entry.kind not in (CA_KIND, None)
+        and by_path[entry.path].state not in (MISSING, AWAITING_SIGNATURE)
     }
     return any(states[ca.path] == MISSING and ca.path in has_signed for ca in cas)
 

@@ -12,6 +12,7 @@ from tls_scaffold.cfssl.profiles import SigningConfig, ca_profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.plainfiles import content, text
 from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CA_KEYS
@@ -20,7 +21,7 @@ from tls_scaffold.signing import certificates, chains, matching, mistakes
 from tls_scaffold.signing.caends import ends_of_ca
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.copies import name_of
-from tls_scaffold.signing.custodies import ANOTHER_FOR_PEERS, BRING_CA, custody_of
+from tls_scaffold.signing.custodies import ANOTHER_FOR_PEERS, bring_ca, custody_of
 from tls_scaffold.signing.ignoredrules import ignored_rules
 from tls_scaffold.signing.pins import mismatched_pin
 from tls_scaffold.signing.record import has_ca_on_record
@@ -104,15 +105,18 @@ class Reader:
     def _with_way_to_ca(self, path: str, entry: Entry, absent: Problem) -> Entry:
         """Return the entry of a CA that is not there with what brings it, where none is made."""
         custody = custody_of(self.folder)
-        is_own = path == CA and custody.own
         is_known = has_ca_on_record(self.folder, path)
-        if not (is_own or is_known):
+        if not (is_known or (path == CA and custody.own)):
             return entry
         known = ", and the record has one" if is_known else ""
         halves = (each.rpartition("/")[2] for each in (path, CA_KEYS[path]))
-        put_back = PUT_BACK if custody.makes_ca or path == CA else PUT_PEERS_BACK
-        reason = f"{absent}{known}: {BRING_CA if is_own else put_back.format(*halves)}"
-        return replace(entry, absent=Problem(Place(), reason), unmet=(reason,))
+        way = (PUT_BACK if custody.makes_ca else PUT_PEERS_BACK).format(*halves)
+        if path == CA and not custody.makes_ca:
+            way = bring_ca(custody)
+        reason = f"{absent}{known}: {way}"
+        # Who carries requests needs no CA to ask: its certificate comes with the answers too.
+        unmet = () if path == CA and custody.key is KeyPlace.OFFLINE else (reason,)
+        return replace(entry, absent=Problem(Place(), reason), unmet=unmet)
 
     def entry_of_component(self, signing: Signing, component: Component | None) -> Entry:
         """Return the entry of what make signs; an inventory's component says its name and kind."""
