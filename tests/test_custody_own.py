@@ -506,6 +506,37 @@ def test_status_and_check_follow_the_way_to_the_root(own: Path) -> None:
     (own / "certs/trust.pem").write_text(trust)
 
 
+def test_the_end_of_a_ca_above_is_the_end_of_all_below(tmp_path: Path) -> None:
+    for days, codes, told in (
+        (20, (5, 0), " [expiring]"),
+        (200, (0, 0), ", before what it signs [ca-ends-first]"),
+    ):
+        root = company("Short Root", days=days)
+        signer = company("Long CA", root, days=1800)
+        file = written(tmp_path / "ca.pem", root, signer)
+        key = written_key(tmp_path / "key.pem", signer)
+        folder = tmp_path / f"x{days}"
+        words = ("--ca", str(file), "--ca-key", str(key))
+        assert tls_scaffold("new", str(folder), *WORDS, *words).returncode == 0
+        make(folder, SIGNER="tls-scaffold")
+        end = f"{root.certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+
+        shown = tls_scaffold("-C", str(folder), "status", "--json")
+        rows = {each["name"]: each for each in json.loads(shown.stdout)["components"]}
+        state = "expiring" if days < 30 else "valid"
+        assert {each["state"] for each in rows.values()} == {state}
+        assert f"{state}: the CA `Short Root` above it ends {end}" in rows["ca"]["reasons"][0]
+        assert f"the CA `Short Root` above `certs/ca.pem` ends {end}" in rows["app"]["reasons"][0]
+        assert {each["days_left"] for each in rows.values()} == {days - 1}
+        checked = tls_scaffold("-C", str(folder), "check")
+        assert (shown.returncode, checked.returncode) == codes
+        ends = f"the CA `Short Root` above it ends {end}"
+        assert f"warning: certs/ca.pem: {ends}{told}\n" in checked.stdout
+        assert checked.stdout.count("`tls-scaffold sync --ca FILE` brings a folder's own") == 1
+        # To sign anything again would be no help.
+        assert "next:" not in tls_scaffold("-C", str(folder), "status").stderr
+
+
 def test_bundles_hand_out_the_root_and_the_chain(own: Path, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("geheim\n")
     password = ("--p12", "--p12-password-file", str(tmp_path / "password"))

@@ -8,7 +8,7 @@ from tls_scaffold.checks.view import SOON, View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.spelling import MINUTE
 from tls_scaffold.state.entries import GO, HASH, KEY, LINE, SIGNER, Entry, key_trouble
-from tls_scaffold.state.lives import ends_with_ca
+from tls_scaffold.state.lives import end_of_ca, ends_of, ends_with_ca
 
 REPAIR_CA = (
     "leave its certificate in it as plain PEM, which begins at the beginning of a line, or put a "
@@ -107,9 +107,10 @@ def missing_key(view: View) -> Iterator[Problem]:
 
 def _ends_with_told_ca(view: View, entry: Entry) -> bool:
     """Tell what lives as long as its CA, or longer, where that is told to end soon."""
-    ca = view.contents.authorities.get(entry.ca)
-    is_told = ca is not None and ca.not_after <= view.now + SOON
-    return is_told and ends_with_ca(entry, view.contents.authorities)
+    cas = view.contents.cas
+    end = end_of_ca(cas[entry.ca]) if entry.ca in cas else None
+    is_told = end is not None and end.at <= view.now + SOON
+    return is_told and ends_with_ca(entry, cas)
 
 
 @Rule(
@@ -142,16 +143,13 @@ def expired(view: View) -> Iterator[Problem]:
     fix_at=signed_again,
 )
 def expiring(view: View) -> Iterator[Problem]:
-    """Every certificate is still valid in 30 days."""
+    """Every certificate is still valid in 30 days, and so are the CAs above it."""
     for entry in view.contents.entries:
-        certificate = entry.certificate
-        if (
-            certificate
-            and not _ends_with_told_ca(view, entry)
-            and certificate.not_after <= view.now + SOON
-            and not certificate.has_ended(view.now)
-        ):
-            yield Problem(Place(entry.path), f"it ends {certificate.not_after:{MINUTE}}")
+        if _ends_with_told_ca(view, entry):
+            continue
+        for end in ends_of(entry, entry):
+            if view.now <= end.at <= view.now + SOON:
+                yield Problem(Place(entry.path), f"{end.of} ends {end.at:{MINUTE}}")
 
 
 RULES = (

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from tls_scaffold.cfssl import durations
 from tls_scaffold.cfssl.profiles import BACKDATE, Profile, SigningConfig, ca_profile
+from tls_scaffold.checks.mending import signed_again
 from tls_scaffold.checks.rule import NOTE, WARNING, Rule
 from tls_scaffold.checks.view import SOON, View, config_path_of, profile_of, profile_place
 from tls_scaffold.errors import Place, Problem, ScaffoldError
@@ -13,7 +14,7 @@ from tls_scaffold.inventory.fields import short_text
 from tls_scaffold.paths import PEER_CA
 from tls_scaffold.spelling import MINUTE, whole_number
 from tls_scaffold.state.entries import Entry
-from tls_scaffold.state.lives import is_to_be_renewed
+from tls_scaffold.state.lives import end_of_ca, is_to_be_renewed
 
 YEAR = timedelta(days=365)
 LONG = re.compile(r"\s*([0-9]+)\s*(d|w|y|days?|weeks?|years?)\s*", re.IGNORECASE)
@@ -74,13 +75,14 @@ def _outlives(view: View, entry: Entry, config: SigningConfig) -> bool:
         "nothing is to be done at once: before that day the CA has to be signed again, with the "
         "same name and key (`make renew-ca`), and everybody to be restarted with that"
     ),
+    fix_at=signed_again,
 )
 def ca_ends_first(view: View) -> Iterator[Problem]:
     """Every CA lives longer than what it signs now, and than what it signed."""
     for authority in view.authorities:
-        ca = authority.certificate
+        first = end_of_ca(authority)
         # One that has ended, or does so in 30 days, is told as such.
-        if ca is None or ca.not_after <= view.now + SOON:
+        if first is None or first.at <= view.now + SOON:
             continue
         signed = [(entry, config) for entry, config in view.signed() if entry.ca == authority.path]
         if any(_outlives(view, entry, config) for entry, config in signed):
@@ -88,8 +90,8 @@ def ca_ends_first(view: View) -> Iterator[Problem]:
         ends = [_end(profile_of(entry, config), view.now) for entry, config in signed]
         there = [entry.certificate for entry in view.components if entry.ca == authority.path]
         ends += [certificate.not_after for certificate in there if certificate]
-        if any(end and end > ca.not_after for end in ends):
-            message = f"it ends {ca.not_after:{MINUTE}}, before what it signs"
+        if any(end and end > first.at for end in ends):
+            message = f"{first.of} ends {first.at:{MINUTE}}, before what it signs"
             yield Problem(Place(authority.path), message)
 
 

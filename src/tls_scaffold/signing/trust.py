@@ -30,7 +30,8 @@ class Trust:
 
     They are several while one follows another. `problems` are what is wrong with it, a line each,
     and `hint` what helps then; a file that is missing has no text. `chain` are the CAs between them
-    and what is signed here, which stand behind each certificate.
+    and what is signed here, which stand behind each certificate; `above` those above the one that
+    signs, the root included.
     """
 
     path: str
@@ -39,6 +40,7 @@ class Trust:
     problems: tuple[str, ...] = ()
     hint: str = ""
     chain: tuple[Certificate, ...] = ()
+    above: tuple[Certificate, ...] = ()
 
     @property
     def signers(self) -> tuple[Certificate, ...]:
@@ -63,7 +65,7 @@ def read_trust(folder: Path, of_ca: str = CA) -> Trust:
         same = _with_common_key(trust.cas, ca.cas)
         way = () if same else chains.way_up(ca.cas[0], chain, trust.cas)
         if way:
-            trust = replace(trust, chain=way[:-1])
+            trust = replace(trust, chain=way[:-1], above=way[1:])
             problems = tuple(_broken_links(way[1:], now))
         elif not same:
             above = f", nor the root above it by way of `{CHAINS[of_ca]}`" if has_chain else ""

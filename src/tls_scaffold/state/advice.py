@@ -244,7 +244,7 @@ def _is_in_vain(entry: Entry, state: str, contents: Contents) -> bool:
     would be no better, and may be worse.
     """
     if state in (EXPIRING, EXPIRED):
-        return ends_with_ca(entry, contents.authorities)
+        return ends_with_ca(entry, contents.cas)
     if state == MISMATCHED:
         # What a CA may not sign for, another certificate of it is no better for.
         return any(fault.about == caconstraints.HOSTS for fault in entry.faults)

@@ -68,6 +68,8 @@ class Entry:
     """Whether there is a file at its path, be it a certificate or not."""
     awaiting: str = ""
     """What of it waits for a signature from another machine, in words; empty if nothing does."""
+    above: Certificate | None = None
+    """Of a CA below others that of those which ends first; None where it is below none."""
 
     @property
     def key_path(self) -> str:
@@ -164,6 +166,11 @@ class Contents:
             for each in self.entries
             if each.kind == CA_KIND and each.certificate
         }
+
+    @cached_property
+    def cas(self) -> dict[str, Entry]:
+        """The entries of the CAs, by their paths."""
+        return {each.path: each for each in self.entries if each.kind == CA_KIND}
 
     @cached_property
     def leaves(self) -> tuple[Entry, ...]:

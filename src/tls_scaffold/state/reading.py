@@ -26,6 +26,7 @@ from tls_scaffold.signing.ignoredrules import ignored_rules
 from tls_scaffold.signing.pins import mismatched_pin
 from tls_scaffold.signing.record import has_ca_on_record
 from tls_scaffold.signing.revocations import Revocation, known_revocations
+from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.spelling import MINUTE
 from tls_scaffold.state.entries import (
     BEHIND,
@@ -98,6 +99,9 @@ class Reader:
             if path == CA and (wrong := mismatched_pin(entry.certificate, custody_of(self.folder))):
                 fault = Fault(MISMATCHED, wrong, about=PIN)
                 entry = replace(entry, faults=(*entry.faults, fault))
+            above = read_trust(self.folder, path).above if self._chain_of(path) else ()
+            first = min(above, key=lambda ca: ca.not_after, default=None)
+            entry = replace(entry, above=first)
         elif path in CA_KEYS and entry.absent:
             entry = self._with_way_to_ca(path, entry, entry.absent)
         return entry

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from tls_scaffold.paths import TRUSTS
 from tls_scaffold.state import lives
 from tls_scaffold.state.entries import CA_KIND, Contents, Entry, Fault
+from tls_scaffold.state.lives import End
 from tls_scaffold.state.statewords import (
     AWAITING_SIGNATURE,
     MISSING,
@@ -51,15 +52,15 @@ def status_rows(contents: Contents, now: datetime, within: timedelta) -> tuple[R
     What ends `within` that time after `now` (UTC) is expiring.
     """
     nobody = "no line that is understood asks for it" if contents.unread else "nothing asks for it"
-    cas = {entry.path: entry for entry in contents.entries if entry.kind == CA_KIND}
     found = [
-        _row(entry, lives.chain_end(entry, cas), now, within, nobody) for entry in contents.entries
+        _row(entry, lives.chain_end(entry, contents.cas), now, within, nobody)
+        for entry in contents.entries
     ]
     return tuple(sorted(found, key=lambda row: STATES.index(row.state)))
 
 
-def _row(entry: Entry, end: datetime | None, now: datetime, within: timedelta, nobody: str) -> Row:
-    found = faults(entry, now, end, within, nobody)
+def _row(entry: Entry, first: End | None, now: datetime, within: timedelta, nobody: str) -> Row:
+    found, end = faults(entry, now, first, within, nobody), first.at if first else None
     certificate = entry.certificate
     return Row(
         name=entry.name,
@@ -79,7 +80,7 @@ def _row(entry: Entry, end: datetime | None, now: datetime, within: timedelta, n
 def faults(
     entry: Entry,
     now: datetime,
-    end: datetime | None = None,
+    end: End | None = None,
     within: timedelta = timedelta(),
     nobody: str = "nothing asks for it",
 ) -> tuple[Fault, ...]:
@@ -93,7 +94,7 @@ def faults(
 
 
 def _faults(
-    entry: Entry, end: datetime | None, now: datetime, within: timedelta, nobody: str
+    entry: Entry, end: End | None, now: datetime, within: timedelta, nobody: str
 ) -> Iterator[Fault]:
     if entry.path in TRUSTS.values():  # it is no component's: it has faults, or no entry
         yield from entry.faults
@@ -115,4 +116,4 @@ def _faults(
     if entry.key is None and entry.kind not in (CA_KIND, None):  # a CA's may be kept elsewhere
         yield Fault(MISSING, entry.keyless)
     yield from entry.faults
-    yield from lives.faults(entry, entry.certificate, end, now, within)
+    yield from lives.faults(entry.certificate, end, now, within)
