@@ -184,6 +184,27 @@ def test_a_locked_key_is_opened_by_its_password(tmp_path: Path) -> None:
         check_pairs(tmp_path / "tls-setup")
 
 
+@pytest.mark.parametrize(
+    "way", [("pkcs8", "-topk8", "-v2", "camellia256"), ("ec", "-aes192")], ids=["PKCS #8", "old"]
+)
+def test_a_cipher_that_is_not_known_is_no_wrong_password(
+    tmp_path: Path, way: tuple[str, ...]
+) -> None:
+    file = written(tmp_path / "ca.pem", ROOT, MIDDLE, SIGNER)
+    key, given = written_key(tmp_path / "ca.key", SIGNER), ("-passout", "pass:geheim")
+    openssl(*way, "-in", str(key), "-out", str(tmp_path / "locked.key"), *given)
+    words = ("new", "x", *WORDS, "--ca", str(file), "--ca-key", "locked.key")
+    done = run("tls-scaffold", *words, cwd=tmp_path, CFSSL_CA_PK_PASSWORD="geheim")
+    assert done.returncode == 1
+    assert "locked.key: it is encrypted with a cipher that is not known here" in done.stderr
+    assert not (tmp_path / "x").exists()
+    # As the message says.
+    again = ("-in", str(tmp_path / "locked.key"), "-out", str(tmp_path / "new.key"))
+    openssl("ec", "-aes256", *again, "-passin", "pass:geheim", *given)
+    done = run("tls-scaffold", *words[:-1], "new.key", cwd=tmp_path, CFSSL_CA_PK_PASSWORD="geheim")
+    assert done.returncode == 0, done.stderr
+
+
 # --- what is refused, before anything is written
 
 STRANGER = company("Stranger")

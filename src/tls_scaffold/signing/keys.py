@@ -38,6 +38,11 @@ PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519
 Hash: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
 
 NOT_ENCRYPTED = "an ed25519 key has no encrypted form that cfssl can open: ecdsa and rsa have"
+UNKNOWN_CIPHER = (
+    "is encrypted with a cipher that is not known here, so its password was not tried: openssl "
+    "encrypts it anew with AES-256 (`openssl ec -aes256 -in KEY -out NEW`; one of RSA `openssl rsa "
+    "-traditional -aes256 …`)"
+)
 GO_CURVES = ("secp224r1", "secp256r1", "secp384r1", "secp521r1")
 EXPLICIT_CURVE = bytes.fromhex("06072a8648ce3d0101")  # prime-field (RFC 3279, 2.3.5)
 CURVES = {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}
@@ -218,7 +223,10 @@ def _unlocked(pem: bytes, password: Password) -> PrivateKeyTypes:
         raise NoPasswordError
     try:
         return load_pem_private_key(pem, password.secret)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        # Else a password that is right would be taken for a wrong one, and the key for lost.
+        if "unknown" in str(error).lower():
+            raise LockedKeyError(UNKNOWN_CIPHER) from None
         raise LockedKeyError(f"is not opened by {password.origin}") from None
 
 
