@@ -17,6 +17,7 @@ import pytest
 
 import support
 from clusters import EACH_VERSION, P256
+from companies import company, written, written_key
 from liars import HARMLESS, LIES, certificate, liar, refusal
 from multiroots import (
     CA,
@@ -649,6 +650,39 @@ def test_a_folder_gives_its_ca_to_servers_and_takes_it_back_and_signs_nothing_ag
     make(folder, "renew-ca", SIGNER="cfssl")
     for how in SIGNERS.values():
         assert "nothing to sign" in "".join(_said(make(folder, **how)))
+
+
+def test_a_ca_below_another_goes_to_servers_with_what_is_above_it(tmp_path: Path) -> None:
+    root = company("Root")
+    below = company("Below", root)
+    ca = CA(tmp_path / "taken")
+    ca.folder.mkdir()
+    written(ca.certificate, below)
+    written_key(ca.key, below)
+    whole = str(written(tmp_path / "whole.pem", root, below))
+    folder = tmp_path / "tls-setup"
+    given = ("--members", "127.0.0.1", "--proxies", "0", *USERS)
+    done = tls_scaffold("new", str(folder), *given, "--ca", whole, "--ca-key", str(ca.key))
+    assert done.returncode == 0, done.stderr
+    make(folder, SIGNER="tls-scaffold")
+    before = contents(folder / "certs")
+    with signing_service(tmp_path / "server", {LABEL: ca}) as url:
+        # No server gives the root: without it nobody can trust what is signed.
+        done = tls_scaffold("new", str(tmp_path / "x"), *given, *words(url), "--ca-sha256", ca.pin)
+        assert done.returncode == 1
+        assert "the certificate of a CA below another, and not the root" in done.stderr
+        assert "hint: `--ca FILE` brings it: a file with that certificate, those" in done.stderr
+        assert not (tmp_path / "x").exists()
+        done = tls_scaffold("-C", str(folder), "sync", *words(url))
+        assert done.returncode == 0, done.stderr
+        key = before.pop("ca-key.pem")
+        assert contents(folder / "certs") == before
+        assert [path.read_bytes() for path in folder.glob("archive/*/certs/ca-key.pem")] == [key]
+        for how in SIGNERS.values():
+            assert "nothing to sign" in "".join(_said(make(folder, **how)))
+        make(folder, "req-app", SIGNER="cfssl", **FIRST)
+    leaf = ("-untrusted", str(folder / "certs/app.pem"), str(folder / "certs/app.pem"))
+    openssl("verify", "-CAfile", str(folder / "certs/trust.pem"), *leaf)
 
 
 # --- check
