@@ -636,6 +636,32 @@ def test_the_same_ca_may_come_out_from_below_its_root(own: Path, tmp_path: Path)
     check_pairs(own)
 
 
+def test_another_root_is_told_with_the_way_to_it(own: Path, tmp_path: Path) -> None:
+    again = company("Example Root", key=ROOT.key, days=9000)
+    signer = company("Example etcd CA", again, key=SIGNER.key)
+    said = sync(own, "--ca", str(written(tmp_path / "again.pem", signer, again)))
+    assert "`certs/trust.pem` is another one now" in said
+    assert "another root" not in said
+
+    root = company("Another Root")
+    below = company("Example etcd CA", root, key=SIGNER.key)
+    file = str(written(tmp_path / "ca.pem", below, root))
+    for dry in (("--dry-run",), ()):
+        assert "another root is trusted from now on" in sync(own, "--ca", file, *dry)
+    # As the message says: what either of the two roots is above is taken.
+    leaf, old = own / "certs/app.pem", tmp_path / "old.pem"
+    old.write_text("".join([pems(leaf)[0], text(SIGNER), text(MIDDLE)]))
+    newest = max(own.glob("archive/*/certs/trust.pem"))
+    trust = own / "certs/trust.pem"
+    trust.write_text(trust.read_text() + newest.read_text())
+    for each in (leaf, old):
+        trusted = ("-CAfile", str(own / "certs/trust.pem"), "-untrusted", str(each))
+        openssl("verify", *trusted, str(each))
+    done = tls_scaffold("-C", str(own), "check")
+    assert finds_nothing(done), done.stdout
+    assert "another root" not in sync(own, "--ca", file)
+
+
 def below_root(folder: Path, tmp_path: Path) -> Path:
     """Return a file with our CA's certificate as the company signs it by its CSR, and the root."""
     root, key = (
@@ -661,6 +687,7 @@ def test_our_ca_may_come_below_a_root(signed: Factory, tmp_path: Path) -> None:
     said = sync(folder, "--ca", str(below_root(folder, tmp_path)))
 
     assert "`certs/trust.pem` is another one now: hand it out to everybody" in said
+    assert "another root is trusted from now on" in said
     make(folder, SIGNER="cfssl")
     assert serials(folder) == before
     assert not (folder / "config/ca-csr.json").exists()

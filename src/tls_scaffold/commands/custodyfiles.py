@@ -15,7 +15,7 @@ from tls_scaffold.inventory.intake import of_data
 from tls_scaffold.inventory.values import LOOPBACK, SERVER_KINDS, Inventory
 from tls_scaffold.keeping.plan import Note
 from tls_scaffold.paths import AWAITING, CA, CA_KEY, CHAIN, PEER_CA_KEY, TRUST
-from tls_scaffold.signing import broughtca, capassword, pins, signer
+from tls_scaffold.signing import broughtca, capassword, certificates, pins, signer
 from tls_scaffold.signing.broughtca import BroughtCA
 from tls_scaffold.signing.custodies import BRING_KEY
 from tls_scaffold.signing.keys import encrypted_key, is_encrypted
@@ -133,6 +133,24 @@ def of_key(before: Inventory, after: Inventory, held: CustodyWords) -> Iterator[
         yield (
             f"`make` signs here from now on, what waits in `{AWAITING}/` too: packs that are on "
             "their way are of no use any more"
+        )
+
+
+def of_root(folder: Path, brought: BroughtCA) -> Iterator[str]:
+    """Yield how a root takes the place of another, with another key, that is trusted in a folder.
+
+    Who trusts the one alone refuses what is shown with the chain to the other.
+    """
+    old, new = (
+        [each.public_key for each in certificates.read_all_or_none(pem)]
+        for pem in (plain_or_empty(folder / TRUST), brought.trust)
+    )
+    if old and new and not any(key in old for key in new):
+        yield (
+            "another root is trusted from now on, and a cluster that runs breaks if members change"
+            f" one after another: put the one before, of which archive/ gets a copy, into `{TRUST}`"
+            " too, hand that out alone, restart everybody, hand out the certificates with their"
+            " chain, and take the old root out when all have them"
         )
 
 

@@ -46,10 +46,12 @@ def sync(
     """
     paths = tuple(dict.fromkeys(map(posixpath.normpath, reset)))
     made: list[Change] = []
+    told: list[str] = []
 
     def read_change() -> Change:
         old = intake.load(folder)
         new, brought = _with_its_ca(folder, old, held)
+        told[:] = _told_of_root(folder, brought)
         new = replace(new, crl=new.crl or crl)
         says_custody = held.are_said or brought is not None
         made.append(Change(old, new, (), paths, says_custody, brought))
@@ -58,7 +60,7 @@ def sync(
     command = ("sync", *paths, *_sum_of(held), *(("--crl",) if crl else ()))
     plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
     outcome = outcome_of("sync", folder, plan, dry_run=dry_run)
-    return _with_shared_keys(_with_custody_told(outcome, made[-1], held))
+    return _with_shared_keys(_with_custody_told(outcome, made[-1], held, told))
 
 
 def sync_from(
@@ -77,11 +79,13 @@ def sync_from(
     """
     wish = read_wish(source, options)
     made: list[Change] = []
+    told: list[str] = []
 
     def read_change() -> Change:
         old = intake.load(folder)
         desired = desired_inventory(wish, old)
         new, brought = _with_its_ca(folder, desired, held)
+        told[:] = _told_of_root(folder, brought)
         _check_ca_stays(folder, old, new)
         moves = (path for path in paths_of_removed(old, new) if os.path.lexists(folder / path))
         says_custody = held.are_said or old.ca != new.ca
@@ -91,7 +95,7 @@ def sync_from(
     command = ("sync", "--from", wish.digest, *_sum_of(held))
     plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
     outcome = outcome_of("sync", folder, plan, dry_run=dry_run)
-    return _with_shared_keys(_with_custody_told(outcome, made[-1], held))
+    return _with_shared_keys(_with_custody_told(outcome, made[-1], held, told))
 
 
 def _with_its_ca(
@@ -116,13 +120,27 @@ def _sum_of(held: CustodyWords) -> tuple[str, ...]:
     return (sha256(repr(held).encode("utf-8", "surrogatepass")).hexdigest(),)
 
 
-def _with_custody_told(outcome: Outcome, change: Change, held: CustodyWords) -> Outcome:
+def _told_of_root(folder: Path, brought: "BroughtCA | None") -> tuple[str, ...]:
+    """Return what is to be told of a root that comes to a folder, as long as the old one is there.
+
+    Nothing where the one that is trusted there stays.
+    """
+    if not brought:
+        return ()
+    from tls_scaffold.commands import custodyfiles
+
+    return tuple(custodyfiles.of_root(folder, brought))
+
+
+def _with_custody_told(
+    outcome: Outcome, change: Change, held: CustodyWords, of_root: Iterable[str]
+) -> Outcome:
     """Tell what comes of a change of who holds the CA, and what is left to do then."""
     if not change.says_custody:
         return outcome
     from tls_scaffold.commands import custodyfiles
 
-    told = [*custodyfiles.of_key(change.old, change.new, held)]
+    told = [*of_root, *custodyfiles.of_key(change.old, change.new, held)]
     if not outcome.dry_run and held.are_said:
         key = plain_or_empty(outcome.folder / CA_KEY)
         told += custodyfiles.warnings(change.new.ca, key, outcome.plan.notes)
