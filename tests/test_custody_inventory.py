@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
+from clusters import P256
 from companies import ROOT, written
 from conftest import Factory
 from support import contents, run, tls_scaffold
@@ -256,6 +259,32 @@ def test_back_to_the_plain_way_by_hand_too(folder: Factory) -> None:
     assert run("make", "clean", cwd=path).returncode == 0
     assert tls_scaffold("-C", str(path), "sync").returncode == 0
     assert run("make", cwd=path).returncode == 0
+
+
+def test_a_key_that_an_edit_leaves_here_is_told_until_it_goes(signed: Factory) -> None:
+    folder = signed("--members", "127.0.0.1", "--user", "alice", *P256)
+    inventory, key = folder / "tls-scaffold.json", folder / "certs/ca-key.pem"
+    plain = json.loads(inventory.read_text())
+    for word, told in (
+        ("encrypted", "is in the clear still: `make encrypt-ca-key` encrypts it"),
+        (
+            "offline",
+            "is here still, and the inventory says that it is elsewhere: `",
+        ),
+    ):
+        inventory.write_text(json.dumps({**plain, "ca": {"key": word}}))
+        for _ in range(2):
+            done = tls_scaffold("-C", str(folder), "sync")
+            assert done.returncode == 0
+            assert f"warning: `certs/ca-key.pem` {told}" in done.stderr
+        assert key.exists()
+    # As that says; whose answers are taken from now on is pinned, as by the option alone.
+    assert tls_scaffold("-C", str(folder), "sync", "--ca-offline").returncode == 0
+    assert not key.exists()
+    ca = x509.load_pem_x509_certificate((folder / "certs/ca.pem").read_bytes())
+    pin = ca.fingerprint(hashes.SHA256()).hex()
+    assert json.loads(inventory.read_text())["ca"] == {"key": "offline", "sha256": pin}
+    assert "warning" not in tls_scaffold("-C", str(folder), "sync").stderr
 
 
 @pytest.mark.parametrize(

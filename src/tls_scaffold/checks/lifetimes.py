@@ -11,12 +11,13 @@ from tls_scaffold.checks.rule import NOTE, WARNING, Rule
 from tls_scaffold.checks.view import SOON, View, config_path_of, profile_of, profile_place
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.fields import short_text
-from tls_scaffold.paths import PEER_CA
+from tls_scaffold.paths import CA, PEER_CA
 from tls_scaffold.spelling import MINUTE, whole_number
 from tls_scaffold.state.entries import Entry
 from tls_scaffold.state.lives import end_of_ca, is_to_be_renewed
 
 YEAR = timedelta(days=365)
+LONGER = "ask its owner for one that lives longer; switch this rule off where it is meant so"
 LONG = re.compile(r"\s*([0-9]+)\s*(d|w|y|days?|weeks?|years?)\s*", re.IGNORECASE)
 HOURS = {"d": 24, "w": 24 * 7, "y": 24 * 365}
 
@@ -121,6 +122,7 @@ def ca_ends(view: View) -> Iterator[Problem]:
     level=WARNING,
     pain="a new CA means new certificates and a restart for every member and client",
     fix='write `"ca": {"expiry": "87600h"}` into `ca-csr.json` before the CA is made',
+    fix_at=lambda view, place, fix: LONGER if view.has_own_ca and place.path == CA else fix,
 )
 def short_lived_ca(view: View) -> Iterator[Problem]:
     """Every CA lives for a year at least."""

@@ -69,7 +69,7 @@ def changed(
     if brought:
         _check_hosts(old, brought, held.certificate or ", ".join(custody.remotes))
         custody = _placed(custody, brought)
-    if not custody.has_key_here and old.ca.has_key_here and plain_or_empty(folder / CA_KEY):
+    if not custody.has_key_here and plain_or_empty(folder / CA_KEY):
         custody = pins.with_known_pin(folder, custody)
     new = replace(old, ca=custody, peer_ca=old.peer_ca or bool(held.peer_ca))
     return of_data(new.document(), users_are_enough=True)
@@ -134,6 +134,19 @@ def of_key(before: Inventory, after: Inventory, held: CustodyWords) -> Iterator[
             f"`make` signs here from now on, what waits in `{AWAITING}/` too: packs that are on "
             "their way are of no use any more"
         )
+
+
+def of_key_left(folder: Path, custody: Custody) -> Iterator[str]:
+    """Yield that the CA's key is not as the inventory says, since nothing but that was changed."""
+    key = plain_or_empty(folder / CA_KEY)
+    if key and not custody.has_key_here:
+        option = "--ca-offline" if custody.key is KeyPlace.OFFLINE else "--ca-remote URL"
+        yield (
+            f"`{CA_KEY}` is here still, and the inventory says that it is elsewhere: `tls-scaffold "
+            f"sync {option}` moves it to archive/"
+        )
+    elif key and custody.key is KeyPlace.ENCRYPTED and not is_encrypted(key):
+        yield f"`{CA_KEY}` is in the clear still: `make encrypt-ca-key` encrypts it"
 
 
 def of_root(folder: Path, brought: BroughtCA) -> Iterator[str]:

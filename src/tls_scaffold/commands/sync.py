@@ -135,11 +135,17 @@ def _told_of_root(folder: Path, brought: "BroughtCA | None") -> tuple[str, ...]:
 def _with_custody_told(
     outcome: Outcome, change: Change, held: CustodyWords, of_root: Iterable[str]
 ) -> Outcome:
-    """Tell what comes of a change of who holds the CA, and what is left to do then."""
-    if not change.says_custody:
+    """Tell what comes of a change of who holds the CA, and what is left to do then.
+
+    The inventory may say it since it was edited by hand: that moves no key.
+    """
+    if not change.says_custody and change.new.ca.key is KeyPlace.FOLDER:
         return outcome
     from tls_scaffold.commands import custodyfiles
 
+    if not change.says_custody:
+        left = custodyfiles.of_key_left(outcome.folder, change.new.ca)
+        return replace(outcome, warnings=(*outcome.warnings, *left))
     told = [*of_root, *custodyfiles.of_key(change.old, change.new, held)]
     if not outcome.dry_run and held.are_said:
         key = plain_or_empty(outcome.folder / CA_KEY)
