@@ -88,9 +88,10 @@ def explain(  # noqa: PLR0913 - its options
     from tls_scaffold.commands import explain as command
     from tls_scaffold.commands.explainlooks import ExplainOptions
     from tls_scaffold.commands.live import LiveOptions
+    from tls_scaffold.live import causes
 
     if is_list:
-        give(command.known_table())
+        give(causes.table())
         return
     text = _text(word, file)
     live = LiveOptions(

@@ -28,9 +28,8 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Made:
-    """A backup that was made: its file, how many files it holds, and what there is to say."""
+    """A backup that was made: how many files it holds, and what there is to say."""
 
-    target: Path
     count: int
     warnings: tuple[str, ...] = ()
 
@@ -54,7 +53,7 @@ def backup(folder: Path, target: Path, lock: agefiles.Lock, now: datetime) -> Ma
         if len(sealed) > LARGEST_BACKUP:
             raise ScaffoldError(f"the backup is larger than {LARGEST_BACKUP // MIB} MiB")
         put_backup(folder, target, sealed, now, _pin(pem))
-    return Made(target, len(state.files), tuple(_warnings(folder, target, inventory, state)))
+    return Made(len(state.files), tuple(_warnings(folder, target, inventory, state)))
 
 
 def paths_elsewhere(inventory: Inventory | None) -> tuple[str, ...]:

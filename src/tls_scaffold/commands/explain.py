@@ -19,7 +19,6 @@ from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.plainfiles import plain, plain_or_empty
 from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
 from tls_scaffold.inventory.custody import KeyPlace
-from tls_scaffold.live import causes
 from tls_scaffold.live.causes import is_command
 from tls_scaffold.live.clientfaults import file_faults
 from tls_scaffold.live.diagnosis import Found
@@ -213,8 +212,3 @@ def _of_file(folder: Path, path: Path, now: datetime) -> Answer:
     found = tuple(Found(cause, knows, whose) for cause, knows in file_faults(path, known, now))
     explanations = (Explanation(found, len({each.cause for each in found}) == 1),) if found else ()
     return Answer(explanations, folder, f"`{path}`", is_well=not found)
-
-
-def known_table() -> str:
-    """Return all that is known, as a table."""
-    return causes.table()

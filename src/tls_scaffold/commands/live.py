@@ -11,7 +11,7 @@ from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.live import server
 from tls_scaffold.live.endpoints import CLIENT, PEER, Port, given_ports, inventory_ports
 from tls_scaffold.live.known import read_known
-from tls_scaffold.live.looks import SECONDS, Caller, Looking
+from tls_scaffold.live.looks import SECONDS, Ask, Looking
 from tls_scaffold.live.served import LiveReport, LiveRow, live_rows
 from tls_scaffold.live.shakes import Pair
 from tls_scaffold.paths import CERTIFICATE_ENDING, KEY_ENDING
@@ -61,8 +61,8 @@ def begin(folder: Path, options: LiveOptions) -> Begun:
     """
     inventory = intake.load_if_any(folder)
     ports = ports_of(inventory, options)
-    caller = _caller(folder, inventory, options.user) if options.user else None
-    return Begun(folder, inventory, Looking(ports, options.seconds, caller), options.user)
+    ask = _asking(folder, inventory, options.user) if options.user else None
+    return Begun(folder, inventory, Looking(ports, options.seconds, ask), options.user)
 
 
 def ports_of(inventory: Inventory | None, options: LiveOptions) -> tuple[Port, ...]:
@@ -97,10 +97,10 @@ def pair_of(folder: Path, inventory: Inventory | None, name: str) -> tuple[Compo
     return component, pair
 
 
-def _caller(folder: Path, inventory: Inventory | None, user: str) -> Caller:
+def _asking(folder: Path, inventory: Inventory | None, user: str) -> Ask:
     _, pair = pair_of(folder, inventory, user)
     trust = read_trust(folder)
-    return Caller(pair, server.asking(folder / trust.path, pair))
+    return server.asking(folder / trust.path, pair)
 
 
 def document(report: LiveReport) -> dict[str, Any]:

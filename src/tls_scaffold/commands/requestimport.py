@@ -81,7 +81,6 @@ class _Look:
     """A pack that was held against the folder, which stands as it did."""
 
     inventory: Inventory
-    pack: Pack
     answers: Answers
     ca: Certificate
     new_ca: BroughtCA | None
@@ -158,7 +157,7 @@ def _look(folder: Path, data: bytes, path: Path, names: Sequence[str], now: date
     waiting = awaiting.read_waiting(folder, signings.values())
     asker = packanswers.Asker(folder, signings, waiting, ca)
     found = packanswers.check_answers(asker, pack, names, now)
-    return _Look(inventory, pack, found, ca, new_ca)
+    return _Look(inventory, found, ca, new_ca)
 
 
 def _find_ca(

@@ -121,7 +121,7 @@ def _in_file(here: SignedHere, word: str) -> Signed:
     ca = here.signer_of(certificate)
     if not ca:
         raise ScaffoldError(f"no CA of this folder signed `{word}`")
-    return Signed("", word, certificate, ca)
+    return Signed("", certificate, ca)
 
 
 def _serials(word: str) -> list[int]:

@@ -38,11 +38,6 @@ class CustodyWords:
         return next((place for place, is_said in said.items() if is_said), None)
 
     @property
-    def bring(self) -> bool:
-        """Whether they name files of a CA."""
-        return bool(self.certificate or self.key)
-
-    @property
     def are_said(self) -> bool:
         """Whether any of them was given."""
         return self != CustodyWords()

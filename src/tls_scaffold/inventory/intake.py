@@ -102,11 +102,11 @@ def of_data(
     return inventory
 
 
-def from_json(text: str, place: str = FILE) -> Inventory:
-    """Return the inventory in the text of a `tls-scaffold.json`, which messages call `place`."""
-    conflictmarkers.refuse({place: text})
-    data = formats.parse(text, place, "json")
-    return of_data(data, hint=f"mend `{place}`", users_are_enough=True)
+def from_json(text: str) -> Inventory:
+    """Return the inventory in the text of a `tls-scaffold.json`."""
+    conflictmarkers.refuse({FILE: text})
+    data = formats.parse(text, FILE, "json")
+    return of_data(data, hint=f"mend `{FILE}`", users_are_enough=True)
 
 
 def load(folder: Path) -> Inventory:

@@ -41,7 +41,7 @@ REVOKED = re.compile(r"R\t[^\t]*\t[^\t]*\t([0-9A-Fa-f]+)\t.*")
 
 @dataclass(frozen=True)
 class Pair:
-    """A certificate and its key, in PEM without text around, each with its path in the folder.
+    """A certificate, by its path in the folder, and its key, in PEM without text around.
 
     `key` is empty where there is none that can be used.
     """
@@ -49,7 +49,6 @@ class Pair:
     path: str
     certificate: Certificate
     pem: bytes = field(repr=False)
-    key_path: str = ""
     key: bytes = field(default=b"", repr=False)
 
 
@@ -87,7 +86,7 @@ def read_pki(directory: Path) -> Pki:
     taken = {*key_paths.values(), *unusable}
     others |= {path: "a key without a certificate" for path in keys if path not in taken}
     pairs = [
-        Pair(path, each, pems[path], *_key(key_paths.get(path, ""), keys))
+        Pair(path, each, pems[path], keys.get(key_paths.get(path, ""), b""))
         for path, each in found.items()
     ]
     problems = [Problem(Place(path), reason) for path, reason in sorted(others.items())]
@@ -134,10 +133,6 @@ def _take(
 
 def _whole(content: bytes, begin: int, end: int) -> bytes:
     return content[begin:end].strip() + b"\n"
-
-
-def _key(path: str, keys: dict[str, bytes]) -> tuple[str, bytes]:
-    return path, keys.get(path, b"")
 
 
 def _leave_copies(found: dict[str, Certificate]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.live.endpoints import CLIENT, Port
 from tls_scaffold.live.server import Server
-from tls_scaffold.live.shakes import SILENT, Pair, Shake
+from tls_scaffold.live.shakes import SILENT, Shake
 
 SECONDS = 1.2
 SPARE = 0.2  # for what a thread does between two waits
@@ -25,12 +25,8 @@ class Look:
     refused: str = ""
 
 
-@dataclass(frozen=True)
-class Caller:
-    """With what etcd is asked: a pair, and what asks by it (host, port and seconds in)."""
-
-    pair: Pair
-    ask: Callable[[str, int, float], Server]
+Ask = Callable[[str, int, float], Server]
+"""Asks etcd with a user's pair: host, port and seconds in."""
 
 
 class Looking:
@@ -39,10 +35,10 @@ class Looking:
     They are threads that end with the program: the search for a name has no time limit of its own.
     """
 
-    def __init__(self, ports: Sequence[Port], seconds: float, caller: Caller | None = None) -> None:
+    def __init__(self, ports: Sequence[Port], seconds: float, ask: Ask | None = None) -> None:
         self._ports = list(dict.fromkeys(ports))
         self._seconds = seconds
-        self._caller = caller
+        self._ask = ask
         self._end = time.monotonic() + seconds + SPARE
         self._found: dict[Port, Look] = {}
         self._turns = threading.Semaphore(AT_ONCE)
@@ -70,9 +66,9 @@ class Looking:
             look = Look(port, shake_hands(port.host, port.port, self._seconds))
             self._found[port] = look
             left = self._seconds - (time.monotonic() - begun)
-            if self._caller and port.side == CLIENT and look.shake.speaks_tls and left > 0:
+            if self._ask and port.side == CLIENT and look.shake.speaks_tls and left > 0:
                 try:
-                    told = self._caller.ask(port.host, port.port, left)
+                    told = self._ask(port.host, port.port, left)
                 except ScaffoldError as error:
                     self._found[port] = replace(look, refused=error.summary)
                     return

@@ -50,7 +50,6 @@ class RotationPort:
     port: Port
     shows: Shows = Shows.NOTHING
     trusts: Trusts = Trusts.UNKNOWN
-    leaf: Certificate | None = None
     loaded: tuple[str, ...] = ()
     unreachable: str = ""
 
@@ -73,7 +72,6 @@ def _rotation_port(look: Look, rotation: Rotation) -> RotationPort:
         look.port,
         shown_in(shake.served, rotation),
         _trusts(shake, rotation),
-        shake.served[0],
         tuple(ca.text for ca in shake.cas),
     )
 

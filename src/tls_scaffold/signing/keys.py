@@ -75,7 +75,9 @@ def encrypted_pem(key: PrivateKey, password: bytes) -> bytes:
         raise ScaffoldError(NOT_ENCRYPTED)
     encryption = BestAvailableEncryption(password)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, encryption)
-    if pem_of_key(_loaded(pem, lambda: Password(password, "its own password"))) != pem_of_key(key):
+    if pem_of_key(usable_ca_key(pem, lambda: Password(password, "its own password"))) != pem_of_key(
+        key
+    ):
         raise ScaffoldError("a key was encrypted as another: nothing was changed")
     return pem
 
@@ -148,15 +150,6 @@ def read_leaf_key(pem: bytes, place: str) -> PrivateKey:
         raise _unreadable(place, f"it {error}") from None
 
 
-def usable_ca_key(pem: bytes, password: Callable[[], Password] = given_password) -> PrivateKey:
-    """Return a CA's private key as cfssl reads it, opened as in `read_private_key`.
-
-    Raises ValueError with why it can't be used, in words that follow `it`: a LockedKeyError where
-    it is a key that no password opened. ScaffoldError where the password itself can't be had.
-    """
-    return _loaded(pem, password)
-
-
 def usable_key(pem: bytes) -> PrivateKey:
     """Return a private key as etcd and its clients read it.
 
@@ -165,7 +158,7 @@ def usable_key(pem: bytes) -> PrivateKey:
     words that follow `it`.
     """
     try:
-        key = _loaded(pem, Password)
+        key = usable_ca_key(pem, Password)
     except LockedKeyError:
         raise LockedKeyError("is encrypted, and etcd and its clients take no password") from None
     if isinstance(key, ec.EllipticCurvePrivateKey):
@@ -197,11 +190,12 @@ class NoPasswordError(LockedKeyError):
         )
 
 
-def _loaded(pem: bytes, password: Callable[[], Password]) -> PrivateKey:
-    """Load the private key of a PEM file.
+def usable_ca_key(pem: bytes, password: Callable[[], Password] = given_password) -> PrivateKey:
+    """Return a CA's private key as cfssl reads it, opened as in `read_private_key`.
 
-    Raises ValueError, in words that follow `it`, where it can't be loaded: NoPasswordError or
-    LockedKeyError where a password is all that it needs.
+    Raises ValueError with why it can't be used, in words that follow `it`: NoPasswordError or
+    another LockedKeyError where a password is all that it needs. ScaffoldError where the password
+    itself can't be had.
     """
     block = key_block(pem)
     if not block:
@@ -212,7 +206,7 @@ def _loaded(pem: bytes, password: Callable[[], Password]) -> PrivateKey:
         if not block.is_encrypted:
             raise ValueError(_why_unloadable(block)) from None
         key = _unlocked(pem[block.begin : block.end], password())
-    if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
+    if isinstance(key, PrivateKey):
         return key
     kind = type(key).__name__.removesuffix("PrivateKey").lstrip("_")
     raise ValueError(f"is a private key of a kind that signs no certificate ({kind})")

@@ -64,10 +64,9 @@ def read_tls_context(path: str, folder: Path) -> "ssl.SSLContext | None":
 
 @dataclass(frozen=True)
 class FetchedCA:
-    """The certificate that a server says its CA has, read and in PEM, and the server's URL."""
+    """The certificate that a server says its CA has, and the server's URL."""
 
     certificate: Certificate
-    pem: bytes
     server: str
 
 
@@ -80,11 +79,10 @@ def fetch_ca(servers: Sequence[str], label: str, context: "ssl.SSLContext | None
     asked = f"the certificate of the CA `{label}`" if label else "the certificate of its CA"
     answer = Servers(servers, seconds_allowed(), context).ask(ask_for_info(label), asked)
     place = f"what {answer.server} gives"
-    pem = answer.certificate.encode("ascii", "replace")
-    ca = certificates.read(pem, place)
+    ca = certificates.read(answer.certificate.encode("ascii", "replace"), place)
     if not ca.may_sign:
         raise ScaffoldError(f"`{answer.server}` gives a certificate that is not a CA's")
-    return FetchedCA(ca, pem, answer.server)
+    return FetchedCA(ca, answer.server)
 
 
 @dataclass

@@ -21,13 +21,12 @@ from tls_scaffold.signing.pemfiles import blocks
 
 @dataclass(frozen=True)
 class Signed:
-    """A certificate of a component, a copy of it in the folder, and the CA that signed it.
+    """A certificate of a component, and the CA that signed it.
 
     `name` is what its files are called; empty for one that is in none of the folder's places.
     """
 
     name: str
-    path: str
     certificate: Certificate
     ca: Certificate
 
@@ -110,7 +109,7 @@ class SignedHere:
                 found = certificates.read_der(der, path)
                 ca = None if found.is_ca else self.signer_of(found)
                 if ca:
-                    yield Signed(name, path, found, ca)
+                    yield Signed(name, found, ca)
 
     def _der(self, path: str) -> bytes:
         if path not in self._ders:
