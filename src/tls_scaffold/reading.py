@@ -32,3 +32,11 @@ def refuse_giant(data: bytes, place: str, largest: int = LARGEST_FILE) -> bytes:
     if len(data) > largest:
         raise ScaffoldError(f"`{place}` is larger than {largest // MIB} MiB")
     return data
+
+
+def decoded(data: bytes, name: str) -> str:
+    """Return the text that data holds, which messages call `name`; ScaffoldError if it is none."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise ScaffoldError(f"{name} is not text in UTF-8 (byte {error.start})") from error

@@ -17,14 +17,14 @@ from tls_scaffold.commands.adopting import (
     write,
 )
 from tls_scaffold.commands.results import Outcome
-from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.plainfiles import own_text, own_texts, plain
+from tls_scaffold.disk.plainfiles import own_text, own_texts, read_file
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.keeping.adoption import Adopted, describe_folder
 from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.keeping.scriptrequests import OwnRequests, with_own_requests
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import MIB
+from tls_scaffold.reading import decoded
 from tls_scaffold.scripts.ledger import Signed
 from tls_scaffold.scripts.survey import ScriptSurvey, Surroundings, survey_script
 
@@ -90,12 +90,7 @@ def adopt_script(
 
 def _survey(folder: Path, script: Path, arguments: Iterable[str]) -> ScriptSurvey:
     home = os.path.realpath(folder)
-    with telling(script, "read"):
-        data = plain(script, str(script), LARGEST_SCRIPT)
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise ScaffoldError(f"`{script}` is not text in UTF-8 (byte {error.start})") from error
+    text = decoded(read_file(script, LARGEST_SCRIPT), f"`{script}`")
 
     def read(path: str) -> str | None:
         with suppress(ScaffoldError):

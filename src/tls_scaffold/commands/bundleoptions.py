@@ -3,8 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.plainfiles import read_file
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory.membersettings import state_problem
 from tls_scaffold.spelling import path_problem
@@ -82,8 +81,7 @@ def read_password(options: BundleOptions) -> bytes:
 
 def _password_source(options: BundleOptions) -> bytes:
     if options.password_file:
-        with telling(options.password_file, "read"):
-            return plain(options.password_file, options.password_file)
+        return read_file(options.password_file)
     content = os.environb.get(PASSWORD.encode(), b"")
     if not content:
         raise UsageError(

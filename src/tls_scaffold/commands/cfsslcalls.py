@@ -16,7 +16,7 @@ from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.cfssl.serverurls import server_url
 from tls_scaffold.disk.files import telling
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.reading import read_given
+from tls_scaffold.reading import decoded, read_given
 from tls_scaffold.signing import certificates, issuer, mistakes
 from tls_scaffold.signing.remotesigner import RemoteSigner, read_tls_context, seconds_allowed
 from tls_scaffold.signing.signer import Signed
@@ -63,10 +63,7 @@ class Call:
 
     def read_text(self, path: str) -> str:
         """Return the text of a file, or of standard input for `-`."""
-        try:
-            return self.read(path).decode()
-        except UnicodeDecodeError as error:
-            raise not_utf8(path, error) from None
+        return decoded(self.read(path), quoted(path))
 
     def read_request(self, path: str) -> Request:
         """Return the request in a file."""
@@ -157,14 +154,13 @@ class Call:
 
 
 def place_of(path: str) -> str:
-    """Return how messages call what is read from a path."""
+    """Return the place, before a colon in messages, of what is read from a path."""
     return "standard input" if path == STDIN else path
 
 
-def not_utf8(path: str, error: UnicodeDecodeError) -> ScaffoldError:
-    """Return the error for what is read from a path and is no text."""
-    name = place_of(path) if path == STDIN else f"`{path}`"
-    return ScaffoldError(f"{name} is not text in UTF-8 (byte {error.start})")
+def quoted(path: str) -> str:
+    """Return how sentences call what is read from a path."""
+    return place_of(path) if path == STDIN else f"`{path}`"
 
 
 def refuse(path: str, problems: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.cfssl import goflags
-from tls_scaffold.commands.cfsslcalls import STDIN, Answer, not_utf8
+from tls_scaffold.commands.cfsslcalls import STDIN, Answer, quoted
 from tls_scaffold.commands.printdefaults import version_text
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import make_shelf, move_to_shelf
@@ -16,7 +16,7 @@ from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import formats
 from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
-from tls_scaffold.reading import read_given
+from tls_scaffold.reading import decoded, read_given
 from tls_scaffold.signing import pairs
 from tls_scaffold.signing.pemfiles import seems_key
 
@@ -66,13 +66,10 @@ def cfssljson(words: Sequence[str], folder: Path, read_stdin: Callable[[], bytes
 
 
 def _read_text(folder: Path, source: str, read_stdin: Callable[[], bytes]) -> str:
-    try:
-        if source == STDIN:
-            return read_stdin().decode()
-        with telling(folder / source, "read"):
-            return read_given(folder / source, source).decode()
-    except UnicodeDecodeError as error:
-        raise not_utf8(source, error) from None
+    if source == STDIN:
+        return decoded(read_stdin(), quoted(source))
+    with telling(folder / source, "read"):
+        return decoded(read_given(folder / source, source), quoted(source))
 
 
 def _save_ca(

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from tls_scaffold.commands import remoteca
 from tls_scaffold.commands.rotationrefusals import check_none_is_under_way
-from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.plainfiles import content, plain, plain_or_empty
+from tls_scaffold.disk.plainfiles import content, plain_or_empty, read_file
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace, custody_conflicts
 from tls_scaffold.inventory.custodywords import CustodyWords
@@ -83,7 +82,7 @@ def brought_to(folder: Path, inventory: Inventory, held: CustodyWords) -> Brough
     """
     if held.key and not held.certificate:
         there = content(folder, CA)
-        return broughtca.key_of(there, _content(held.key), CA, held.key)
+        return broughtca.key_of(there, read_file(held.key), CA, held.key)
     custody = held.changed(inventory.ca)
     brought = read_brought(held)
     if brought or custody.key is not KeyPlace.REMOTE:
@@ -104,8 +103,8 @@ def read_brought(held: CustodyWords) -> BroughtCA | None:
     """
     if not held.certificate:
         return None
-    certificate = _content(held.certificate)
-    key = _content(held.key) if held.key else b""
+    certificate = read_file(held.certificate)
+    key = read_file(held.key) if held.key else b""
     return broughtca.take_apart(certificate, key, signer.utc_now(), held.certificate, held.key)
 
 
@@ -198,11 +197,6 @@ def _check_hosts(inventory: Inventory, brought: BroughtCA, place: str) -> None:
     reasons = list(brought.refused_hosts(asked)) if brought.certificate else []
     if reasons:
         raise broughtca.unfit(place, reasons)
-
-
-def _content(path: str) -> bytes:
-    with telling(path, "read"):
-        return plain(Path(path), path)
 
 
 def _pinned(custody: Custody, brought: BroughtCA) -> Custody:

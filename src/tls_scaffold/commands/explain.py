@@ -15,8 +15,7 @@ from tls_scaffold.commands.explainlooks import (
     options_of_environment,
     seen_by,
 )
-from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.plainfiles import plain, plain_or_empty
+from tls_scaffold.disk.plainfiles import plain_or_empty, read_file
 from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.live.causes import is_command
@@ -130,8 +129,7 @@ def explain(
 
 def read_log(path: str) -> str:
     """Return the lines of a file; ScaffoldError where it can't be read, or is a giant."""
-    with telling(path, "read"):
-        return plain(path, path).decode(errors="replace")
+    return read_file(path).decode(errors="replace")
 
 
 def _is_file(word: str) -> bool:
@@ -206,8 +204,7 @@ def _of_file(folder: Path, path: Path, now: datetime) -> Answer:
     known = read_known(folder, inventory)
     name = path.name.removesuffix(KEY_ENDING).removesuffix(CERTIFICATE_ENDING)
     known_names = {each.name for each in inventory.components} if inventory else set()
-    with telling(path, "read"):
-        pem = plain(path, str(path))
+    pem = read_file(path)
     whose = name if name in known_names else known.name_of(pem)
     found = tuple(Found(cause, knows, whose) for cause, knows in file_faults(path, known, now))
     explanations = (Explanation(found, len({each.cause for each in found}) == 1),) if found else ()

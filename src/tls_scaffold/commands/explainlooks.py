@@ -7,8 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.commands.live import LiveOptions, pair_of, ports_of
-from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.plainfiles import read_file
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.etcd import extra
 from tls_scaffold.inventory import intake, rbac
@@ -73,8 +72,7 @@ def _visitor(folder: Path, inventory: Inventory | None, options: ExplainOptions)
     if options.certificate:
         name, pair = "", Pair(Path(options.certificate), Path(options.key))
         for path in (pair.certificate, pair.key):
-            with telling(path, "read"):
-                plain(path, str(path))
+            read_file(path)
     elif options.live.user:
         component, pair = pair_of(folder, inventory, options.live.user)
         name = component.name
@@ -98,9 +96,7 @@ def _user_state(host: str, port: int, seconds: float, trust: Path, pair: Pair) -
         from tls_scaffold.etcd import calls
         from tls_scaffold.etcd.etcdctl import Identity
 
-        cn = certificates.read(
-            plain(pair.certificate, str(pair.certificate)), str(pair.certificate)
-        ).cn
+        cn = certificates.read(read_file(pair.certificate), str(pair.certificate)).cn
         identity = Identity(pair.certificate, pair.key)
         answer = calls.ask_for_user(host, port, seconds, trust, identity, cn)
     except (ScaffoldError, OSError):

@@ -1,18 +1,11 @@
-"""The files that `requests` is given on its command line: packs, and what goes with them."""
+"""The files in which packs travel: none but an older pack is written over."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.plainfiles import read_file
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing.packs import Pack, read_pack
-
-
-def read_file(path: Path) -> bytes:
-    """Return the bytes of a file that the command line named; ScaffoldError if it can't be read."""
-    with telling(path, "read"):
-        return plain(path, str(path))
 
 
 def check_own_pack(path: Path, is_ours: Callable[[Pack], bool]) -> None:

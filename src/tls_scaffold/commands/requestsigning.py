@@ -7,10 +7,12 @@ from pathlib import Path
 
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import SigningConfig
-from tls_scaffold.commands.packfiles import check_own_pack, read_file
+from tls_scaffold.commands.packfiles import check_own_pack
 from tls_scaffold.disk import files
+from tls_scaffold.disk.plainfiles import read_file
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import ISSUED
+from tls_scaffold.reading import decoded
 from tls_scaffold.signing import broughtca, handsigning, issuer
 from tls_scaffold.signing.handsigning import Reviewed
 from tls_scaffold.signing.issuer import CA
@@ -111,11 +113,7 @@ def _check_ca(pack: Pack, brought: broughtca.BroughtCA) -> None:
 def _read_config(path: str) -> SigningConfig | None:
     if not path:
         return None
-    try:
-        text = read_file(Path(path)).decode()
-    except UnicodeDecodeError:
-        raise ScaffoldError(f"`{path}` is not text in UTF-8") from None
-    return readers.signing_config(text, path)
+    return readers.signing_config(decoded(read_file(path), f"`{path}`"), path)
 
 
 def lines_of(reviewed: Sequence[Reviewed]) -> list[str]:

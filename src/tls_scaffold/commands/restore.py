@@ -20,7 +20,7 @@ from tls_scaffold.disk.files import (
 from tls_scaffold.disk.folder import lock, make_shelf, move_to_shelf
 from tls_scaffold.disk.moving import make_directories, move_over
 from tls_scaffold.disk.obstacles import check_changeable, check_folder, inside
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.plainfiles import plain, read_file
 from tls_scaffold.disk.tarballs import Form, Packed, unpacked
 from tls_scaffold.disk.workfolders import work_folder
 from tls_scaffold.errors import ScaffoldError
@@ -47,8 +47,7 @@ def read_backup(path: str) -> bytes:
     Raises ScaffoldError where it can't be read, or is no file of age's.
     """
     agefiles.require_library()
-    with telling(path, "read"):
-        raw = plain(path, path, LARGEST_BACKUP)
+    raw = read_file(path, LARGEST_BACKUP)
     if not agefiles.is_age_file(raw):
         raise ScaffoldError(f"`{path}` is no file of age's: it is not a backup")
     return raw

@@ -23,10 +23,9 @@ from tls_scaffold.commands.revoking import (
     let_members_look,
     list_revoked,
 )
-from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.locking import LOCK_SECONDS
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.plainfiles import read_file
 from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Component
@@ -178,8 +177,7 @@ def bring(folder: Path, path: str, now: datetime, *, force: bool = False) -> Don
     Raises ScaffoldError where it is none, no CA of the folder signed it, it lacks what
     `revoked.tsv` has, or it would shut out members or root, unless `force` is said.
     """
-    with telling(path, "read"):
-        raw = plain(Path(path), path)
+    raw = read_file(path)
     found = read_list(der_of(raw))
     with lock(folder, wait=LOCK_SECONDS):
         inventory = intake.load(folder)

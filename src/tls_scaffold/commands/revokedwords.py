@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.plainfiles import read_file
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CA_KEYS, OLD_CAS
 from tls_scaffold.signing import certificates
@@ -110,9 +109,7 @@ def _refuse_shared(here: SignedHere, word: str, names: Sequence[str]) -> None:
 
 def _in_file(here: SignedHere, word: str) -> Signed:
     """Return the certificate in a file, the first of several."""
-    with telling(word, "read"):
-        pem = plain(Path(word), word)
-    certificate = certificates.read(pem, word)
+    certificate = certificates.read(read_file(word), word)
     if certificate.is_ca:
         raise ScaffoldError(f"`{word}` is a CA's: {OF_CA}")
     known = here.of_serials([certificate.parsed.serial_number])

@@ -11,7 +11,7 @@ from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import LARGEST_FILE, MAKEFILE
-from tls_scaffold.reading import refuse_giant
+from tls_scaffold.reading import decoded, refuse_giant
 
 
 def content(folder: Path, path: str) -> bytes:
@@ -58,6 +58,12 @@ def plain(
     return refuse_giant(data, place, largest)
 
 
+def read_file(path: str | Path, largest: int = LARGEST_FILE) -> bytes:
+    """Return the bytes of a plain file that somebody named; ScaffoldError if it can't be read."""
+    with telling(path, "read"):
+        return plain(path, str(path), largest)
+
+
 def plain_or_empty(path: str | Path, *, follow: bool = True) -> bytes:
     """Return the bytes of a plain file, none of anything else and of what can't be read."""
     with suppress(OSError, ScaffoldError):
@@ -67,7 +73,7 @@ def plain_or_empty(path: str | Path, *, follow: bool = True) -> bytes:
 
 def text(folder: Path, path: str) -> str:
     """Return the text of `folder`/`path`; ScaffoldError as `content`, and if it is not UTF-8."""
-    return _decoded(content(folder, path), path)
+    return decoded(content(folder, path), f"`{path}`")
 
 
 def makefile_text(folder: Path) -> str:
@@ -136,12 +142,5 @@ def own_texts(folder: Path, paths: Iterable[str]) -> dict[str, str]:
 
 def _text(target: Path, largest: int, *, follow: bool) -> str | None:
     with telling(target, "read"), suppress(FileNotFoundError):
-        return _decoded(plain(target, str(target), largest, follow=follow), str(target))
+        return decoded(plain(target, str(target), largest, follow=follow), f"`{target}`")
     return None
-
-
-def _decoded(data: bytes, place: str) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise ScaffoldError(f"`{place}` is not text in UTF-8 (byte {error.start})") from error

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.reading import read_given, read_stream
+from tls_scaffold.reading import decoded, read_given, read_stream
 
 SUFFIXES = {"json": "json", "yaml": "yaml", "yml": "yaml", "toml": "toml"}
 TOML_LINE = re.compile(r"\s*(#.*\s*)*(\[|[\w.'\"-]+[ \t]*=)")
@@ -34,11 +34,9 @@ def read(path: str) -> str:
             raw = read_stream(sys.stdin.buffer if sys.stdin else open(0, "rb"), path)  # noqa: SIM115
         else:
             raw = read_given(path)
-        return raw.decode("utf-8-sig")
     except OSError as error:
         raise ScaffoldError(f"`{path}` can't be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ScaffoldError(f"`{path}` is not text in UTF-8 (byte {error.start})") from error
+    return decoded(raw, f"`{path}`").removeprefix(MARK)
 
 
 def load(path: str) -> object:

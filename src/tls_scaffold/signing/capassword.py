@@ -4,8 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.plainfiles import plain
+from tls_scaffold.disk.plainfiles import read_file
 from tls_scaffold.disk.secretfiles import refuse_open_to_all
 from tls_scaffold.errors import ScaffoldError
 
@@ -69,8 +68,7 @@ def _checked(password: Password, place: str) -> Password:
 
 
 def _read_file(path: str) -> bytes:
-    with telling(path, "read"):
-        content = plain(path, path)
+    content = read_file(path)
     named = f"`{path}`, which {FILE_VARIABLE} names,"
     refuse_open_to_all(path, named, "give the key another password")
     return content

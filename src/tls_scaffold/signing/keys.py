@@ -75,9 +75,8 @@ def encrypted_pem(key: PrivateKey, password: bytes) -> bytes:
         raise ScaffoldError(NOT_ENCRYPTED)
     encryption = BestAvailableEncryption(password)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, encryption)
-    if pem_of_key(usable_ca_key(pem, lambda: Password(password, "its own password"))) != pem_of_key(
-        key
-    ):
+    read_back = usable_ca_key(pem, lambda: Password(password, "its own password"))
+    if pem_of_key(read_back) != pem_of_key(key):
         raise ScaffoldError("a key was encrypted as another: nothing was changed")
     return pem
 

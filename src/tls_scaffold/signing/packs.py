@@ -17,6 +17,7 @@ from tls_scaffold.disk.files import PUBLIC
 from tls_scaffold.disk.tarballs import Form, Packed, packed, unpacked
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, MIB
+from tls_scaffold.reading import decoded
 from tls_scaffold.signing import csrs
 from tls_scaffold.signing.certificates import Certificate, read
 from tls_scaffold.signing.contentkinds import is_private_key
@@ -99,10 +100,10 @@ def read_pack(data: bytes, place: str) -> Pack:
         raise ScaffoldError(
             f"`{place}` is no pack of requests", missing, "`tls-scaffold requests export` makes one"
         )
-    manifest = read_manifest(_text(files[MANIFEST], MANIFEST), MANIFEST)
+    manifest = read_manifest(decoded(files[MANIFEST], f"`{MANIFEST}`"), MANIFEST)
     if hashlib.sha256(files[CONFIG]).hexdigest() != manifest.config_sha256:
         raise ScaffoldError(f"`{CONFIG}` is not the one that `{MANIFEST}` names", hint=CHANGED)
-    config = readers.signing_config(_text(files[CONFIG], CONFIG), CONFIG)
+    config = readers.signing_config(decoded(files[CONFIG], f"`{CONFIG}`"), CONFIG)
     names = [each.name for each in manifest.requests]
     problems = list(_unknown(files, names))
     found: dict[str, CSR] = {}
@@ -155,13 +156,6 @@ def _refuse_keys(files: Mapping[str, bytes], what: str) -> None:
             [f"`{name}` is one" for name in keys],
             "pack again without it; a key that has left its machine is to be taken for lost",
         )
-
-
-def _text(content: bytes, name: str) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise ScaffoldError(f"`{name}` is not text in UTF-8 (byte {error.start})") from None
 
 
 def ca_of(pack: Pack) -> Certificate | None:
