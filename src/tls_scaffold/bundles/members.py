@@ -62,12 +62,12 @@ def cn_problem(inventory: Inventory, component: Component, cn: str) -> str:
     if shows_peers and cns and cn not in cns:
         asked = ", ".join(f"`{each}`" for each in cns)
         return (
-            f"`{component.output}.pem` has the CN `{escaped(cn)}`, "
+            f"`{component.certificate_path}` has the CN `{escaped(cn)}`, "
             f"and members ask for {asked}, as `{FILE}` says"
         )
     if component.kind == "user" and not inventory.peer_ca and cn in cns:
         return (
-            f"`{component.output}.pem` has the members' CN `{escaped(cn)}`: "
+            f"`{component.certificate_path}` has the members' CN `{escaped(cn)}`: "
             "it would open their peer ports"
         )
     return ""

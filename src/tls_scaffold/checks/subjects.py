@@ -134,7 +134,7 @@ def cn_unasked(view: View) -> Iterator[Problem]:
             message = f"the CN is `{escaped(request.cn)}`, and members ask for {told}"
             yield Problem(Place(path, key="CN"), message)
     for user in view.inventory.components:
-        entry = view.component_at(f"{user.output}.pem")
+        entry = view.component_at(user.certificate_path)
         request = entry.request if entry and user.kind == "user" else None
         if request and request.cn and request.cn != user.cn:
             message = f"the CN is `{escaped(request.cn)}`, and that of `{user.name}` is `{user.cn}`"
@@ -184,7 +184,7 @@ def open_peer_port(view: View) -> Iterator[Problem]:
 )
 def wrong_cn(view: View) -> Iterator[Problem]:
     """Every certificate has the CN that the inventory, else its request, asks for."""
-    listed = {f"{each.output}.pem": each for each in _components(view)}
+    listed = {each.certificate_path: each for each in _components(view)}
     for entry in view.components:
         requested = entry.request.cn if entry.request else ""
         asked = listed[entry.path].cn if entry.path in listed else requested
@@ -206,7 +206,7 @@ def wrong_cn(view: View) -> Iterator[Problem]:
 def missing_host(view: View) -> Iterator[Problem]:
     """Every certificate is for the hosts that the inventory gives its component."""
     for component in _components(view):
-        entry = view.component_at(f"{component.output}.pem")
+        entry = view.component_at(component.certificate_path)
         if not entry or not entry.certificate:
             continue
         there = {canonical_host(host) for host in entry.certificate.hosts}

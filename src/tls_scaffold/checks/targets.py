@@ -67,7 +67,7 @@ def _names(line: str, entry: Entry, around: Surroundings) -> bool:
     If it is not understood, its words tell.
     """
     found, unread = signings_in_shell(line, "", around)
-    return any(f"{signing.output}.pem" == entry.path for signing in found) or any(
+    return any(signing.certificate_path == entry.path for signing in found) or any(
         entry.path.removesuffix(".pem") in each.line for each in unread
     )
 
@@ -143,7 +143,7 @@ def unused_request(view: View) -> Iterator[Problem]:
     yield from (Problem(Place(path), "no target of the Makefile signs it") for path in unused)
     # Of one whose request is told above nothing is said twice.
     components = view.inventory.components if view.inventory else ()
-    told = {f"{each.output}.pem" for each in components if each.request in unused}
+    told = {each.certificate_path for each in components if each.request in unused}
     for entry in view.components:
         if not entry.signing and entry.path not in told:
             yield Problem(Place(MAKEFILE), f"no target signs `{entry.name}` of the inventory")

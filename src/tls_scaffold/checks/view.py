@@ -155,7 +155,7 @@ class View:
     def asked_components(self) -> dict[str, Component]:
         """The inventory's components by the paths of their certificates."""
         components = self.inventory.components if self.inventory else ()
-        return {f"{each.output}.pem": each for each in components}
+        return {each.certificate_path: each for each in components}
 
     def usages_needed(self, entry: Entry) -> tuple[str, ...]:
         """Return what an entry's certificate is for: its kind tells where no inventory does."""

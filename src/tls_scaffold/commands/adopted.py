@@ -115,8 +115,8 @@ def what_stays(
     for signing in leaves:
         if signing.profile and signing.profile not in config.profiles:
             yield (
-                f"`{signing.output}.pem` is signed with the default profile, as cfssl does where "
-                f"there is no `{signing.profile}`"
+                f"`{signing.certificate_path}` is signed with the default profile, as cfssl does "
+                f"where there is no `{signing.profile}`"
             )
     life = config.default.expiry
     if config.default.lifetime.total_seconds() != inventory.expiry * 3600:
@@ -155,7 +155,7 @@ def _taken(folder: Path, name: str, kind: str, signing: Signing, texts: Mapping[
         cn=asked.cn,
         hosts=asked.hosts or (),
         profile=signing.profile,
-        certificate=f"{signing.output}{CERTIFICATE_ENDING}",
+        certificate=signing.certificate_path,
         request=signing.request,
-        is_there=(folder / f"{signing.output}{CERTIFICATE_ENDING}").exists(),
+        is_there=(folder / signing.certificate_path).exists(),
     )

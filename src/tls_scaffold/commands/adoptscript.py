@@ -132,7 +132,7 @@ def _signing_problems(signings: Iterable[Signing]) -> Iterator[str]:
         yield "the script signs no certificate but CAs that could be followed"
     for each in every:
         if each.output.startswith(("/", "..")):
-            yield f"{each.target}: `{each.output}.pem` is not below the folder"
+            yield f"{each.target}: `{each.certificate_path}` is not below the folder"
 
 
 def _taken(folder: Path, texts: Mapping[str, str]) -> Iterator[str]:
@@ -146,6 +146,6 @@ def _moved(signed: Iterable[Signed]) -> Iterator[Problem]:
     """Tell the certificates whose files have other names in the end than a component's can have."""
     for each in signed:
         if any(each.moved):
-            name = f"{each.signing.output}.pem"
+            name = each.signing.certificate_path
             there = each.moved[0] or each.moved[1]
             yield Problem(each.place, f"`{name}` is moved to `{there}`, and make signs it anew")

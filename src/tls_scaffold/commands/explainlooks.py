@@ -16,7 +16,6 @@ from tls_scaffold.live.endpoints import endpoint_problem
 from tls_scaffold.live.evidence import IS_NO_USER, IS_USER, Evidence, Visitor
 from tls_scaffold.live.known import read_known
 from tls_scaffold.live.shakes import Pair
-from tls_scaffold.paths import KEY_ENDING
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.trust import read_trust
 
@@ -58,7 +57,7 @@ def evidence_of(folder: Path, options: ExplainOptions, now: datetime) -> Evidenc
     visitor = _visitor(folder, inventory, options)
     keys: Iterable[Path] = (visitor.pair.key,) if visitor else ()
     if not visitor and inventory:
-        paths = (folder / f"{each.output}{KEY_ENDING}" for each in inventory.components)
+        paths = (folder / each.key_path for each in inventory.components)
         keys = tuple(path for path in paths if path.is_file())
     known = read_known(folder, inventory)
     return Evidence(ports, known, now, options.live.seconds, tuple(keys), visitor)

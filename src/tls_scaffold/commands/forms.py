@@ -81,7 +81,7 @@ def as_pkcs8(pairs: Mapping[Component, Pems]) -> dict[Component, Pems]:
     return {
         component: replace(
             pems,
-            key=keystores.pkcs8(pems.key.encode(), f"{component.output}{KEY_ENDING}").decode(),
+            key=keystores.pkcs8(pems.key.encode(), component.key_path).decode(),
         )
         for component, pems in pairs.items()
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 from tls_scaffold.disk.folder import remove_inside, write_inside
 from tls_scaffold.disk.plainfiles import makefile_text, own_text, plain_or_empty
 from tls_scaffold.makefiles.componentlines import component_lines
-from tls_scaffold.paths import CERTIFICATE_ENDING, CERTS
+from tls_scaffold.paths import CERTS
 from tls_scaffold.spelling import listed
 
 VARIABLE = "RENEW_HOOK"
@@ -27,7 +27,7 @@ def certificate_paths(folder: Path) -> dict[str, str]:
     Raises ScaffoldError where the Makefile can't be read.
     """
     text = makefile_text(folder)
-    return {line.name: f"{line.output}{CERTIFICATE_ENDING}" for line in component_lines(text)}
+    return {line.name: line.certificate_path for line in component_lines(text)}
 
 
 def note_due(folder: Path, names: Iterable[str]) -> None:

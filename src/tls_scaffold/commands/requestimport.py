@@ -121,7 +121,7 @@ def import_pack(
         signings = handfolders.signings_by_name(folder)
         awaiting.clear_answered(folder, signings.values())
         waiting = awaiting.read_waiting(folder, signings.values())
-    paths = tuple(f"{each.signing.output}.pem" for each in look.answers.to_place)
+    paths = tuple(each.signing.certificate_path for each in look.answers.to_place)
     return Imported(
         folder,
         placed=tuple(each.signing.name for each in look.answers.to_place),

@@ -29,7 +29,7 @@ from tls_scaffold.disk.plainfiles import read_file
 from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Component
-from tls_scaffold.paths import CERTIFICATE_ENDING, CRL
+from tls_scaffold.paths import CRL
 from tls_scaffold.signing import crlfile
 from tls_scaffold.signing.canumbers import check_newest
 from tls_scaffold.signing.capassword import CAPassword
@@ -134,9 +134,7 @@ def _shown(folder: Path, serials: Collection[int]) -> tuple[Component, ...]:
     return tuple(
         each
         for each in intake.load(folder).components
-        if not set(crlfile.serials_in(folder, f"{each.output}{CERTIFICATE_ENDING}")[:1]).isdisjoint(
-            serials
-        )
+        if not set(crlfile.serials_in(folder, each.certificate_path)[:1]).isdisjoint(serials)
     )
 
 
@@ -150,7 +148,7 @@ def _to_sign_again(folder: Path, revocations: Collection[Revocation]) -> tuple[s
     shown = _shown(folder, {each.serial for each in revocations})
     found = []
     for each in intake.load(folder).components:
-        path = f"{each.output}{CERTIFICATE_ENDING}"
+        path = each.certificate_path
         is_left_out = name_of(path) in names and not os.path.lexists(folder / path)
         if each in shown or is_left_out:
             found.append(path)

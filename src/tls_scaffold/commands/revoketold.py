@@ -78,7 +78,7 @@ def _follows(done: Done) -> Iterator[str]:
         yield from (user_kept(cn) for cn in _gone_users(done))
         yield HOLE
     for each in done.refused:
-        yield f"`{each.output}.pem` is revoked: members refuse it"
+        yield f"`{each.certificate_path}` is revoked: members refuse it"
 
 
 def _gone_users(done: Done) -> Iterator[str]:

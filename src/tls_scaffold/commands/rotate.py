@@ -204,7 +204,7 @@ def finish(
         None,
         shelf=shelf,
         archived=(OLD_CAS[rotation.ca], CHAINS[rotation.ca]),
-        written=tuple(f"{each.output}.pem" for each in signings),
+        written=tuple(each.certificate_path for each in signings),
         warnings=(*warnings, *reasons, *bundles.warnings),
         bundles=bundles,
     )

@@ -17,7 +17,7 @@ from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.live.rotationgates import Step, holds_up
 from tls_scaffold.live.rotationports import RotationPort, Shows, shown_in
 from tls_scaffold.live.rotationsteps import Parties, tasks_after, tasks_of
-from tls_scaffold.paths import CA, CA_KEYS, CERTIFICATE_ENDING, OLD_CAS
+from tls_scaffold.paths import CA, CA_KEYS, OLD_CAS
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.followedcas import followed_ca
 from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
@@ -106,7 +106,7 @@ def _pairs(folder: Path, inventory: Inventory | None, rotation: Rotation) -> Ite
     for each in inventory.components if inventory else ():
         if each.ca != rotation.ca:
             continue
-        path = f"{each.output}{CERTIFICATE_ENDING}"
+        path = each.certificate_path
         chain = certificates.read_all_or_none(plain_or_empty(folder / path))
         shows = shown_in(chain, rotation) if chain else Shows.NOTHING
         yield FolderPair(each.name, each.kind, path, shows)

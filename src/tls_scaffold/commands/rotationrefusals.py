@@ -12,7 +12,7 @@ from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import Survey
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules
-from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, CERTIFICATE_ENDING, PEER_CA
+from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, PEER_CA
 from tls_scaffold.signing.custodies import ANOTHER_FOR_PEERS
 from tls_scaffold.signing.rotation import NEXT, PUT_OLD_BACK, Rotation, rotation_of, strange_old_cas
 
@@ -128,9 +128,9 @@ def check_components_alone(folder: Path, ca: str) -> None:
     """
     survey = _survey(folder)
     others = [
-        f"`{each.output}{CERTIFICATE_ENDING}`: a line of the Makefile's own signs it"
+        f"`{each.certificate_path}`: a line of the Makefile's own signs it"
         for each in survey.signings
-        if each.flags is None and ca in (each.ca, f"{each.output}{CERTIFICATE_ENDING}")
+        if each.flags is None and ca in (each.ca, each.certificate_path)
     ]
     others += map(str, survey.unread)
     if others:

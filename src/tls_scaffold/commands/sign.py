@@ -122,7 +122,7 @@ def _planned(
 
 def _check_cas_are_known(survey: Survey, planned: Round) -> None:
     """Refuse to make a CA that a line makes which can't be followed."""
-    made = {f"{each.output}.pem" for each in survey.signings if each.makes_ca or each.flags}
+    made = {each.certificate_path for each in survey.signings if each.makes_ca or each.flags}
     unknown = [path for path in planned.new_cas if path not in made]
     if survey.unread and unknown and not survey.own:
         raise ScaffoldError(
@@ -141,9 +141,9 @@ def _check_nothing_waits(names: Sequence[str], planned: Round) -> None:
 def _copies_left(signings: Iterable[Signing], signed: Collection[str]) -> Iterator[str]:
     """Say which copies of what was signed other commands of make's would have renewed."""
     for each in signings:
-        if each.copies and f"{each.output}.pem" in signed:
+        if each.copies and each.certificate_path in signed:
             places = ", ".join(f"`{copy}`" for copy in each.copies)
-            yield f"`{each.output}.pem` has a copy that only `make` puts there: {places}"
+            yield f"`{each.certificate_path}` has a copy that only `make` puts there: {places}"
 
 
 def _on_request(survey: Survey) -> Iterator[str]:

@@ -20,7 +20,7 @@ from tls_scaffold.keeping.unsettled import refuse_unsettled
 from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.componentlines import strange_lines
 from tls_scaffold.makefiles.origins import Origins
-from tls_scaffold.paths import CA, CERTIFICATE_ENDING, CRL
+from tls_scaffold.paths import CA, CRL
 from tls_scaffold.signing import revocationlists
 from tls_scaffold.signing.rotation import Rotation, rotation_of, strange_old_cas
 from tls_scaffold.spelling import RENEW_DAYS, UTC_TIME, canonical_host
@@ -188,7 +188,7 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
     found = contents.contents_of_folder(folder, inventory)
     rows = states.status_rows(found, now, within)
     components = inventory.components if inventory else ()
-    own_hosts = {f"{each.output}{CERTIFICATE_ENDING}": each.hosts for each in components}
+    own_hosts = {each.certificate_path: each.hosts for each in components}
     if not found.has_makefile:
         is_kept = inventory is not None or contents.is_archived(folder)
         return Report(

@@ -23,7 +23,7 @@ from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.permitted import paths_of_removed
 from tls_scaffold.keeping.update import change_folder
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import CA, CA_KEY, CERTS, ISSUED, KEY_ENDING
+from tls_scaffold.paths import CA, CA_KEY, CERTS, ISSUED
 
 if TYPE_CHECKING:
     from tls_scaffold.signing.broughtca import BroughtCA
@@ -158,7 +158,7 @@ def _with_shared_keys(outcome: Outcome) -> Outcome:
     folder = outcome.folder
     if outcome.dry_run or not (group := group_of_keys(folder)):
         return outcome
-    keys = [f"{each.output}{KEY_ENDING}" for each in intake.load(folder).components]
+    keys = [each.key_path for each in intake.load(folder).components]
     own = [folder / key for key in keys if not is_of_ca(folder, key)]
     problem = share_keys(folder, group, own) if (folder / CERTS).is_dir() else ""
     return replace(outcome, warnings=(*outcome.warnings, *filter(None, [problem])))

@@ -10,7 +10,7 @@ from tls_scaffold.commands.nextsteps import commands_about
 from tls_scaffold.disk.plainfiles import text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Component, Inventory
-from tls_scaffold.paths import CA, KEY_ENDING
+from tls_scaffold.paths import CA
 from tls_scaffold.signing.differences import HOSTS
 from tls_scaffold.signing.matching import signed_by
 from tls_scaffold.signing.signer import utc_now
@@ -43,7 +43,7 @@ def usable_pairs(
     """
     contents, now = contents_of_folder(folder, inventory), utc_now()
     known = {entry.path: entry for entry in contents.entries}
-    entries = {each: known.get(f"{each.output}.pem") for each in components}
+    entries = {each: known.get(each.certificate_path) for each in components}
     cn_problems = [
         members.cn_problem(inventory, each, entry.cn)
         for each, entry in entries.items()
@@ -109,7 +109,7 @@ def _faults_by_path(
             # Whoever trusts a CA needs no key of it.
             found[path] = tuple(each for each in states.faults(ca, now) if each.about != KEY)
     for component, entry in entries.items():
-        path = f"{component.output}.pem"
+        path = component.certificate_path
         missing = Fault(MISSING, f"`{path}` is missing")
         found[path] = states.faults(entry, now) if entry else (missing,)
     return found
@@ -148,6 +148,6 @@ def _untrusted(
 
 
 def _pems(folder: Path, component: Component, trust: Trust) -> Pems:
-    paths = (f"{component.output}.pem", f"{component.output}{KEY_ENDING}")
+    paths = (component.certificate_path, component.key_path)
     certificate, key = (text(folder, path) for path in paths)
     return Pems(certificate, key, trust.text)

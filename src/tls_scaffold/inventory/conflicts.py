@@ -113,7 +113,8 @@ def _shared_files(inventory: Inventory) -> Iterator[Problem]:
     for place, component, earlier, other in repeated(placed, lambda each: each.output.lower()):
         if component.name.lower() != other.name.lower():
             yield escaped_problem(
-                f"{place}.output", f"`{component.output}.pem` is the certificate of {earlier} too"
+                f"{place}.output",
+                f"`{component.certificate_path}` is the certificate of {earlier} too",
             )
     for place, component, earlier, other in repeated(placed, lambda each: each.request.lower()):
         differing = _differing(inventory, component, other)
@@ -143,7 +144,7 @@ def _nested_files(inventory: Inventory) -> Iterator[Problem]:
     for output in (CA_OUTPUT, PEER_CA_OUTPUT, *(component.output for _, component in placed)):
         files |= {f"{output}{ending}".lower() for ending in ENDINGS}
     for place, component in placed:
-        for field, path in (("request", component.request), ("output", f"{component.output}.pem")):
+        for field, path in (("request", component.request), ("output", component.certificate_path)):
             parts = path.split("/")
             for count in range(1, len(parts)):
                 folder = "/".join(parts[:count])

@@ -104,11 +104,11 @@ def _signing_problems(signing: Signing) -> Iterator[str]:
         return
     if name in ("", PEER):
         yield (
-            f"{place}: `{signing.output}.pem`, signed from `{signing.request}`, has no name"
+            f"{place}: `{signing.certificate_path}`, signed from `{signing.request}`, has no name"
             " (is a variable not set?)"
         )
     elif not signing.makes_ca and (problem := spelling.name_problem(name)):
-        yield f"{place}: the certificate `{signing.output}.pem`: {problem}"
+        yield f"{place}: the certificate `{signing.certificate_path}`: {problem}"
     for flag in signing.unknown:
         yield f"{place}: `{flag}` of `cfssl gencert` is not known here"
 

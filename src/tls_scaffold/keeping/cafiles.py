@@ -193,7 +193,7 @@ def _leaves_with_chain(folder: Path, ca: bytes, chain: bytes) -> Iterator[tuple[
     """Yield each certificate that a CA signed with another chain behind it."""
     signer = certificates.read(ca, CA)
     for signing in recordcompletion.own_signings(folder):
-        path = f"{signing.output}.pem"
+        path = signing.certificate_path
         pem = plain_or_empty(folder / path)
         first = next((each for each in blocks(pem) if each.label == CERTIFICATE), None)
         if first and matching.signed_by(Certificate(first.der), signer):

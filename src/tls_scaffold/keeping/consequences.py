@@ -24,7 +24,7 @@ from tls_scaffold.keeping.acceptance import acceptance_of, what_it_opens
 from tls_scaffold.keeping.plan import BESIDE, Plan, Step
 from tls_scaffold.makefiles.componentlines import PEER_CA_FLAG, ComponentLine, component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING, CONFIG, CRL
+from tls_scaffold.paths import ARCHIVE, CONFIG, CRL
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.copies import name_of, recorded_paths
@@ -206,7 +206,7 @@ def _left_certificates(
     staying = {(name_of(each.output), each.cn) for each in inventory.components}
     for line in gone:
         name = name_of(line.output)
-        own = _certificate(folder, plan, f"{line.output}{CERTIFICATE_ENDING}")
+        own = _certificate(folder, plan, line.certificate_path)
         copies = [each for each in recorded.get(name, ()) if (name, each.cn) not in staying]
         accepted = {each.der: each for each in copies if acceptance.takes(each, now)}
         if own and not own.has_ended(now) and not acceptance.has_revoked(own):

@@ -23,12 +23,12 @@ def signed_otherwise(
     for signing in before:
         if signing.makes_ca:
             if _request(folder, signing.request) != _request(synced, CA_REQUEST):
-                yield f"`{signing.output}.pem`: another CA would be made from `{CA_REQUEST}`"
+                yield f"`{signing.certificate_path}`: another CA would be made from `{CA_REQUEST}`"
         elif signing.output in new:
             old, now = _facts(folder, signing), _facts(synced, new[signing.output])
             changed = [what for what, value in old.items() if value != now[what]]
             if changed:
-                yield f"`{signing.output}.pem` would have another {' and '.join(changed)}"
+                yield f"`{signing.certificate_path}` would have another {' and '.join(changed)}"
 
 
 def _facts(folder: Path, signing: Signing) -> Mapping[str, Request | Profile]:

@@ -33,17 +33,17 @@ def cas_below_cas(signings: Iterable[Signing], texts: Mapping[str, str]) -> Iter
         if each.makes_ca:
             continue
         profile = config_of(texts, each.config).profile_or_default(each.profile)
-        if profile.constraint.is_ca or _path(each) in signers:
-            yield f"`{_path(each)}` is a CA that `{each.ca}` signs"
+        if profile.constraint.is_ca or each.certificate_path in signers:
+            yield f"`{each.certificate_path}` is a CA that `{each.ca}` signs"
 
 
 def certificates_by_ca(
     authorities: Iterable[Signing], others: Iterable[Signing]
 ) -> dict[str, list[str]]:
     """Return what is signed by each CA that the Makefile makes; the CA's own certificate first."""
-    found = {_path(each): [_path(each)] for each in authorities}
+    found = {each.certificate_path: [each.certificate_path] for each in authorities}
     for each in others:
-        found.setdefault(each.ca, [each.ca]).append(_path(each))
+        found.setdefault(each.ca, [each.ca]).append(each.certificate_path)
     return {ca: list(dict.fromkeys(paths)) for ca, paths in found.items()}
 
 
@@ -67,10 +67,6 @@ def folder_each(by_ca: Mapping[str, list[str]]) -> str:
     lines.append(f"  here take out of the Makefile all but what makes {made}")
     lines.append("  then `tls-scaffold adopt` in each")
     return "\n".join(lines)
-
-
-def _path(signing: Signing) -> str:
-    return f"{signing.output}{CERTIFICATE_ENDING}"
 
 
 def _suffix(ca: str) -> str:

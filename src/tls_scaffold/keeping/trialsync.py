@@ -104,7 +104,7 @@ def _beside_ours(goal: str, after: Survey) -> Iterator[str]:
     for signing in after.signings:
         if signing not in after.own:
             yield (
-                f"{goal}: `{signing.output}.pem` would still be signed "
+                f"{goal}: `{signing.certificate_path}` would still be signed "
                 "by a line of its own after `sync`"
             )
     for each in after.unread:

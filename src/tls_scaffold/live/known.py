@@ -188,7 +188,7 @@ def read_known(folder: Path, inventory: Inventory | None) -> Known:
     components = inventory.components if inventory else ()
     shown = {
         path: ders
-        for path in dict.fromkeys(f"{each.output}{CERTIFICATE_ENDING}" for each in components)
+        for path in dict.fromkeys(each.certificate_path for each in components)
         if (ders := _ders(plain_or_empty(folder / path)))
     }
     outputs = {}
@@ -196,7 +196,7 @@ def read_known(folder: Path, inventory: Inventory | None) -> Known:
         own, peer = inventory.pair(member) if inventory else (None, None)
         for side, each in ((CLIENT, own), (PEER, peer)):
             if each:
-                outputs[member.name, side] = f"{each.output}{CERTIFICATE_ENDING}"
+                outputs[member.name, side] = each.certificate_path
     trust = read_trust(folder)
     trusted, paths = {CLIENT: trust.cas, PEER: trust.cas}, {CLIENT: trust.path, PEER: trust.path}
     chains = dict.fromkeys((CLIENT, PEER), _cas(folder, CHAIN))

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.makefiles.blocks import CLOSING, OPENING, continued_lines
-from tls_scaffold.paths import MAKEFILE, PEER_CA
+from tls_scaffold.paths import CERTIFICATE_ENDING, MAKEFILE, PEER_CA
 
 COMPONENT_LINE = re.compile(
     r"req-([^ \t:]*)[ \t]+([^ \t:]*)\.pem[ \t]*:[ \t]*([^ \t;]*)[^;]*;?[ \t]*(.*)", re.ASCII
@@ -36,6 +36,11 @@ class ComponentLine:
     recipe: str
 
     @property
+    def certificate_path(self) -> str:
+        """Where its certificate lies, below the folder."""
+        return f"{self.output}{CERTIFICATE_ENDING}"
+
+    @property
     def flags(self) -> tuple[str, ...] | None:
         """Cfssl's flags in a recipe of our form.
 
@@ -45,7 +50,7 @@ class ComponentLine:
 
     def __str__(self) -> str:
         """Return the line as it stands in a Makefile."""
-        return f"req-{self.name} {self.output}.pem: {self.request} ; {self.recipe}"
+        return f"req-{self.name} {self.certificate_path}: {self.request} ; {self.recipe}"
 
 
 @lru_cache  # a thousand components have the same recipe

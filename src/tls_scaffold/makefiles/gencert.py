@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tls_scaffold.makefiles.componentlines import PEER_CA_FLAG
-from tls_scaffold.paths import CA, CA_KEY, CONFIG, PEER_CA, PEER_CA_KEY
+from tls_scaffold.paths import (
+    CA,
+    CA_KEY,
+    CERTIFICATE_ENDING,
+    CONFIG,
+    KEY_ENDING,
+    PEER_CA,
+    PEER_CA_KEY,
+)
 
 FIELDS = {
     "ca": "ca",
@@ -55,13 +63,23 @@ class Signing:
     copies: tuple[str, ...] = field(default=(), compare=False)
     """Where other commands of make's put copies of the certificate."""
 
+    @property
+    def certificate_path(self) -> str:
+        """Where its certificate lies, below the folder."""
+        return f"{self.output}{CERTIFICATE_ENDING}"
+
+    @property
+    def key_path(self) -> str:
+        """Where its key lies, below the folder."""
+        return f"{self.output}{KEY_ENDING}"
+
     def unset_problem(self, command: str = "…") -> str:
         """Say which variables that are to name it are not set, and the way to set them."""
         names = " and ".join(f"`{name}`" for name in self.unset)
         given = " ".join(f"{name}=NAME" for name in self.unset)
         is_not = "is not set" if len(self.unset) == 1 else "are not set"
         way = f"`{given} tls-scaffold {command}`"
-        return f"`{self.output}.pem` is named by {names}, which {is_not}: {way}"
+        return f"`{self.certificate_path}` is named by {names}, which {is_not}: {way}"
 
     @property
     def has_ca(self) -> bool:

@@ -46,7 +46,7 @@ def signings_of_lines(lines: Iterable[ComponentLine]) -> tuple[Signing, ...]:
     found: list[Signing] = []
     for line in lines:
         if line.flags is not None:
-            words = [f"{line.output}.pem", *line.flags, line.request]
+            words = [line.certificate_path, *line.flags, line.request]
             with suppress(ValueError):
                 found.append(with_component_name(signing_of_script(words), line.name))
     return tuple(found)

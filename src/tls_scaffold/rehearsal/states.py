@@ -137,7 +137,7 @@ def with_their_cns(state: State) -> State:
 
 def file_of_certs(_inventory: Inventory, component: Component) -> str:
     """Return the path of a component's certificate."""
-    return f"{component.output}{CERTIFICATE_ENDING}"
+    return component.certificate_path
 
 
 def file_of_dist(inventory: Inventory, component: Component) -> str:
@@ -157,7 +157,7 @@ def read_certs(folder: Path, inventory: Inventory, name: str = f"{CERTS}/") -> S
     def read(component: Component) -> Held:
         path = file_of_certs(inventory, component)
         chain_of = certificates.read_all(content(folder, path), path)
-        key = plain_or_empty(folder / f"{component.output}{KEY_ENDING}")
+        key = plain_or_empty(folder / component.key_path)
         return Held(chain_of, trusts[component.ca], matching.key_trouble(chain_of[0], key))
 
     held = _all_held(inventory, read, "`make` signs what is missing")

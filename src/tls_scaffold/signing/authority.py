@@ -174,7 +174,7 @@ def trusted_besides(folder: Path) -> bytes:
 
 def _maker(certificate: str, every: Sequence[Signing]) -> Signing:
     """Return what makes a CA: a line of the Makefile, or our own request for the CA of `certs/`."""
-    made = {f"{each.output}{CERTIFICATE_ENDING}": each for each in every if each.makes_ca}
+    made = {each.certificate_path: each for each in every if each.makes_ca}
     if certificate in made:
         return made[certificate]
     if certificate in CA_REQUESTS:
@@ -193,8 +193,8 @@ def check_no_orphans(folder: Path, certificate: str, every: Sequence[Signing]) -
     outputs = [each.output for each in every if each.ca == certificate]
     if certificate == PEER_CA:  # members may have had such certificates of the other CA
         outputs = [each for each in outputs if not _is_signed_by_ours(folder, each)]
-    others = {f"{each.output}.pem" for each in every if each.ca != certificate}
-    others |= {f"{each.output}{KEY_ENDING}" for each in every if each.ca != certificate}
+    others = {each.certificate_path for each in every if each.ca != certificate}
+    others |= {each.key_path for each in every if each.ca != certificate}
     there = {path.relative_to(folder).as_posix() for path in (folder / CERTS).glob("*.pem")}
     if is_own and there - others:
         raise ScaffoldError(

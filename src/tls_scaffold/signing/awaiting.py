@@ -88,8 +88,8 @@ def read_waiting(folder: Path, signings: Iterable[Signing]) -> dict[str, Waiting
 
 def is_answered(folder: Path, signing: Signing, waiting: Waiting) -> bool:
     """Tell whether the key that waits is in its place, with a certificate beside it."""
-    placed = plain_or_empty(folder / f"{signing.output}{KEY_ENDING}")
-    is_signed = os.path.lexists(folder / f"{signing.output}.pem")
+    placed = plain_or_empty(folder / signing.key_path)
+    is_signed = os.path.lexists(folder / signing.certificate_path)
     return bool(waiting.key) and is_signed and placed == waiting.key
 
 

@@ -13,7 +13,7 @@ from tls_scaffold.disk.workfolders import clear_leftovers
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CA_KEYS, CERTIFICATE_ENDING, CERTS, KEY_ENDING
+from tls_scaffold.paths import CA, CA_KEYS, CERTS, KEY_ENDING
 from tls_scaffold.signing import authority, batch, chains, issuer, pairs, signer
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.record import Record
@@ -139,7 +139,7 @@ def _sign_components(
         works: dict[str, Path] = {}
         jobs: list[batch.Job] = []
         for each in planned.wanted:
-            path = f"{each.signing.output}{CERTIFICATE_ENDING}"
+            path = each.signing.certificate_path
             directory, _, name = each.signing.output.rpartition("/")
             if directory not in works:
                 works[directory] = stack.enter_context(pairs.workshop(target / directory))
@@ -157,7 +157,7 @@ def _sign_components(
         for each, job in zip(planned.wanted, jobs, strict=True):
             with telling(target):
                 pairs.move_into_place(job.work, job.name)
-            told.signed(f"{each.signing.output}.pem")
+            told.signed(each.signing.certificate_path)
         for directory in works:
             with telling(target):
                 flush_path(target / directory)
@@ -185,7 +185,7 @@ def _check_inputs(planned: Round) -> None:
     """Raise ScaffoldError if what was signed is not what is asked for any more."""
     record = Record(planned.folder, planned.target)
     edited = [
-        f"`{each.signing.output}.pem`: what it is made from has changed"
+        f"`{each.signing.certificate_path}`: what it is made from has changed"
         for each in planned.wanted
         # A CA that was made meanwhile comes on top.
         if not record.inputs(each.signing).startswith(planned.inputs[each.signing.output])

@@ -27,7 +27,7 @@ def hanging_files(
     old, new = rotation.old, rotation.new
     if not (old and new):
         return
-    outputs = [f"{each.output}{CERTIFICATE_ENDING}" for each in signings]
+    outputs = [each.certificate_path for each in signings]
     in_certs = names(folder, CERTS, CERTIFICATE_ENDING)
     for path in dict.fromkeys((*in_certs, *outputs, *_laid_out(folder))):
         found = certificates.read_all_or_none(plain_or_empty(folder / path, follow=False))

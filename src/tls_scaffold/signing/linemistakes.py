@@ -14,7 +14,7 @@ def line_problems(signing: Signing) -> Iterator[str]:
     """Say why nothing is signed for a line of a Makefile, in words that follow its name."""
     for flag in signing.unknown:
         yield f"cfssl's flag `{flag}` is not supported"
-    path = f"{signing.output}.pem"
+    path = signing.certificate_path
     if signing.unset:
         yield signing.unset_problem()
     elif not signing.name:

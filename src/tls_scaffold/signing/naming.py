@@ -39,7 +39,7 @@ def _signings_by_word(signings: Collection[Signing]) -> dict[str, list[Signing]]
     by_file_name: dict[str, list[Signing]] = defaultdict(list)
     for signing in signings:
         by_path[signing.output].append(signing)
-        by_path[f"{signing.output}.pem"].append(signing)
+        by_path[signing.certificate_path].append(signing)
         by_name[signing.name].append(signing)
         by_file_name[PurePosixPath(signing.output).name].append(signing)
     # The most exact one wins: adopted folders have a/server.pem and b/server.pem beside a component

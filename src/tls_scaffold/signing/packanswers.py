@@ -96,7 +96,7 @@ def _hint(chosen: Sequence[Asked], pack: Pack) -> str:
 
 def _is_in_place(folder: Path, signing: Signing, pem: bytes) -> bool:
     """Tell whether the certificate of a pack is the one that a component has."""
-    there = next(iter(blocks(plain_or_empty(folder / f"{signing.output}.pem"))), None)
+    there = next(iter(blocks(plain_or_empty(folder / signing.certificate_path))), None)
     given = next(iter(blocks(pem)), None)
     return bool(there and given and there.der == given.der)
 
@@ -137,12 +137,12 @@ class _Checker:
         yield from self._problems_of_certificate(pem, waiting, request, profile)
 
     def _not_waiting(self, asked: Asked) -> str:
-        pem = plain_or_empty(self.folder / f"{self.signing.output}.pem")
+        pem = plain_or_empty(self.folder / self.signing.certificate_path)
         placed = certificates.read_or_none(pem)
         if placed is None:
             return "nothing waits for it"
         if placed.key_sum == asked.key_sha256:
-            return f"it was answered before: `{self.signing.output}.pem` is the answer"
+            return f"it was answered before: `{self.signing.certificate_path}` is the answer"
         return "nothing waits for it: it was answered before, or the pack is of another folder"
 
     def _problems_of_certificate(

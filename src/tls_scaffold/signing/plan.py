@@ -16,7 +16,7 @@ from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CONFIG, KEY_ENDING
+from tls_scaffold.paths import CA, CONFIG
 from tls_scaffold.signing import certificates, chains, csrs, matching, mistakes
 from tls_scaffold.signing.authkeys import is_given
 from tls_scaffold.signing.caends import ends_of_ca
@@ -132,8 +132,8 @@ class _Planner:
         directory = self._directory_of(signing)
         pem = key = b""
         if directory.is_there:
-            pem = _content_or_empty(f"{self._folder}/{signing.output}.pem")
-            key = _content_or_empty(f"{self._folder}/{signing.output}{KEY_ENDING}")
+            pem = _content_or_empty(f"{self._folder}/{signing.certificate_path}")
+            key = _content_or_empty(f"{self._folder}/{signing.key_path}")
         reasons = self._reasons(signing, request, profile, pem, key)
         if not reasons:
             return None
@@ -148,7 +148,7 @@ class _Planner:
         if missing := self._missing_key(profile):
             what = f"with the key for its profile `{profile.name}` is not there"
             place = missing.partition(":")[2]
-            self.waiting.append(f"`{signing.output}.pem` is not signed: `{place}` {what}")
+            self.waiting.append(f"`{signing.certificate_path}` is not signed: `{place}` {what}")
             return None
         self.problems += self._obstacles(signing, request, profile, pem)
         self.problems += [f"{signing.name}: {each}" for each in directory.problems(signing.output)]
@@ -284,7 +284,7 @@ class _Planner:
     ) -> Iterator[str]:
         """Say why a component can't be signed now."""
         if certificates.is_of_ca(pem) and not profile.constraint.is_ca:
-            path = f"`{signing.output}.pem`"
+            path = f"`{signing.certificate_path}`"
             yield f"{signing.name}: {path} is a CA's certificate: it is not signed over"
         if signing.signs_csr and request.ca:
             length = ca_profile(request).constraint.path_length
@@ -297,7 +297,7 @@ class _Planner:
     def _halves(self, signing: Signing, pem: bytes) -> Iterator[str]:
         """Say that a CA has lost its certificate, where its key is there."""
         if not pem:
-            path = f"{signing.output}.pem"
+            path = signing.certificate_path
             yield f"{signing.name}: `{path}` is missing (but its key exists): put it back"
 
 

@@ -10,7 +10,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.ourmakefile import signings_of_lines
-from tls_scaffold.paths import CA, CA_KEYS, KEY_ENDING
+from tls_scaffold.paths import CA, CA_KEYS
 from tls_scaffold.signing import authority, signer
 from tls_scaffold.signing.plan import Plan, plan_signing
 from tls_scaffold.signing.record import Record
@@ -45,8 +45,8 @@ def notes_after(folder: Path, changed: Mapping[str, bytes]) -> dict[str, bytes]:
             for signing in own_signings(folder):
                 if signing in wanted or not (folder / signing.ca).is_file():
                     continue
-                path = f"{signing.output}.pem"
-                key = plain(folder / f"{signing.output}{KEY_ENDING}", path)
+                path = signing.certificate_path
+                key = plain(folder / signing.key_path, path)
                 pem = changed.get(path) or plain(folder / path, path)
                 notes[after.path(signing, pem, key)] = pem
             if changed.get(CA):

@@ -77,7 +77,7 @@ class _Pair:
 
     @property
     def path(self) -> str:
-        return f"{self.signing.output}{CERTIFICATE_ENDING}"
+        return self.signing.certificate_path
 
     def read(self) -> Certificate | None:
         """Return the certificate, None where it can't be read."""

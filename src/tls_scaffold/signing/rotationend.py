@@ -14,7 +14,7 @@ from tls_scaffold.disk.obstacles import check_changeable
 from tls_scaffold.disk.plainfiles import plain, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CERTIFICATE_ENDING, CHAINS, OLD_CA_KEYS, OLD_CAS, TRUSTS
+from tls_scaffold.paths import CHAINS, OLD_CA_KEYS, OLD_CAS, TRUSTS
 from tls_scaffold.signing import certificates, recordcompletion
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.contentkinds import CERTIFICATE
@@ -98,7 +98,7 @@ def _cut(
     if not (old and new):
         return
     for signing in signings:
-        path = f"{signing.output}{CERTIFICATE_ENDING}"
+        path = signing.certificate_path
         pem = plain(folder / path, path) if os.path.lexists(folder / path) else b""
         found = blocks(pem)
         kept = [

@@ -103,7 +103,7 @@ class Round:
             signed[path] = (plan.MISSING,)
             commands[path] = commandlines.ca_command(path, new_ca.request_path)
         for each in self.wanted:
-            path = f"{each.signing.output}.pem"
+            path = each.signing.certificate_path
             signed[path] = each.reasons
             if each.profile.remote:
                 commands[path] = commandlines.remote_command(each.signing, self.custody)
@@ -121,19 +121,19 @@ def split_into_rounds(signings: Sequence[Signing]) -> tuple[tuple[Signing, ...],
     rounds: list[tuple[Signing, ...]] = []
     rest: Sequence[Signing] = signings
     while rest:
-        coming = {f"{each.output}.pem" for each in rest if not each.makes_ca}
+        coming = {each.certificate_path for each in rest if not each.makes_ca}
         able: list[Signing] = []
         waiting: list[Signing] = []
         for each in rest:
             # One that would sign itself is a mistake, of which the plan tells.
-            if each.ca in coming and each.ca != f"{each.output}.pem":
+            if each.ca in coming and each.ca != each.certificate_path:
                 waiting.append(each)
             else:
                 able.append(each)
         if not able:
             cas = {each.ca for each in rest}
-            circle = [each for each in rest if f"{each.output}.pem" in cas]
-            problems = [f"`{each.output}.pem`: `{each.ca}` signs it" for each in circle]
+            circle = [each for each in rest if each.certificate_path in cas]
+            problems = [f"`{each.certificate_path}`: `{each.ca}` signs it" for each in circle]
             raise ScaffoldError("CAs would sign each other", problems)
         rounds.append(tuple(able))
         rest = waiting
@@ -204,7 +204,7 @@ def _keys_of_cas(
     folder: Path, makers: Sequence[Signing], signings: Sequence[Signing], every: Sequence[Signing]
 ) -> dict[str, str]:
     """Return the path of each CA's key by that of its certificate, of those to make too."""
-    ca_keys = {f"{each.output}.pem": f"{each.output}{KEY_ENDING}" for each in makers}
+    ca_keys = {each.certificate_path: each.key_path for each in makers}
     ca_keys |= {each.ca: each.ca_key for each in signings}
     ca_keys = ca_keys or _cas_without_components(every)
     if CA in ca_keys and _has_peer_ca(folder, every):
@@ -220,7 +220,7 @@ def _without_finished_cas(
     return [
         each
         for each in signings
-        if f"{each.output}.pem" not in used_cas or not _is_finished_ca(folder, each, every)
+        if each.certificate_path not in used_cas or not _is_finished_ca(folder, each, every)
     ]
 
 
@@ -238,7 +238,7 @@ def _cas_without_components(every: Sequence[Signing]) -> dict[str, str]:
     if any(each.flags is not None for each in every):
         return {CA: CA_KEY}
     made = [each.output for each in every if each.makes_ca and not each.on_request]
-    signed = {f"{each.output}.pem" for each in every}
+    signed = {each.certificate_path for each in every}
     named = {each.ca: each.ca_key for each in every if each.ca and each.ca not in signed}
     return {f"{each}.pem": f"{each}{KEY_ENDING}" for each in made} | named or {CA: CA_KEY}
 
@@ -274,7 +274,7 @@ def _find_cas(
     """
     found = {path: authority.find_ca(target, path, key) for path, key in ca_keys.items()}
     for each in every:
-        path = f"{each.output}.pem"
+        path = each.certificate_path
         if not each.makes_ca and path in found and not found[path]:
             raise ScaffoldError(
                 f"the CA `{path}` is missing", hint=f"`tls-scaffold sign {each.output}` does it"
@@ -299,7 +299,7 @@ def _is_finished_ca(folder: Path, signing: Signing, every: Sequence[Signing]) ->
     Raises ScaffoldError if half of it is missing, or all of it where something that it signed is
     there.
     """
-    path = f"{signing.output}.pem"
+    path = signing.certificate_path
     signed_by_it = [each for each in every if each.ca == path]
     if signing in signed_by_it:  # a mistake, of which the plan tells
         return False

@@ -94,7 +94,7 @@ def _due(
 ) -> Iterator[tuple[Signing, datetime]]:
     """Yield whose certificate ends soon, and when; what ends with its CA would live no longer."""
     for each in signings:
-        found = certificates.read_or_none(plain_or_empty(folder / f"{each.output}.pem"))
+        found = certificates.read_or_none(plain_or_empty(folder / each.certificate_path))
         if found is None:
             continue
         if found.not_after <= end and not (ca and ca.not_after <= found.not_after):

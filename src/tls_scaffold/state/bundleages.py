@@ -56,9 +56,7 @@ def _stale(folder: Path, inventory: Inventory) -> Iterator[str]:
 
 def _certificates(folder: Path, inventory: Inventory, owner: Component) -> dict[str, bytes]:
     return {
-        f"{part.name}{CERTIFICATE_ENDING}": plain_or_empty(
-            folder / f"{part.output}{CERTIFICATE_ENDING}"
-        )
+        f"{part.name}{CERTIFICATE_ENDING}": plain_or_empty(folder / part.certificate_path)
         for part in bundled_components(inventory, owner)
     }
 

@@ -96,7 +96,7 @@ def contents_of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
 
 def contents_of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
     """Return what a folder's requests and certificates say themselves, without a Makefile."""
-    kinds = {f"{each.output}.pem": each.kind for each in inventory.components} if inventory else {}
+    kinds = {each.certificate_path: each.kind for each in inventory.components} if inventory else {}
     return Contents(
         tuple(replace(each, kind=kinds.get(each.path, each.kind)) for each in _of_set(folder))
     )
@@ -138,8 +138,8 @@ def _entries_as_they_lie(
     yield from (reader.entry_of_ca(path, request, made) for path, (request, made) in cas.items())
     asked = dict.fromkeys(cas)
     for signing in found.signings:
-        if not signing.makes_ca and f"{signing.output}.pem" not in asked:
-            path = f"{signing.output}.pem"
+        if not signing.makes_ca and signing.certificate_path not in asked:
+            path = signing.certificate_path
             asked[path] = None
             if reader.makes_ca(signing) and signing.output not in components:
                 yield reader.entry_of_ca(path, signing.request, signing)
@@ -148,7 +148,7 @@ def _entries_as_they_lie(
     # What a line asks for that is not understood, nobody knows.
     for component in components.values() if not found.unread else ():
         # One whose certificate is there is among the orphans.
-        path = f"{component.output}.pem"
+        path = component.certificate_path
         if path not in asked and not (folder / path).exists():
             yield reader.entry_unsigned(component)
     places = {str(PurePosixPath(path).parent) for path in asked}
@@ -183,9 +183,9 @@ def _authorities(signings: Iterable[Signing]) -> dict[str, tuple[str, Signing | 
     used = [signing.ca or CA for signing in signings if not signing.makes_ca]
     # A CA that signs others may be signed by one above it.
     made = {
-        f"{signing.output}.pem": (signing.request, signing)
+        signing.certificate_path: (signing.request, signing)
         for signing in signings
-        if signing.makes_ca or f"{signing.output}.pem" in used
+        if signing.makes_ca or signing.certificate_path in used
     }
     known: dict[str, tuple[str, Signing | None]] = {
         path: (CA_REQUESTS.get(path, ""), None) for path in used

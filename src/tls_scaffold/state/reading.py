@@ -133,7 +133,7 @@ class Reader:
         entry = Entry(
             signing.name,
             None,
-            f"{signing.output}.pem",
+            signing.certificate_path,
             signing.ca or CA,
             request=request.overridden(signing.cn, signing.hostname) if request else None,
             profiles=(config.profile_or_default(signing.profile),) if config else (),
@@ -170,7 +170,7 @@ class Reader:
 
         Its line may have been taken out, or stand below a condition that does not hold.
         """
-        path = f"{component.output}.pem"
+        path = component.certificate_path
         reason = f"`{path}` is missing, and no target of the Makefile signs it"
         absent = Problem(Place(), reason)
         return Entry(component.name, component.kind, path, absent=absent, unmet=(reason,))

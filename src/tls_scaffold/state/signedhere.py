@@ -56,7 +56,7 @@ class SignedHere:
     @cached_property
     def places(self) -> tuple[tuple[str, str], ...]:
         """Name and path of each file that may be a component's certificate, today's first."""
-        outputs = [f"{each.output}{CERTIFICATE_ENDING}" for each in self.inventory.components]
+        outputs = [each.certificate_path for each in self.inventory.components]
         there = names(self.folder, CERTS, CERTIFICATE_ENDING)
         own = ((name_of(path), path) for path in dict.fromkeys((*outputs, *there)))
         return (*own, *recorded_paths(self.folder), *archived_paths(self.folder))
