@@ -9,7 +9,6 @@ from tls_scaffold.commands.results import scaffold_command
 from tls_scaffold.commands.rotationlook import seen_ports
 from tls_scaffold.commands.rotationrefusals import check_old_ca_is_ours
 from tls_scaffold.commands.rotationreport import FolderPair, RotationReport
-from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.keptfolder import check_is_kept
@@ -81,7 +80,7 @@ def _left_behind(
     A CA that was compromised is followed by another without a rotation.
     """
     for path in CA_KEYS:
-        new = certificates.read_or_none(plain_or_empty(folder / path))
+        new = certificates.read_at(folder / path)
         old = followed_ca(folder, new, path) if new else None
         if old is None:
             continue
@@ -107,6 +106,6 @@ def _pairs(folder: Path, inventory: Inventory | None, rotation: Rotation) -> Ite
         if each.ca != rotation.ca:
             continue
         path = each.certificate_path
-        chain = certificates.read_all_or_none(plain_or_empty(folder / path))
+        chain = certificates.read_all_at(folder / path)
         shows = shown_in(chain, rotation) if chain else Shows.NOTHING
         yield FolderPair(each.name, each.kind, path, shows)

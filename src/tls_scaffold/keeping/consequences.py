@@ -14,7 +14,6 @@ from itertools import chain, repeat
 from pathlib import Path
 
 from tls_scaffold.bundles.memberflags import CRLS, FOR_CLIENTS
-from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, rbac, userwarnings
 from tls_scaffold.inventory.clusterparts import User
@@ -230,7 +229,7 @@ def _recorded(folder: Path, names: Collection[str]) -> dict[str, list[Certificat
     """Return the certificates that the record has of some components, by name."""
     found: dict[str, list[Certificate]] = {}
     for name, path in recorded_paths(folder):
-        certificate = name in names and certificates.read_or_none(plain_or_empty(folder / path))
+        certificate = name in names and certificates.read_at(folder / path)
         if certificate:
             found.setdefault(name, []).append(certificate)
     return found
@@ -243,7 +242,7 @@ def _is_of_peers(line: ComponentLine) -> bool:
 def _certificate(folder: Path, plan: Plan, path: str) -> Certificate | None:
     """Return a certificate where it was before a plan or is after it; None if it can't be read."""
     for place in (path, f"{plan.shelf}/{path}"):
-        if found := certificates.read_or_none(plain_or_empty(folder / place)):
+        if found := certificates.read_at(folder / place):
             return found
     return None
 

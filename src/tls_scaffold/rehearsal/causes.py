@@ -106,7 +106,7 @@ def _with_chain(found: Found, behind: tuple[Certificate, ...]) -> Found:
 
 def _known(trust: Path, port: Port) -> Known:
     """Return what there is to compare with: whom one side trusts, and nothing else."""
-    cas = certificates.read_all_or_none(plain_or_empty(trust))
+    cas = certificates.read_all_at(trust)
     return Known(Path(), {}, {}, {port.side: cas}, {port.side: trust.name}, {port.side: ()})
 
 

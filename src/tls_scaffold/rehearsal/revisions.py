@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tls_scaffold.disk.gitcommand import ask_git
 from tls_scaffold.disk.issued import DIGITS
-from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.rbac import SCRIPT
@@ -73,7 +72,7 @@ def _trusted(
     files: Mapping[str, bytes],
 ) -> tuple[Certificate, ...]:
     """Return whom others trusted: what they do today where that takes a chain, else the CA then."""
-    today = certificates.read_all_or_none(plain_or_empty(folder / TRUSTS[component.ca]))
+    today = certificates.read_all_at(folder / TRUSTS[component.ca])
     if is_trusted(chain[0], chain[1:], today):
         return today
     name = Path(component.ca).name.removesuffix(CERTIFICATE_ENDING)

@@ -12,7 +12,7 @@ from tls_scaffold.cfssl.profiles import ca_profile
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.healing import put_cas
 from tls_scaffold.disk.obstacles import inside
-from tls_scaffold.disk.plainfiles import plain, plain_or_empty, read_text
+from tls_scaffold.disk.plainfiles import plain, read_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import (
@@ -215,7 +215,7 @@ def check_no_orphans(folder: Path, certificate: str, every: Sequence[Signing]) -
 def _is_signed_by_ours(folder: Path, output: str) -> bool:
     """Tell whether the CA of `certs/` signed a certificate that is there."""
     paths = (f"{output}{CERTIFICATE_ENDING}", CA)
-    leaf, ca = (certificates.read_or_none(plain_or_empty(folder / path)) for path in paths)
+    leaf, ca = (certificates.read_at(folder / path) for path in paths)
     return bool(leaf and ca and matching.signed_by(leaf, ca))
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.disk.issued import DIGITS
-from tls_scaffold.disk.plainfiles import names, plain_or_empty
+from tls_scaffold.disk.plainfiles import names
 from tls_scaffold.paths import CERTIFICATE_ENDING, ISSUED
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
@@ -19,7 +19,7 @@ def earlier_certificates(folder: Path, ca: Certificate) -> Iterator[tuple[str, C
     for path in names(folder, ISSUED, CERTIFICATE_ENDING):
         if not RECORDED_CA.fullmatch(path):
             continue
-        found = certificates.read_or_none(plain_or_empty(folder / path))
+        found = certificates.read_at(folder / path)
         if found is None:
             continue
         has_its_name = found.parsed.subject == ca.parsed.subject

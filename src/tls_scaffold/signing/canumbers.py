@@ -12,7 +12,7 @@ from pathlib import Path
 from tls_scaffold.disk.inventorydocument import inventory_document
 from tls_scaffold.disk.issued import PATHS_OF_CAS
 from tls_scaffold.disk.obstacles import check_changeable
-from tls_scaffold.disk.plainfiles import names, own_texts, plain_or_empty
+from tls_scaffold.disk.plainfiles import names, own_texts
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.generations import CN, generation, next_number, renumbered
@@ -92,5 +92,5 @@ def _inventory(folder: Path) -> Inventory | None:
 
 def _cn(folder: Path, path: str) -> str:
     """Return the CN of a certificate; empty where it is missing or can't be read."""
-    found = certificates.read_or_none(plain_or_empty(folder / path))
+    found = certificates.read_at(folder / path)
     return found.cn if found else ""

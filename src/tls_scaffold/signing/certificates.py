@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
+from pathlib import Path
 from typing import TypeVar
 
 from cryptography import x509
@@ -19,6 +20,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 from tls_scaffold.cfssl import usages
 from tls_scaffold.cfssl.requests import WORDS
 from tls_scaffold.cfssl.sans import kept_names
+from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.signing import gorefusals
 from tls_scaffold.signing.contentkinds import CERTIFICATE, kind_of_der, kind_of_label, why_not
@@ -287,6 +289,11 @@ def read_or_none(pem: bytes) -> Certificate | None:
         return None
 
 
+def read_at(path: Path) -> Certificate | None:
+    """Read the certificate in a file; None where there is none that can be read."""
+    return read_or_none(plain_or_empty(path))
+
+
 def read_der(der: bytes, place: str) -> Certificate:
     """Read a certificate in DER; ScaffoldError as `read`."""
     try:
@@ -329,6 +336,11 @@ def read_all_or_none(pem: bytes) -> tuple[Certificate, ...]:
         return read_all(pem, "")
     except ScaffoldError:
         return ()
+
+
+def read_all_at(path: Path) -> tuple[Certificate, ...]:
+    """Read every certificate in a file as `read_all`; none where it can't be read."""
+    return read_all_or_none(plain_or_empty(path))
 
 
 def check_others(pem: bytes, place: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from tls_scaffold.disk.plainfiles import names, plain_or_empty
+from tls_scaffold.disk.plainfiles import names
 from tls_scaffold.inventory.reach import SHELF
 from tls_scaffold.paths import ARCHIVE, CA, CERTIFICATE_ENDING, CERTS, ISSUED, OLD_CAS, PEER_CA
 from tls_scaffold.signing import certificates
@@ -22,7 +22,7 @@ def cas_of(folder: Path) -> tuple[Certificate, ...]:
     """
     found: dict[bytes, Certificate] = {}
     for path in _paths(folder):
-        ca = certificates.read_or_none(plain_or_empty(folder / path))
+        ca = certificates.read_at(folder / path)
         if ca and ca.may_sign:
             found.setdefault(ca.der, ca)
     return tuple(found.values())

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tls_scaffold.disk.issued import PATHS_OF_CAS
-from tls_scaffold.disk.plainfiles import names, plain_or_empty
+from tls_scaffold.disk.plainfiles import names
 from tls_scaffold.paths import CERTIFICATE_ENDING, ISSUED
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
@@ -16,7 +16,7 @@ def followed_ca(folder: Path, ca: Certificate, path: str) -> Certificate | None:
     """
     found = []
     for recorded in filter(PATHS_OF_CAS[path].fullmatch, names(folder, ISSUED, CERTIFICATE_ENDING)):
-        each = certificates.read_or_none(plain_or_empty(folder / recorded))
+        each = certificates.read_at(folder / recorded)
         if each and each.public_key != ca.public_key and each.not_before <= ca.not_before:
             found.append(each)
     return max(found, key=lambda each: each.not_before, default=None)

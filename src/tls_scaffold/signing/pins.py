@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.healing import TRUSTED, put_cas
 from tls_scaffold.disk.issued import PATHS_OF_CAS
-from tls_scaffold.disk.plainfiles import names, plain, plain_or_empty
+from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
 from tls_scaffold.paths import CA, CERTS, ISSUED, TRUST
@@ -36,7 +36,7 @@ def with_known_pin(folder: Path, custody: Custody) -> Custody:
     """Return a custody that pins the CA that a folder has, where it pins none yet."""
     if custody.sha256:
         return custody
-    ca = certificates.read_or_none(plain_or_empty(folder / CA))
+    ca = certificates.read_at(folder / CA)
     return replace(custody, sha256=ca.sum) if ca else custody
 
 

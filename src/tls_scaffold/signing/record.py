@@ -17,7 +17,7 @@ from types import MappingProxyType
 from tls_scaffold.disk.files import PUBLIC, create, flush_path, telling, write_by_way_of
 from tls_scaffold.disk.issued import PATHS_OF_CAS, ca_path, digits
 from tls_scaffold.disk.obstacles import inside
-from tls_scaffold.disk.plainfiles import names, plain, plain_or_empty
+from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA_KEYS, CHAINS, ISSUED, SCRIPT, TRUSTS
@@ -89,10 +89,7 @@ class Record:
         Another one is made for nobody. Of several the newest is told.
         """
         recorded = filter(PATHS_OF_CAS[ca].fullmatch, self._paths)
-        found = {
-            path: certificates.read_or_none(plain_or_empty(self._target / path))
-            for path in recorded
-        }
+        found = {path: certificates.read_at(self._target / path) for path in recorded}
         if not found:
             return
         path, newest = max(found.items(), key=lambda each: age_of_ca(each[1]))

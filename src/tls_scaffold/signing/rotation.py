@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 from tls_scaffold.disk.issued import PATHS_OF_CAS
-from tls_scaffold.disk.plainfiles import names, plain_or_empty
+from tls_scaffold.disk.plainfiles import names
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.paths import CERTIFICATE_ENDING, CHAINS, ISSUED, OLD_CA_KEYS, OLD_CAS, TRUSTS
 from tls_scaffold.signing import certificates, matching
@@ -83,13 +83,13 @@ def _rotation_of_ca(folder: Path, ca: str) -> Rotation | None:
         return None
     if os.path.lexists(folder / OLD_CAS[ca]) and _why_strange(folder, ca, old):
         return None
-    chain = _read(folder, CHAINS[ca])
+    chain = certificates.read_all_at(folder / CHAINS[ca])
     cross = next((each for each in chain if new and old and is_cross(each, new, old)), None)
     if old and new and old.public_key == new.public_key:
         stage = Stage.ABORTING
     elif not os.path.lexists(folder / CHAINS[ca]):
         stage = Stage.FINISHING
-    elif _trusts_new_alone(_read(folder, TRUSTS[ca]), old, new):
+    elif _trusts_new_alone(certificates.read_all_at(folder / TRUSTS[ca]), old, new):
         stage = Stage.TRUSTING
     else:  # where nobody can tell, the old one is not given up
         stage = Stage.REPLACING
@@ -136,9 +136,4 @@ def _trusts_new_alone(
 
 
 def _read_first(folder: Path, path: str) -> Certificate | None:
-    return next(iter(_read(folder, path)), None)
-
-
-def _read(folder: Path, path: str) -> tuple[Certificate, ...]:
-    """Return the certificates in a file of the folder; none of what can't be read."""
-    return certificates.read_all_or_none(plain_or_empty(folder / path))
+    return next(iter(certificates.read_all_at(folder / path)), None)

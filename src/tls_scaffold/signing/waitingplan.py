@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from tls_scaffold.cfssl.requests import Request
-from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CA_KEY, CA_REQUEST
@@ -94,7 +93,7 @@ def _due(
 ) -> Iterator[tuple[Signing, datetime]]:
     """Yield whose certificate ends soon, and when; what ends with its CA would live no longer."""
     for each in signings:
-        found = certificates.read_or_none(plain_or_empty(folder / each.certificate_path))
+        found = certificates.read_at(folder / each.certificate_path)
         if found is None:
             continue
         if found.not_after <= end and not (ca and ca.not_after <= found.not_after):
