@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.disk.files import SECRET, telling, write_by_way_of
-from tls_scaffold.disk.folder import make_shelf, move_to_shelf
+from tls_scaffold.disk.folder import move_to_archive
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import names, own_text
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
@@ -141,12 +141,7 @@ def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
 def put_away(folder: Path, paths: Iterable[str]) -> str:
     """Move files of the folder to a new shelf of its archive, and return that; "" without files."""
     there = [path for path in paths if os.path.lexists(folder / path)]
-    if not there:
-        return ""
-    shelf = make_shelf(folder)
-    for path in there:
-        move_to_shelf(folder, path, shelf)
-    return shelf.relative_to(folder).as_posix()
+    return move_to_archive(folder, there) if there else ""
 
 
 def _parse_record(text: str, path: str) -> Written:

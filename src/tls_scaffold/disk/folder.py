@@ -161,3 +161,12 @@ def move_to_shelf(folder: Path, path: str, shelf: Path) -> None:
         make_directories(target.parent)
         clear_leftovers(target.parent)
         move(source, target)
+
+
+def move_to_archive(folder: Path, paths: Iterable[str], shelf: str = "") -> str:
+    """Move files to a shelf of the archive, a new one unless it is given; return its path."""
+    with telling(folder):
+        place = make_shelf(folder, shelf)
+        for path in paths:
+            move_to_shelf(folder, path, place)
+    return place.relative_to(folder).as_posix()

@@ -21,7 +21,7 @@ from tls_scaffold.disk.files import (
     make_private,
     telling,
 )
-from tls_scaffold.disk.folder import make_shelf, move_to_shelf, write_inside
+from tls_scaffold.disk.folder import move_to_archive, write_inside
 from tls_scaffold.disk.obstacles import inside
 from tls_scaffold.disk.plainfiles import content, names, own_text, plain_or_empty
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
@@ -100,9 +100,7 @@ def put_waiting(folder: Path, name: str, signed: Signed, request: bytes) -> None
     """
     aside = [path for path in waiting_paths(name) if os.path.lexists(folder / path)]
     if aside:
-        shelf = make_shelf(folder)
-        for path in aside:
-            move_to_shelf(folder, path, shelf)
+        move_to_archive(folder, aside)
     place = inside(folder, path_of(name, CSR_ENDING)).parent
     contents = {KEY_ENDING: signed.key, REQUEST_ENDING: request, CSR_ENDING: signed.csr}
     with telling(place, "written"):

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.disk.files import PUBLIC, SECRET, create, telling
+from tls_scaffold.disk.folder import move_to_archive
 from tls_scaffold.disk.healing import new_set
 from tls_scaffold.disk.moving import make_directories
 from tls_scaffold.disk.plainfiles import plain, plain_or_empty
@@ -33,7 +34,6 @@ from tls_scaffold.signing.foldercas import shelves
 from tls_scaffold.signing.record import Record
 from tls_scaffold.signing.revocations import load_revoked
 from tls_scaffold.signing.rotation import Rotation, Stage
-from tls_scaffold.signing.rotationend import to_shelf
 from tls_scaffold.signing.rotationsets import (
     keep_what_is_replaced,
     lay_out_texts,
@@ -199,7 +199,7 @@ def _take_out_chain(folder: Path, ca: str, shelf: str) -> str:
     Behind what the old CA signed it does not stand.
     """
     has_chain = os.path.lexists(folder / CHAINS[ca])
-    return to_shelf(folder, [CHAINS[ca]], shelf) if has_chain else shelf
+    return move_to_archive(folder, [CHAINS[ca]], shelf) if has_chain else shelf
 
 
 def clear(folder: Path, ca: str, shelf: str) -> str:
@@ -209,4 +209,4 @@ def clear(folder: Path, ca: str, shelf: str) -> str:
     lock is held.
     """
     # Its certificate last: it tells that this is left.
-    return to_shelf(folder, [OLD_CA_KEYS[ca], OLD_CAS[ca]], shelf)
+    return move_to_archive(folder, [OLD_CA_KEYS[ca], OLD_CAS[ca]], shelf)

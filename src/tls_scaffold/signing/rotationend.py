@@ -8,8 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tls_scaffold.disk.files import telling
-from tls_scaffold.disk.folder import make_shelf, move_to_shelf, write_inside
+from tls_scaffold.disk.folder import move_to_archive, write_inside
 from tls_scaffold.disk.obstacles import check_changeable
 from tls_scaffold.disk.plainfiles import plain, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
@@ -69,7 +68,7 @@ def take_out_cross(folder: Path, rotation: Rotation, signings: Iterable[Signing]
         recordcompletion.note(folder, recordcompletion.notes_after(folder, changed))
     shelf = ""
     if os.path.lexists(folder / chain):
-        shelf = to_shelf(folder, [chain], "")
+        shelf = move_to_archive(folder, [chain])
     for path, pem in cut.items():
         write_inside(folder, path, pem.decode())
     return shelf
@@ -78,16 +77,7 @@ def take_out_cross(folder: Path, rotation: Rotation, signings: Iterable[Signing]
 def take_out_old(folder: Path, rotation: Rotation, shelf: str) -> str:
     """Move the old CA to a shelf, a new one unless it is given; return that."""
     # Its certificate last: it tells what hangs on it.
-    return to_shelf(folder, [OLD_CA_KEYS[rotation.ca], OLD_CAS[rotation.ca]], shelf)
-
-
-def to_shelf(folder: Path, paths: Iterable[str], shelf: str) -> str:
-    """Move files to a shelf of the archive, a new one unless it is given; return that."""
-    with telling(folder):
-        place = make_shelf(folder, shelf)
-        for path in paths:
-            move_to_shelf(folder, path, place)
-    return place.relative_to(folder).as_posix()
+    return move_to_archive(folder, [OLD_CA_KEYS[rotation.ca], OLD_CAS[rotation.ca]], shelf)
 
 
 def _cut(
