@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -46,7 +45,8 @@ def backup(folder: Path, target: Path, lock: agefiles.Lock, now: datetime) -> Ma
     with folder_lock(folder):
         finish_pending(folder)
         check_target(folder, target)
-        inventory = _inventory(folder)
+        # What is wrong with it `check` tells: it is kept as it is.
+        inventory = intake.load_or_none(folder)
         state = read_state(folder, paths_elsewhere(inventory), agefiles.is_age_file)
         pem = next((each.content for each in state.files if each.path == CA), b"")
         sealed = agefiles.encrypt(packed((_manifest(now), *state.files)), lock)
@@ -74,12 +74,6 @@ def _check_place(folder: Path, target: Path) -> None:
             f"`{target}` is in the folder that it would be a backup of",
             hint="name a file outside, on another disk at best",
         )
-
-
-def _inventory(folder: Path) -> Inventory | None:
-    with suppress(ScaffoldError):  # what is wrong with it `check` tells: it is kept as it is
-        return intake.load(folder)
-    return None
 
 
 def _manifest(now: datetime) -> Packed:

@@ -11,12 +11,12 @@ from typing import Any
 from tls_scaffold.commands.explainlooks import (
     ExplainOptions,
     evidence_of,
-    inventory_of,
     options_of_environment,
     seen_by,
 )
 from tls_scaffold.disk.plainfiles import plain_or_empty, read_file
 from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
+from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.live.causes import is_command
 from tls_scaffold.live.clientfaults import file_faults
@@ -200,7 +200,7 @@ def _of_ports(folder: Path, options: ExplainOptions, now: datetime) -> Answer:
 
 
 def _of_file(folder: Path, path: Path, now: datetime) -> Answer:
-    inventory = inventory_of(folder)
+    inventory = intake.load_or_none(folder)
     known = read_known(folder, inventory)
     name = path.name.removesuffix(KEY_ENDING).removesuffix(CERTIFICATE_ENDING)
     known_names = {each.name for each in inventory.components} if inventory else set()

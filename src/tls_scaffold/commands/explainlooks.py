@@ -33,21 +33,13 @@ class ExplainOptions:
     looks: bool = True
 
 
-def inventory_of(folder: Path) -> Inventory | None:
-    """Return the inventory of a folder, None where there is none that can be read."""
-    try:
-        return intake.load_if_any(folder)
-    except ScaffoldError:
-        return None
-
-
 def evidence_of(folder: Path, options: ExplainOptions, now: datetime) -> Evidence:
     """Return what can be found out beside a text; nobody has looked yet.
 
     Raises UsageError for options that can't stand together or name nothing, ScaffoldError where a
     pair to come with can't be used.
     """
-    inventory = inventory_of(folder)
+    inventory = intake.load_or_none(folder)
     try:
         ports = ports_of(inventory, options.live) if options.looks else ()
     except UsageError:
@@ -128,6 +120,6 @@ def options_of_environment(folder: Path) -> ExplainOptions:
     certificate, key = (os.environ.get(f"ETCDCTL_{each}", "") for each in ("CERT", "KEY"))
     if certificate and key:
         return ExplainOptions(LiveOptions(tuple(endpoints)), certificate, key)
-    inventory = inventory_of(folder)
+    inventory = intake.load_or_none(folder)
     root = rbac.root_component(inventory) if inventory else None
     return ExplainOptions(LiveOptions(tuple(endpoints), user=root.name if root else ""))

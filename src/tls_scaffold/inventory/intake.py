@@ -123,6 +123,14 @@ def load_if_any(folder: Path) -> Inventory | None:
     return load(folder) if (folder / FILE).exists() else None
 
 
+def load_or_none(folder: Path) -> Inventory | None:
+    """Return the inventory of a folder; None where it has none that can be read."""
+    try:
+        return load(folder)
+    except ScaffoldError:
+        return None
+
+
 def components_named(inventory: Inventory, names: Iterable[str]) -> tuple[Component, ...]:
     """Return the components of these names, each once.
 

@@ -54,7 +54,7 @@ def check_newest(folder: Path) -> None:
     document = inventory_document(folder)
     if all(document.get(name, 1) == 1 for name in ("ca_generation", "peer_ca_generation")):
         return
-    if problems := list(outdated_cas(folder, _inventory(folder))):
+    if problems := list(outdated_cas(folder, intake.load_or_none(folder))):
         raise ScaffoldError("nothing is done with a CA of before", problems, BRING_NEWEST)
 
 
@@ -65,7 +65,7 @@ def renamed_texts(folder: Path) -> dict[str, str]:
     A folder without a record in git is thrown away again, and its CAs may be called alike. Raises
     ScaffoldError where a file can't be replaced.
     """
-    inventory, known = _inventory(folder), [ca.cn for ca in cas_of(folder)]
+    inventory, known = intake.load_or_none(folder), [ca.cn for ca in cas_of(folder)]
     if inventory is None or not inventory.record or not known:
         return {}
     texts = own_texts(folder, (FILE, *CA_REQUESTS.values()))
@@ -81,13 +81,6 @@ def renamed_texts(folder: Path) -> dict[str, str]:
             changed[path] = renumbered(texts[path], path, before, number)
     check_changeable(folder / path for path in changed)
     return changed
-
-
-def _inventory(folder: Path) -> Inventory | None:
-    try:
-        return intake.load(folder)
-    except ScaffoldError:
-        return None
 
 
 def _cn(folder: Path, path: str) -> str:
