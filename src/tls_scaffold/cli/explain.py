@@ -9,8 +9,8 @@ import click
 
 from tls_scaffold.cli.columns import terminal_width, wrapped
 from tls_scaffold.cli.completion import component_names, offering
-from tls_scaffold.cli.lookoptions import LONGEST_WAIT, divided_endpoints
-from tls_scaffold.cli.options import CommaList, Seconds, filled, json_option_for, option
+from tls_scaffold.cli.lookoptions import place_options
+from tls_scaffold.cli.options import filled, json_option_for, option
 from tls_scaffold.cli.terminal import Styled, give, give_json, say, talk
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import UsageError
@@ -19,6 +19,7 @@ from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.explain import Answer
+    from tls_scaffold.commands.live import LiveOptions
 
 STDIN = "-"
 
@@ -26,21 +27,7 @@ STDIN = "-"
 @click.command(cls=Verb)
 @click.argument("word", required=False, metavar="[LINE|HOST:PORT|FILE.pem]")
 @option("--file", type=click.Path(), metavar="FILE", help="Explain the lines of FILE (- is stdin)")
-@option(
-    "--endpoints",
-    type=CommaList(),
-    multiple=True,
-    metavar="A,B",
-    help="Look at these ports for clients, HOST:PORT or NAME=HOST:PORT each, in place of the "
-    "inventory's; may be repeated",
-)
-@option(
-    "--peer-endpoints",
-    type=CommaList(),
-    multiple=True,
-    metavar="A,B",
-    help="Look at these ports for peers",
-)
+@place_options
 @option(
     "--user",
     "live_user",
@@ -51,13 +38,6 @@ STDIN = "-"
 )
 @option("--cert", callback=filled, metavar="FILE", help="Come with this certificate")
 @option("--key", "key_file", callback=filled, metavar="FILE", help="The key of --cert")
-@option(
-    "--timeout",
-    type=Seconds(0.1, LONGEST_WAIT),
-    default=1.2,
-    metavar="SECONDS",
-    help="How long a port may take to answer (1.2)",
-)
 @option("--list", "is_list", is_flag=True, help="Print all that is known, and explain nothing")
 @json_option_for("Print the causes as JSON")
 @click.pass_obj
@@ -67,12 +47,9 @@ def explain(  # noqa: PLR0913 - its options
     *,
     word: str | None,
     file: str | None,
-    endpoints: tuple[str, ...],
-    peer_endpoints: tuple[str, ...],
-    live_user: str,
+    live: "LiveOptions",
     cert: str,
     key_file: str,
-    timeout: float,
     is_list: bool,
     as_json: bool,
 ) -> None:
@@ -87,16 +64,12 @@ def explain(  # noqa: PLR0913 - its options
 
     from tls_scaffold.commands import explain as command
     from tls_scaffold.commands.explainlooks import ExplainOptions
-    from tls_scaffold.commands.live import LiveOptions
     from tls_scaffold.live import causes
 
     if is_list:
         give(causes.table())
         return
     text = _text(word, file)
-    live = LiveOptions(
-        divided_endpoints(endpoints), divided_endpoints(peer_endpoints), live_user, timeout
-    )
     options = ExplainOptions(live, cert, key_file)
     answer = command.explain(folder, word or "", text, options, datetime.now(timezone.utc))
     if as_json:
@@ -108,7 +81,7 @@ def explain(  # noqa: PLR0913 - its options
         said = well if answer.is_well else f"no cause is known for {answer.about}"
         talk(f"{said}; `tls-scaffold explain --list` has all")
     elif answer.exit_code:
-        may = "a port that answers" if live_user or cert else "`--user NAME` or `--cert`"
+        may = "a port that answers" if live.user or cert else "`--user NAME` or `--cert`"
         talk(f"it can't be told which of these it is: {may} may tell")
     sys.exit(answer.exit_code)
 

@@ -31,11 +31,6 @@ def place_options(command: Command) -> Command:
     return _with_options(command, (*_places("L"), _timeout()))
 
 
-def divided_endpoints(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words of options in which commas divide several."""
-    return tuple(word for text in texts for word in text.split(",") if word)
-
-
 def _live() -> Option:
     return option(
         "--live",
@@ -122,8 +117,13 @@ def _options(given: dict[str, Any]) -> "LiveOptions":
     from tls_scaffold.commands.live import LiveOptions
 
     return LiveOptions(
-        divided_endpoints(given["endpoints"]),
-        divided_endpoints(given["peer_endpoints"]),
+        _divided(given["endpoints"]),
+        _divided(given["peer_endpoints"]),
         given.get("live_user", ""),
         given["timeout"],
     )
+
+
+def _divided(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of options in which commas divide several."""
+    return tuple(word for text in texts for word in text.split(",") if word)
