@@ -16,7 +16,7 @@ from rotated import ALONE, BOTH, CROSSED, NAMES, NEW, OLD, OTHER, Scene, rotatio
 from runningmembers import HOST, NEWEST, with_ports
 from support import OURS, Done, run, tls_scaffold
 from tls_scaffold.commands.live import LiveOptions
-from tls_scaffold.commands.rotationlook import check_members
+from tls_scaffold.commands.rotationlook import asking_members
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.live.rotationgates import Step
 from tls_scaffold.signing.rotation import rotation_of
@@ -57,7 +57,7 @@ def ask(scene: Scene, step: Step, *, force: bool = False) -> tuple[str, ...]:
     options = LiveOptions(tuple(clients.split(",")), tuple(peers.split(",")), seconds=10)
     found = rotation_of(scene.folder)
     assert found
-    return check_members(scene.folder, found, step, options, force=force)
+    return asking_members(scene.folder, options, force=force)(found, step)
 
 
 def refused_by(scene: Scene, step: Step) -> set[str]:

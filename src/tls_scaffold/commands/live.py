@@ -67,15 +67,19 @@ def begin(folder: Path, options: LiveOptions) -> Begun:
 
 def ports_of(inventory: Inventory | None, options: LiveOptions) -> tuple[Port, ...]:
     """Return the ports that are looked at; ScaffoldError where there are none."""
-    given = (
-        *given_ports(options.endpoints, CLIENT, inventory),
-        *given_ports(options.peer_endpoints, PEER, inventory),
-    )
-    if given:
+    if given := named_ports(inventory, options):
         return given
     if not inventory or not inventory.members:
         raise no_members(f"`{FILE}` has none" if inventory else f"there is no `{FILE}`")
     return inventory_ports(inventory)
+
+
+def named_ports(inventory: Inventory | None, options: LiveOptions) -> tuple[Port, ...]:
+    """Return the ports that options name; UsageError for endpoints that are none."""
+    return (
+        *given_ports(options.endpoints, CLIENT, inventory),
+        *given_ports(options.peer_endpoints, PEER, inventory),
+    )
 
 
 def no_members(*why: str) -> ScaffoldError:

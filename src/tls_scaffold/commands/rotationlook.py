@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tls_scaffold.commands.live import NO_MEMBERS, LiveOptions, no_members
+from tls_scaffold.commands.live import NO_MEMBERS, LiveOptions, named_ports, no_members
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.live import rotationgates
-from tls_scaffold.live.endpoints import CLIENT, PEER, Port, given_ports, inventory_ports
+from tls_scaffold.live.endpoints import Port, inventory_ports
 from tls_scaffold.live.known import read_known
 from tls_scaffold.live.looks import Looking
 from tls_scaffold.live.rotationgates import Step
@@ -28,10 +28,7 @@ def seen_ports(folder: Path, rotation: Rotation, options: LiveOptions) -> tuple[
 
 
 def _ports(inventory: Inventory | None, options: LiveOptions) -> Iterator[Port]:
-    given = (
-        *given_ports(options.endpoints, CLIENT, inventory),
-        *given_ports(options.peer_endpoints, PEER, inventory),
-    )
+    given = named_ports(inventory, options)
     named = {(port.member, port.side) for port in given}
     for port in inventory_ports(inventory) if inventory else ():
         if (port.member, port.side) not in named:
@@ -42,21 +39,18 @@ def _ports(inventory: Inventory | None, options: LiveOptions) -> Iterator[Port]:
 def asking_members(
     folder: Path, options: LiveOptions, *, force: bool
 ) -> Callable[[Rotation, Step], tuple[str, ...]]:
-    """Return what asks every live member before a step: see `check_members`."""
-    return lambda rotation, step: check_members(folder, rotation, step, options, force=force)
+    """Return what asks every live member before a step, and returns warnings.
 
-
-def check_members(
-    folder: Path, rotation: Rotation, step: Step, options: LiveOptions, *, force: bool
-) -> tuple[str, ...]:
-    """Ask every live member before a step; return warnings, of those that could not be reached.
-
-    These hold up the step, unless with `force`. Raises ScaffoldError as `rotationgates.check`, and
-    where there are no members to ask.
+    Those are of members that could not be reached, which hold up the step, unless with `force`. It
+    raises ScaffoldError as `rotationgates.check`, and where there are no members to ask.
     """
-    ports = seen_ports(folder, rotation, options)
-    if ports:
-        return rotationgates.check(step, ports, force=force)
-    if force:
-        return (NO_MEMBERS,)
-    raise no_members()
+
+    def ask(rotation: Rotation, step: Step) -> tuple[str, ...]:
+        ports = seen_ports(folder, rotation, options)
+        if ports:
+            return rotationgates.check(step, ports, force=force)
+        if force:
+            return (NO_MEMBERS,)
+        raise no_members()
+
+    return ask
