@@ -11,6 +11,8 @@ from typing import TypeVar
 Item = TypeVar("Item")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 CA_NAMES = ("ca", "trust", "chain", "old-ca", "peer-ca", "peer-trust", "peer-chain", "old-peer-ca")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+SHA256 = re.compile(r"[0-9a-f]{64}")
 NAME_LENGTH = 64
 LONGEST_NUMBER = 18  # digits: all below are in 64 bits
 CN_LENGTH = 64  # ub-common-name of RFC 5280, appendix A.1

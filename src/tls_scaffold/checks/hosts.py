@@ -86,7 +86,7 @@ def empty_host(view: View) -> Iterator[Problem]:
 def missing_address(view: View) -> Iterator[Problem]:
     """Every host that the inventory gives a component stands in its request."""
     bare: dict[str, list[str]] = {}
-    for component in view.inventory.components if view.inventory else ():
+    for component in view.asked_components.values():
         request = view.requests.get(component.request)
         if request is None:
             continue

@@ -76,8 +76,8 @@ def not_understood(view: View) -> Iterator[Problem]:
 )
 def component_line(view: View) -> Iterator[Problem]:
     """Every line of a component stands as it is rendered: on one line, without blanks before it."""
-    components = view.inventory.components if view.inventory else ()
-    yield from strange_lines(view.makefile, {each.name for each in components})
+    names = {each.name for each in view.asked_components.values()}
+    yield from strange_lines(view.makefile, names)
 
 
 @Rule(

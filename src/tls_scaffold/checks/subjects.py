@@ -8,7 +8,7 @@ from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory import conflicts
 from tls_scaffold.inventory.terms import CLIENT_AUTH
-from tls_scaffold.inventory.values import FILE, Component
+from tls_scaffold.inventory.values import FILE
 from tls_scaffold.spelling import CN_LENGTH, canonical_host, escaped
 from tls_scaffold.state.entries import Entry
 
@@ -27,7 +27,7 @@ def cn_empty(view: View) -> Iterator[Problem]:
     named = {
         entry.signing.request for entry in view.components if entry.signing and entry.signing.cn
     }
-    by_password = {each.request for each in _components(view) if not each.cn}
+    by_password = {each.request for each in view.asked_components.values() if not each.cn}
     for path, request in view.requests.items():
         if not request.cn.strip() and path not in named | by_password:
             yield Problem(Place(path, key="CN"), "the CN is empty")
@@ -184,7 +184,7 @@ def open_peer_port(view: View) -> Iterator[Problem]:
 )
 def wrong_cn(view: View) -> Iterator[Problem]:
     """Every certificate has the CN that the inventory, else its request, asks for."""
-    listed = {each.certificate_path: each for each in _components(view)}
+    listed = view.asked_components
     for entry in view.components:
         requested = entry.request.cn if entry.request else ""
         asked = listed[entry.path].cn if entry.path in listed else requested
@@ -205,8 +205,8 @@ def wrong_cn(view: View) -> Iterator[Problem]:
 )
 def missing_host(view: View) -> Iterator[Problem]:
     """Every certificate is for the hosts that the inventory gives its component."""
-    for component in _components(view):
-        entry = view.component_at(component.certificate_path)
+    for path, component in view.asked_components.items():
+        entry = view.component_at(path)
         if not entry or not entry.certificate:
             continue
         there = {canonical_host(host) for host in entry.certificate.hosts}
@@ -217,10 +217,6 @@ def missing_host(view: View) -> Iterator[Problem]:
             if canonical_host(host) in named - there:
                 kind = f"{component.kind} `{component.name}`"
                 yield Problem(Place(entry.path), f"it is not for `{escaped(host)}` of {kind}")
-
-
-def _components(view: View) -> tuple[Component, ...]:
-    return view.inventory.components if view.inventory else ()
 
 
 RULES = (

@@ -142,8 +142,7 @@ def unused_request(view: View) -> Iterator[Problem]:
     unused = [path for path in view.requests if path not in signed and path not in view.ca_requests]
     yield from (Problem(Place(path), "no target of the Makefile signs it") for path in unused)
     # Of one whose request is told above nothing is said twice.
-    components = view.inventory.components if view.inventory else ()
-    told = {each.certificate_path for each in components if each.request in unused}
+    told = {path for path, each in view.asked_components.items() if each.request in unused}
     for entry in view.components:
         if not entry.signing and entry.path not in told:
             yield Problem(Place(MAKEFILE), f"no target signs `{entry.name}` of the inventory")

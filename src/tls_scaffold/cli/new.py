@@ -1,10 +1,9 @@
 """`tls-scaffold new` on the command line."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +11,7 @@ from tls_scaffold.cli.completion import below_the_folder, key_types, offering
 from tls_scaffold.cli.custody import check_words, confirmed, custody
 from tls_scaffold.cli.keeping import tell_outcome
 from tls_scaffold.cli.lists import refuse_more_of_a_list
-from tls_scaffold.cli.options import components, crl_option, json_option, option
+from tls_scaffold.cli.options import Command, components, crl_option, json_option, option
 from tls_scaffold.cli.terminal import give_json, say, talk, warn
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import UsageError
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from tls_scaffold.inventory.options import Options
 
 DIRECTORY = "tls-setup"
-Command = TypeVar("Command", bound=Callable[..., Any])
 SETTINGS = (
     (
         "--key",

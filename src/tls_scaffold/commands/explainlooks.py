@@ -106,7 +106,7 @@ def seen_by(evidence: Evidence) -> tuple[str, ...]:
         shake, port = look.shake, look.port
         told = shake.unreachable or (f"no TLS: {shake.failure or shake.alert}")
         if shake.speaks_tls:
-            told = f"serves `{dict(shake.served[0].subject).get('CN', '')}`, {shake.version}"
+            told = f"serves `{shake.served[0].cn}`, {shake.version}"
         lines.append(f"{port.member or port.side} {port.address}: {told}")
     return tuple(lines)
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from tls_scaffold.multiroot.policies import (
     signing_policies,
 )
 from tls_scaffold.paths import CONFIG
+from tls_scaffold.spelling import first_of
 
 LABEL = "ca.label"
 SUMMARY = "multirootca can't be told to sign for these"
@@ -89,7 +90,7 @@ def read_served(base: Path, options: SignerOptions) -> Found:
             isinstance(each, Problem) and each.place.key == LABEL for each in problems
         )
         hint = HINT if is_of_labels else ""
-        raise ScaffoldError(SUMMARY, some_of([*problems, *shared]), hint)
+        raise ScaffoldError(SUMMARY, first_of([*problems, *shared], MOST), hint)
     return Found(tuple(served), tuple(left_out))
 
 
@@ -187,12 +188,6 @@ def _shared_labels(served: Iterable[Served]) -> Iterator[str]:
             yield f"label {listed(labels)} is that of {told}: {others}"
         else:
             yield f"labels {listed(labels)}, of {told}, differ in upper and lower case alone"
-
-
-def some_of(problems: Sequence[Problem | str]) -> list[Problem | str]:
-    """Return as many problems as a message has room for, and how many more there are."""
-    more = len(problems) - MOST
-    return [*problems[:MOST], *([f"and {more} more"] if more > 0 else [])]
 
 
 def still_asks_for(source: Path, label: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold.commands.servedfolders import Served, some_of, still_asks_for
+from tls_scaffold.commands.servedfolders import Served, still_asks_for
 from tls_scaffold.commands.signerfolder import (
     ROOTS,
     SignerFolder,
@@ -23,10 +23,11 @@ from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ConflictError, Place, Problem, ScaffoldError
 from tls_scaffold.keeping.jsonmerge import Conflict, is_same
 from tls_scaffold.keeping.plan import Plan, Step
+from tls_scaffold.keeping.readback import MOST
 from tls_scaffold.multiroot.policies import config_document
 from tls_scaffold.multiroot.rootsfile import RootsFile
 from tls_scaffold.signing import pemfiles
-from tls_scaffold.spelling import did_you_mean, escaped
+from tls_scaffold.spelling import did_you_mean, escaped, first_of
 
 BOTH_CHANGED = "both sides changed the same in what multirootca reads"
 SETTLE = (
@@ -127,7 +128,7 @@ def _home(state: SignerFolder) -> str:
 
 def _refuse(state: SignerFolder, problems: Sequence[Problem | str]) -> None:
     if problems:
-        raise ScaffoldError(f"nothing is written to `{state.path}`", some_of(problems))
+        raise ScaffoldError(f"nothing is written to `{state.path}`", first_of(problems, MOST))
 
 
 def _steps(state: SignerFolder, texts: Mapping[str, str], roots: RootsFile) -> Iterator[Step]:

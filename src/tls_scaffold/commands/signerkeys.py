@@ -14,13 +14,13 @@ from pathlib import Path
 from tls_scaffold.disk.files import NOT_THE_OWNER
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.spelling import VARIABLE
 
 HEXADECIMAL = re.compile(rb"(?:[0-9A-Fa-f]{2})*")
 SHORTEST = 16  # bytes: 128 bits
 LARGEST = 1 << 16
 SHOWN = 5  # of the labels that have something in common
 FILE_REFERENCE, VARIABLE_REFERENCE = "file:", "env:"
-VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 Holders = Mapping[tuple[str, str], str]
 """The reference of each key by label and name."""

@@ -21,12 +21,11 @@ from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.disk.statefiles import NEW_NOTE, NOTE
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CA
-from tls_scaffold.spelling import UTC_TIME
+from tls_scaffold.spelling import SHA256, UTC_TIME
 
 LARGEST_BACKUP = 1024**3
 KEPT = 50
 VERSION = 1
-SUM = re.compile("[0-9a-f]{64}")
 DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T")
 
 
@@ -48,7 +47,7 @@ def read_notes(folder: Path) -> tuple[Noted, ...]:
     with suppress(ValueError, TypeError, KeyError, RecursionError):
         listed = json.loads(plain_or_empty(folder / NOTE) or b"{}")["backups"]
         found = tuple(Noted(**each) for each in listed)
-        if all(SUM.fullmatch(each.sha256) and DATE.match(each.time) for each in found):
+        if all(SHA256.fullmatch(each.sha256) and DATE.match(each.time) for each in found):
             return found
     return ()
 

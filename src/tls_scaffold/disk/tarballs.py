@@ -3,7 +3,6 @@
 Nothing is ever unpacked to the disk: what a tar holds is read into memory, file by file.
 """
 
-import re
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,12 +11,11 @@ from pathlib import PurePosixPath
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import MIB
-from tls_scaffold.spelling import first_of
+from tls_scaffold.spelling import NAME, first_of
 
 MOST_FILES = 500_000
 LONGEST_PATH = 1024
 TOLD = 10
-PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 KINDS = {
     tarfile.LNKTYPE: "is a link",
     tarfile.SYMTYPE: "is a link",
@@ -132,7 +130,7 @@ def _problem(entry: tarfile.TarInfo, form: Form) -> str:
     elif entry.isdir():
         problem = "is a folder"
     else:
-        is_plain = PLAIN_NAME.fullmatch(entry.name)
+        is_plain = NAME.fullmatch(entry.name)
         problem = "" if is_plain else "is not a plain name: files lie in no folder here"
     if not problem and not 0 <= entry.size <= form.largest:
         return f"is larger than {form.largest // MIB} MiB"

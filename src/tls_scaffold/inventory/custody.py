@@ -9,6 +9,7 @@ from tls_scaffold import spelling
 from tls_scaffold.errors import Problem
 from tls_scaffold.inventory.fields import Field, Table, escaped_problem
 from tls_scaffold.inventory.terms import ROOT
+from tls_scaffold.spelling import SHA256, VARIABLE
 
 AUTH_KEY = "env:CFSSL_AUTH"
 """Where the key for a remote CA is, if nothing is said."""
@@ -20,8 +21,6 @@ LONGEST_PORT = 65535
 SCHEME_AND_REST = re.compile(r"(https?)://([^/?#@\\]+)/?", re.ASCII)
 HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::([1-9][0-9]{0,4}))?", re.ASCII)
 PATH = re.compile("/?[A-Za-z0-9._][A-Za-z0-9._-]*(?:/[A-Za-z0-9._][A-Za-z0-9._-]*)*", re.ASCII)
-VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-PIN = re.compile("[0-9a-f]{64}")
 # The name of a section for multirootca: Go's `\w` is ASCII's, and it takes nothing else.
 LABEL = re.compile(r"\w+", re.ASCII)
 LABEL_FORM = "letters of ASCII, digits and `_`"
@@ -219,7 +218,7 @@ def file_problem(text: str) -> str:
 
 def sha256_problem(text: str) -> str:
     """Say why `text` can't be the sum of a certificate; empty if it can."""
-    return "" if PIN.fullmatch(text) else f"`{text}` is not a SHA-256: 64 digits, 0-9 and a-f"
+    return "" if SHA256.fullmatch(text) else f"`{text}` is not a SHA-256: 64 digits, 0-9 and a-f"
 
 
 def custody_conflicts(custody: Custody, *, has_peer_ca: bool) -> Iterator[Problem]:

@@ -38,7 +38,7 @@ from tls_scaffold.inventory.schemavalues import (
 )
 from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.values import GROUP_NAME, NAME_FIELDS, SCHEMA, VERSION
-from tls_scaffold.spelling import NAME_LENGTH, PATH
+from tls_scaffold.spelling import NAME_LENGTH, PATH, SHA256, VARIABLE
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 TITLE = "The inventory of a folder of tls-scaffold (tls-scaffold.json)"
@@ -345,14 +345,14 @@ def _ca() -> Schema:
         ),
         "label": described(form(custody.LABEL, NAME_LENGTH), "The label of the CA at its servers."),
         "auth_key": described(
-            text(pattern=whole(f"env:{custody.VARIABLE.pattern}|file:{path}")),
+            text(pattern=whole(f"env:{VARIABLE.pattern}|file:{path}")),
             f"Where the key for them is, never the key itself: {custody.AUTH_KEY} if left out.",
         ),
         "remote_ca": described(
             form(custody.PATH), "The PEM file by which the https of the servers is checked."
         ),
         "sha256": described(
-            form(custody.PIN), "The SHA-256 of the CA's certificate, by which it is known."
+            form(SHA256), "The SHA-256 of the CA's certificate, by which it is known."
         ),
     }
     with_remote: Schema = {

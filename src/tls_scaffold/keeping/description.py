@@ -10,15 +10,15 @@ from tls_scaffold import spelling
 from tls_scaffold.cfssl import durations
 from tls_scaffold.cfssl.profiles import CA_EXPIRY, SigningConfig
 from tls_scaffold.cfssl.requests import Request
+from tls_scaffold.inventory.intake import DEFAULTS
 from tls_scaffold.inventory.terms import BOTH_ENDS, CLIENT, CLIENT_AUTH, lacking_usages
-from tls_scaffold.inventory.values import NAME_FIELDS, PEER, SHARED_REQUEST, Inventory
+from tls_scaffold.inventory.values import NAME_FIELDS, PEER, SHARED_REQUEST
 from tls_scaffold.keeping.adoptedhosts import own_first, own_hosts
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CERTS, own_request
 
 # The inventory's settings by the words that cfssl's requests have for them.
 NAMES = {word: setting for setting, word in NAME_FIELDS.items()}
-DEFAULTS = Inventory(members=())
 PROXY = "proxy"
 Fields = dict[str, Any]
 

@@ -3,7 +3,6 @@
 What it names is taken away or merged, so it names rendered files only.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +19,12 @@ from tls_scaffold.keeping.readback import refuse_problems
 from tls_scaffold.makefiles.componentlines import ComponentLine, component_line_of
 from tls_scaffold.paths import CA_REQUEST, CONFIG, GENERATED, OURS_IF_SAID, PEER_CA_REQUEST
 from tls_scaffold.rendering.documents import LAST_RENDER, Entry, is_request_document
-from tls_scaffold.spelling import name_problem
+from tls_scaffold.spelling import SHA256, name_problem
 
 HINT = (
     "put back the record that git has, or move this one away: "
     "without one `tls-scaffold sync` keeps what differs"
 )
-SUM = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def record_of_entries(entries: Iterable[Entry]) -> Record:
     for key, value in entries:
         if value.startswith("{"):
             documents.setdefault(key, []).append(formats.parse(value, key, "json"))
-        elif SUM.fullmatch(value):
+        elif SHA256.fullmatch(value):
             sums.setdefault(key, []).append(value)
         else:
             # A component's entry is its line in the Makefile, in two halves.

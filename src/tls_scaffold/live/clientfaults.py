@@ -74,7 +74,7 @@ def certificate_faults(
             yield cause, f"its CA is `{dict(leaf.issuer).get('CN', '')}`: {DIFFERS[cause]}"
             return
         if bad := ca_without_client_auth(cas):
-            told = f"`{dict(bad.subject).get('CN', '')}` is for {', '.join(bad.usages)}"
+            told = f"`{bad.cn}` is for {', '.join(bad.usages)}"
             yield causes.CA_USAGE, told
             return
 

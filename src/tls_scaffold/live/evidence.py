@@ -164,7 +164,6 @@ class Evidence:
         """The trusted CA that lets no client in."""
         for side, cas in self.known.trusted.items():
             if bad := ca_without_client_auth(cas):
-                subject = dict(bad.subject).get("CN", "")
-                knows = f"`{self.known.trust_paths[side]}`: `{subject}` is for {bad.usages[-1]}"
+                knows = f"`{self.known.trust_paths[side]}`: `{bad.cn}` is for {bad.usages[-1]}"
                 return Found(causes.CA_USAGE, knows)
         return None

@@ -10,13 +10,12 @@ from tls_scaffold.live.causes import OF_CLIENT, OF_SERVER, OTHER_CAS, Cause
 from tls_scaffold.live.diagnosis import Found
 from tls_scaffold.live.evidence import IS_NO_USER, IS_USER, Evidence
 from tls_scaffold.live.loglines import CLIENT, Entry, bare, entries
-from tls_scaffold.live.symptoms import Symptom, symptom_of
+from tls_scaffold.live.symptoms import TRUSTS, Symptom, symptom_of
 from tls_scaffold.paths import REVOKED
 from tls_scaffold.signing import crlfile
 from tls_scaffold.spelling import MINUTE
 
 SERIAL = re.compile(r"certificate serial (?P<serial>[0-9a-f]+) revoked")
-TRUSTS = (causes.TRUST_UNREADABLE, causes.MEMBER_TRUST)
 
 
 class Unseen(Enum):

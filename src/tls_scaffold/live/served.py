@@ -218,7 +218,7 @@ def _other_chain(served: Sequence[Certificate], wanted: Sequence[bytes], path: s
 def _of_trust(port: Port, shake: Shake, known: Known) -> Iterator[str]:
     """Yield why the CAs that a port has loaded are not those of the folder."""
     path, cas = known.trust_paths[port.side], known.trusted[port.side]
-    wanted = {ca.parsed.subject.public_bytes(): dict(ca.subject).get("CN", "") for ca in cas}
+    wanted = {ca.parsed.subject.public_bytes(): ca.cn for ca in cas}
     loaded = {ca.der: ca.text for ca in shake.cas}
     if not shake.asks:
         yield "it asks for no certificate: whoever reaches it is let in (`--client-cert-auth`)"

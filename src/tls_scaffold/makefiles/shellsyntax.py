@@ -1,13 +1,12 @@
 """Lines of shell taken apart into pipelines, loops, conditions and groups."""
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from tls_scaffold.makefiles.shellwords import REDIRECTION, Token, tokens
+from tls_scaffold.spelling import VARIABLE
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 UNKNOWN_HERE = ("while", "until", "case", "function", "select", "[[")
 
 
@@ -147,7 +146,7 @@ class _Reader:
         words: list[str] = []
         while self.rest and not self._next().is_operator:
             words.append(self._take().text)
-        if not NAME.fullmatch(variable):
+        if not VARIABLE.fullmatch(variable):
             raise ValueError(variable)
         self._expect(
             self._next().text if self._next().text in (";", "\n") else ";", is_operator=True

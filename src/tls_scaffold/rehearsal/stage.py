@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from tls_scaffold.bundles.memberflags import PEER_CNS
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import throwaway
 from tls_scaffold.etcd.bench import Bench, apply_script
@@ -38,7 +39,6 @@ UNHEALTHY = "unhealthy cluster"
 ETCDCTL_SECONDS = 3
 OWN_ROLE = "tls-scaffold-rehearsal"
 PREFIX = f"/{OWN_ROLE}/"
-PEER_CNS = "peer-cert-allowed-cn"
 
 
 class UnhealthyError(ScaffoldError):
@@ -114,7 +114,7 @@ class Stage:
         if name == self._leader:
             self._let_lead(next((each for each in self.running if each != name), name))
         self._members.end(name)
-        member = self.running[name] = self._member(state, name)
+        member = self.running[name] = state.member(name)
         self._start(state, member, peer_cns=peer_cns)
         self.wait_until_healthy(member)
 
@@ -122,14 +122,14 @@ class Stage:
         """Restart members as fast as they come up, and only then wait until all are healthy."""
         for name in names:
             self._members.end(name)
-            member = self.running[name] = self._member(state, name)
+            member = self.running[name] = state.member(name)
             self._start(state, member)
         for member in self.running.values():
             self.wait_until_healthy(member)
 
     def join(self, state: State, name: str) -> None:
         """Tell the cluster of a new member, and start it."""
-        member = self._member(state, name)
+        member = state.member(name)
         self.layout.put_pairs(state, member)
         self.layout.put_trust(state, member)
         self._etcdctl("member", "add", name, f"--peer-urls={self.layout.peer_url(member)}")
@@ -145,7 +145,7 @@ class Stage:
 
     def move(self, state: State, name: str) -> None:
         """Tell the cluster where a member will be found by its peers, and start it there."""
-        member = self._member(state, name)
+        member = state.member(name)
         url = self.layout.peer_url(member)
         self._etcdctl("member", "update", self._id_of(name), f"--peer-urls={url}")
         self.layout.put_pairs(state, member)
@@ -303,9 +303,6 @@ class Stage:
             flags |= {PEER_CNS: cns} if cns else {}
         self.loaded[member.name] = self.layout.keep_trust(member)
         self._members.start(member.name, flags)
-
-    def _member(self, state: State, name: str) -> Member:
-        return next(each for each in state.inventory.members if each.name == name)
 
     def _cluster(self) -> Cluster:
         ports = {

@@ -10,7 +10,7 @@ from tls_scaffold.bundles.members import ENVIRONMENT
 from tls_scaffold.bundles.settings import DIST, LIST
 from tls_scaffold.disk.plainfiles import content, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.clusterparts import Peer
+from tls_scaffold.inventory.clusterparts import Member, Peer
 from tls_scaffold.inventory.presets import comes_by_password
 from tls_scaffold.inventory.rbac import SCRIPT, roles_of
 from tls_scaffold.inventory.values import Component, Inventory
@@ -52,6 +52,10 @@ class State:
     script: bytes
     crl: bytes = b""
     flags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def member(self, name: str) -> Member:
+        """Return the member of that name, which is there."""
+        return next(each for each in self.inventory.members if each.name == name)
 
     @property
     def has_rights(self) -> bool:

@@ -104,7 +104,7 @@ def _pairs(plan: RollOut, stage: Stage, writers: Writers, trusts: State) -> Iter
         for name, member in stage.running.items()
         if any(_shows_another(before, after, (side, name)) for side in (OWN, PEERS))
         # Who moves is asked for by its old host till then.
-        and not _moves(member, _member(plan.after, name))
+        and not _moves(member, plan.after.member(name))
     ]
     if names:
         yield Step("members' pairs", partial(_give_pairs, stage, plan.after, names))
@@ -119,7 +119,7 @@ def _shows_another(before: Mapping[Side, Held], after: Mapping[Side, Held], side
 
 def _give_pairs(stage: Stage, state: State, names: list[str]) -> None:
     for name in names:
-        stage.layout.put_pairs(state, _member(state, name))
+        stage.layout.put_pairs(state, state.member(name))
 
 
 def _moves(old: Member, new: Member) -> bool:
@@ -132,7 +132,7 @@ def _restarts(plan: RollOut, stage: Stage) -> Iterator[Step]:
 
 
 def _restart(stage: Stage, state: State, name: str) -> None:
-    stage.layout.put_trust(state, _member(state, name))
+    stage.layout.put_trust(state, state.member(name))
     stage.restart(state, name)
 
 
@@ -145,7 +145,7 @@ def _an_unplanned_restart(plan: RollOut, stage: Stage) -> Iterator[Step]:
 
 def _give_trust(stage: Stage, state: State) -> None:
     for name in stage.running:
-        stage.layout.put_trust(state, _member(state, name))
+        stage.layout.put_trust(state, state.member(name))
 
 
 def _trust_of_clients(
@@ -211,7 +211,3 @@ def _all_taken(shown: Mapping[Side, Held], trusting: Mapping[Side, Held]) -> boo
             if other == MEETS[side] and not is_trusted(leaf, tuple(behind), looking.trust):
                 return False
     return True
-
-
-def _member(state: State, name: str) -> Member:
-    return next(each for each in state.inventory.members if each.name == name)

@@ -8,7 +8,6 @@ from cryptography import x509
 
 from tls_scaffold.cfssl import durations
 from tls_scaffold.cfssl.profiles import Profile
-from tls_scaffold.cfssl.requests import WORDS
 from tls_scaffold.cfssl.usages import meanings, word
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import certificates, matching
@@ -99,7 +98,7 @@ def unusable(
 
 
 def _differing_subject(certificate: Certificate, csr: CSR) -> Iterator[str]:
-    wanted = [f"{WORDS.get(oid, oid)}={text}" for oid, texts in csr.subject for text in texts]
+    wanted = csr.subject_texts
     found = [f"{name}={text}" for name, text in certificate.subject]
     if sorted(wanted) != sorted(found):
         yield from _differing("subject", wanted, found)

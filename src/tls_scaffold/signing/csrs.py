@@ -4,18 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 from tls_scaffold.cfssl.profiles import Profile
-from tls_scaffold.cfssl.requests import IN_ORDER, SINGLE, SUBJECT, Request, Subject
+from tls_scaffold.cfssl.requests import IN_ORDER, SINGLE, SUBJECT, WORDS, Request, Subject
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.signing.certificates import (
     UNREADABLE,
     Certificate,
+    ExtensionT,
     names_in,
     sum_of_public_key,
 )
@@ -24,8 +24,6 @@ from tls_scaffold.signing.contentkinds import kind_of_label, why_not
 from tls_scaffold.signing.extensions import Names
 from tls_scaffold.signing.keys import GO_CURVES
 from tls_scaffold.signing.pemfiles import blocks
-
-ExtensionT = TypeVar("ExtensionT", bound=x509.ExtensionType)
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,11 @@ class CSR:
     def cn(self) -> str:
         """The common name; empty if there is none."""
         return "".join(dict(self.subject).get(SUBJECT["CN"], ()))
+
+    @property
+    def subject_texts(self) -> list[str]:
+        """The parts of its subject, as in `CN=alice`."""
+        return [f"{WORDS.get(oid, oid)}={text}" for oid, texts in self.subject for text in texts]
 
     def subject_with(self, given: Request) -> Subject:
         """Return the subject with what a request says in place of its own.

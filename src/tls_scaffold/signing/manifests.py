@@ -12,14 +12,12 @@ from datetime import datetime
 
 from tls_scaffold import spelling
 from tls_scaffold.cfssl.profiles import Profile, moment
-from tls_scaffold.cfssl.requests import WORDS
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.fields import Field
 from tls_scaffold.signing.csrs import CSR
 
 FORMAT = 1
 FIELDS = ("format", "folder", "ca_sha256", "time", "config_sha256", "requests")
-SUM = re.compile("[0-9a-f]{64}")
 ID = re.compile("[0-9a-f]{32}")
 LONGEST_TEXT = 255
 KINDS = {"dns": "DNS", "email": "email", "ip": "IP", "uri": "URI"}
@@ -92,11 +90,10 @@ def _json(value: object) -> str:
 
 def asked_of(name: str, csr: CSR, profile: Profile) -> Asked:
     """Return what a component's CSR asks for with a profile."""
-    subject = [f"{WORDS.get(oid, oid)}={text}" for oid, texts in csr.subject for text in texts]
     return Asked(
         name=name,
         profile=profile.name,
-        subject=tuple(subject),
+        subject=tuple(csr.subject_texts),
         hosts=tuple(f"{KINDS[kind]}:{text}" for kind, text in csr.names),
         usages=profile.usages,
         expiry=profile.expiry,
@@ -195,7 +192,7 @@ def _text_problem(text: str) -> str:
 
 
 def _sum_problem(text: str) -> str:
-    return "" if SUM.fullmatch(text) else "is no SHA-256 in 64 hexadecimal digits"
+    return "" if spelling.SHA256.fullmatch(text) else "is no SHA-256 in 64 hexadecimal digits"
 
 
 def _id_problem(text: str) -> str:

@@ -152,7 +152,7 @@ class _Checker:
         try:
             found = certificates.read_all(pem, place)
         except ScaffoldError as error:
-            yield ": ".join((error.summary, *(each.message for each in error.problems)))
+            yield error.without(place)
             return
         certificate = found[0]
         if trouble := matching.key_trouble(certificate, waiting.key, f"the key of `{place}`"):

@@ -135,7 +135,7 @@ def _csr_of(files: Mapping[str, bytes], asked: Asked, config: SigningConfig) -> 
     try:
         csr = csrs.read(files[place], place)
     except ScaffoldError as error:
-        return ": ".join((error.summary, *(each.message for each in error.problems)))
+        return error.without(place)
     there = asked_of(asked.name, csr, config.profile_or_default(asked.profile))
     differing = [*disagreements(asked, there)]
     told = f"the manifest disagrees with `{place}`: {listed(differing, len(differing))}"
