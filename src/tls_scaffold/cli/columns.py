@@ -74,6 +74,11 @@ def begin_of_line(cells: Mapping[str, str], widths: Mapping[str, int], last: str
     )
 
 
+def heading_line(widths: Mapping[str, int], last: str) -> str:
+    """Return the line of the headings; the `last` one stands behind all others."""
+    return begin_of_line({heading: heading for heading in widths}, widths, last) + last
+
+
 def listed_within(items: Sequence[str], width: int) -> str:
     """Return the first of these, with commas, as many as have room, and how many more there are.
 

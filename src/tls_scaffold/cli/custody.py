@@ -1,6 +1,5 @@
 """The options that say who holds the CA, for `new` and `sync`."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from tls_scaffold.cli.options import CommaList, Command, filled, option
-from tls_scaffold.cli.terminal import talk_line
+from tls_scaffold.cli.terminal import can_ask, talk_line
 from tls_scaffold.errors import UsageError
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ def confirmed(run: Callable[["CustodyWords"], Outcome], held: "CustodyWords") ->
     try:
         return run(held)
     except UnconfirmedCAError as error:
-        if sys.stdin is None or not sys.stdin.isatty():
+        if not can_ask():
             raise
         talk_line(error.summary)
         for problem in error.problems:

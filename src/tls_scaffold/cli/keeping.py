@@ -8,7 +8,7 @@ from tls_scaffold.cli.options import option
 from tls_scaffold.cli.plansummary import few_paths, is_record, summary_lines
 from tls_scaffold.cli.terminal import give, give_json, talk, talk_line, warn
 from tls_scaffold.errors import ExitCode
-from tls_scaffold.spelling import escaped
+from tls_scaffold.spelling import counted, escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.results import Outcome
@@ -96,7 +96,7 @@ def tell_plan(plan: "Plan", *, dry_run: bool) -> None:
         if note not in generated and (note not in kept or len(kept) <= SINGLY):
             talk_line(note_line(note, plan.shelf))
     if generated:
-        talk(f"wrote what is generated: {len(generated)} file{'s' * (len(generated) > 1)}")
+        talk(f"wrote what is generated: {counted(len(generated), 'file')}")
 
 
 def tell_summary(plan: "Plan") -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tls_scaffold.cli.columns import begin_of_line, cut_to, text_width, wrapped
+from tls_scaffold.cli.columns import begin_of_line, cut_to, heading_line, text_width, wrapped
 from tls_scaffold.cli.terminal import Styled, talk
 from tls_scaffold.spelling import escaped
 
@@ -30,11 +30,10 @@ def live_table(report: "LiveReport", width: int) -> Iterator[str | Styled]:
     rows = report.worst_first
     cells = [_cells(row) for row in rows]
     widths = _widths(cells, width)
-    heads = dict(zip(HEADINGS, HEADINGS, strict=True))
-    yield f"\n{begin_of_line(heads, widths, HEADINGS[-1])}{HEADINGS[-1]}\n"
+    yield f"\n{heading_line(widths, HEADINGS[-1])}\n"
     for row, shown in zip(rows, cells, strict=True):
         yield begin_of_line(shown, widths, HEADINGS[-1])
-        yield Styled(row.state, COLOURS.get(row.state, "red"), bold=row.state != HEADINGS[-1])
+        yield Styled(row.state, COLOURS.get(row.state, "red"))
         for line in (*map(str, row.reasons), *_told(row)):
             yield f"\n{wrapped(escaped(line), width, '  ')}"
         yield "\n"

@@ -1,6 +1,5 @@
 """`tls-scaffold new` on the command line."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from tls_scaffold.cli.custody import check_words, confirmed, custody
 from tls_scaffold.cli.keeping import tell_outcome
 from tls_scaffold.cli.lists import refuse_more_of_a_list
 from tls_scaffold.cli.options import Command, components, crl_option, json_option, option
-from tls_scaffold.cli.terminal import give_json, say, talk, warn
+from tls_scaffold.cli.terminal import can_ask, give_json, say, talk, warn
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import UsageError
 from tls_scaffold.spelling import escaped
@@ -157,7 +156,7 @@ def _ask(target: Path, options: "Options") -> "Options":
     from tls_scaffold.cli.questions import ask_for_components
     from tls_scaffold.disk.vacancy import refuse_occupied
 
-    if sys.stdin is None or not sys.stdin.isatty():
+    if not can_ask():
         raise click.UsageError(
             "Missing option '--members' (or '--from'): a cluster has at least one member"
         )

@@ -1,10 +1,8 @@
 """Passphrases: typed on a terminal, or read from a file; never from the command line."""
 
-import sys
-
 import click
 
-from tls_scaffold.cli.terminal import Styled, talk
+from tls_scaffold.cli.terminal import Styled, can_ask, talk
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.reading import read_given
 
@@ -36,7 +34,7 @@ def ask_for_passphrase(*, twice: bool, otherwise: str) -> str:
 
     Raises UsageError, with what can be done `otherwise`, where nobody can be asked.
     """
-    if not (sys.stdin and sys.stdin.isatty()):
+    if not can_ask():
         raise UsageError("there is no terminal to ask for a passphrase on", hint=otherwise)
     while True:
         text = str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=twice, err=True))

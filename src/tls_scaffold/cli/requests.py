@@ -1,6 +1,5 @@
 """`tls-scaffold requests`: what waits for a signature is carried to the CA's machine and back."""
 
-import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,11 +8,11 @@ import click
 
 from tls_scaffold.cli.keeping import end_of_outcome, tell_change_on_the_way, tell_next
 from tls_scaffold.cli.options import divided, filled, json_option, option
-from tls_scaffold.cli.terminal import give_json, say_line, talk, talk_line, warn
+from tls_scaffold.cli.terminal import can_ask, give_json, say_line, talk, talk_line, warn
 from tls_scaffold.cli.verbs import VerbGroup
 from tls_scaffold.cli.waitingtable import MOST_TOLD, count_waiting, tell_made
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.spelling import RENEW_DAYS, escaped, listed
+from tls_scaffold.spelling import RENEW_DAYS, counted, escaped, listed
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.requestimport import Imported
@@ -79,8 +78,7 @@ def export(folder: Path, /, file: Path, names: tuple[str, ...], *, as_json: bool
     if as_json:
         give_json(done.result().to_json())
         return
-    count = len(done.names)
-    what = "1 request" if count == 1 else f"{count} requests"
+    what = counted(len(done.names), "request")
     say_line(f"packed {what} into {file}: {listed(done.names, MOST_TOLD)}")
     tell_next(done.next)
 
@@ -161,7 +159,7 @@ def _tell_looked(looked: "Looked") -> None:
 
 
 def _ask_to_sign(looked: "Looked") -> None:
-    if not (sys.stdin and sys.stdin.isatty()):
+    if not can_ask():
         raise ScaffoldError("nobody is here to be asked: nothing is signed", hint="`--yes` signs")
     count = len(looked.reviewed)
     if not click.confirm(f"sign {'this' if count == 1 else f'these {count}'}?", err=True):
@@ -220,7 +218,7 @@ def _tell_imported(done: "Imported") -> None:
 
 def _is_confirmed(subject: str, sha256: str) -> bool:
     """Ask whether the CA that a pack brings is the right one; false where nobody is here."""
-    if not (sys.stdin and sys.stdin.isatty()):
+    if not can_ask():
         return False
     talk(f"the pack brings the CA {escaped(subject)}\nSHA-256 {sha256}")
     return click.confirm("is that the SHA-256 that its owner told you?", err=True)

@@ -9,7 +9,7 @@ import click
 from tls_scaffold.cli.completion import below_the_folder
 from tls_scaffold.cli.options import filled, json_option, option
 from tls_scaffold.cli.passphrases import ask_for_passphrase, read_passphrase
-from tls_scaffold.cli.terminal import give_json, talk, talk_line, warn
+from tls_scaffold.cli.terminal import can_ask, give_json, talk, talk_line, warn
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.reading import read_given
@@ -104,14 +104,12 @@ def _key(raw: bytes, source: str, identity: tuple[str, ...], passphrase_file: st
 
 def _agreed(plan: "RestorePlan", *, is_sure: bool) -> bool:
     """Ask whether what is there may be replaced, if anything is and nobody has said so."""
-    import sys
-
     if not plan.replaced or is_sure:
         return True
     talk("it replaces, and `archive/` gets what is there:")
     for path in _few(plan.replaced):
         talk_line(f"  {path}")
-    if not (sys.stdin and sys.stdin.isatty()):
+    if not can_ask():
         raise ScaffoldError(
             f"it replaces {len(plan.replaced)} files, and there is no terminal to ask on: "
             "nothing was written",

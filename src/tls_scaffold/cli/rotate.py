@@ -1,6 +1,5 @@
 """`tls-scaffold rotate`."""
 
-import sys
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,7 +12,7 @@ from tls_scaffold.cli.lookoptions import place_options
 from tls_scaffold.cli.options import json_option, option
 from tls_scaffold.cli.rotatestatus import status
 from tls_scaffold.cli.sign import progress_bar
-from tls_scaffold.cli.terminal import give_json, say_line, talk, talk_line, warn
+from tls_scaffold.cli.terminal import can_ask, give_json, say_line, talk, talk_line, warn
 from tls_scaffold.cli.verbs import VerbGroup
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.spelling import escaped
@@ -160,7 +159,7 @@ def _means() -> "Means":
 def _ask_to_break() -> None:
     """Ask whether a running cluster may be interrupted; ScaffoldError where nobody is here."""
     talk("a cluster that runs is interrupted: who has been restarted refuses who has not")
-    if not (sys.stdin and sys.stdin.isatty()):
+    if not can_ask():
         raise ScaffoldError(
             "nothing was changed: there is no terminal to ask on", hint="`--yes` does not ask"
         )

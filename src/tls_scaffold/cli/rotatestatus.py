@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tls_scaffold.cli.columns import begin_of_line, cut_to, terminal_width, text_width, wrapped
+from tls_scaffold.cli.columns import (
+    begin_of_line,
+    cut_to,
+    heading_line,
+    terminal_width,
+    text_width,
+    wrapped,
+)
 from tls_scaffold.cli.livetable import tell_look
 from tls_scaffold.cli.lookoptions import live_place_options
 from tls_scaffold.cli.options import json_option_for
@@ -87,12 +94,11 @@ def _table(
     }
     widths[HEADINGS[-1]] = max(map(len, COLOURS))
     cut_to(widths, NARROWER, width)
-    heads = dict(zip(HEADINGS, HEADINGS, strict=True))
-    yield f"\n{begin_of_line(heads, widths, HEADINGS[-1])}{HEADINGS[-1]}\n"
+    yield f"\n{heading_line(widths, HEADINGS[-1])}\n"
     for seen, shown in zip(ports, cells, strict=True):
         state = state_of(seen, report.stage)
         yield begin_of_line(shown, widths, HEADINGS[-1])
-        yield Styled(state, COLOURS.get(state, "yellow"), bold=state != HEADINGS[-1])
+        yield Styled(state, COLOURS.get(state, "yellow"))
         for name, why in faults_of(seen, report.stage):
             yield f"\n{wrapped(escaped(f'{name}: {why}'), width, '  ')}"
         yield "\n"

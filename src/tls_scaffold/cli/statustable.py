@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tls_scaffold.cli.columns import (
     begin_of_line,
     cut_to,
+    heading_line,
     listed_within,
     text_width,
     wrapped,
@@ -91,8 +92,7 @@ def line_of(row: "Row", report: "Report") -> Line:
 def table_of(lines: Sequence[Line], headings: Sequence[str], width: int) -> Iterator[str | Styled]:
     """Yield the parts of a table of these headings, the state last, that fits into a width."""
     widths = _widths(lines, headings, width)
-    heads = {heading: heading for heading in headings}
-    yield f"{begin_of_line(heads, widths, HEADINGS[-1])}{HEADINGS[-1]}\n"
+    yield f"{heading_line(widths, HEADINGS[-1])}\n"
     for line in lines:
         shown = dict(line.cells)
         if line.hosts:

@@ -53,6 +53,11 @@ def talk_line(text: str) -> None:
     say_line(text, err=True)
 
 
+def can_ask() -> bool:
+    """Tell whether somebody is at a terminal to be asked; stdin is None where it was closed."""
+    return bool(sys.stdin and sys.stdin.isatty())
+
+
 @contextmanager
 def counting(label: str) -> Iterator[Callable[[int, int], None]]:
     """Show on a terminal's stderr how many of how many are done, on a line that is gone at the end.

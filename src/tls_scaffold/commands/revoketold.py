@@ -9,7 +9,7 @@ from tls_scaffold.etcd.versions import REVOKED_LET_IN
 from tls_scaffold.keeping.consequences import user_kept
 from tls_scaffold.paths import CRL, REVOKED
 from tls_scaffold.signing.revocations import Revocation
-from tls_scaffold.spelling import MINUTE, UTC_TIME
+from tls_scaffold.spelling import MINUTE, UTC_TIME, counted
 
 BY_RENAME = (
     f"give each member `{CRL}` by a rename (its bundle has it): etcd reads it at each new "
@@ -37,7 +37,7 @@ def sentences(done: Done) -> Iterator[str]:
     for each in listed.revoked:
         yield f"{verb} {_of(each)}"
     if listed.number is not None:
-        yield f"wrote {CRL}: {_counted(listed.count)}"
+        yield f"wrote {CRL}: it names {counted(listed.count, 'certificate')}"
     if listed.archive:
         yield f"archived {CRL} in {listed.archive}: nobody can read it"
     if not (listed.revoked or listed.number is not None or listed.is_elsewhere or done.told):
@@ -48,10 +48,6 @@ def _of(revoked: Revocation) -> str:
     whose = f"{revoked.name or 'a certificate'}, serial number {revoked.hexadecimal}"
     end = f", valid until {revoked.end:{MINUTE}}" if revoked.end else ""
     return f"{whose}{end} ({revoked.reason})"
-
-
-def _counted(count: int) -> str:
-    return f"it names {count} certificate{'s' * (count != 1)}"
 
 
 def follows(done: Done) -> Iterator[str]:
