@@ -92,7 +92,7 @@ class Outcome:
     def result(self) -> Result:
         """Return it in the shape that all commands share."""
         plan = self.plan
-        own = [step for step in plan.steps if not step.path.startswith(f"{ARCHIVE}/")]
+        own = plan.own_steps
         copies = [
             step.path.removeprefix(f"{plan.shelf}/")
             for step in plan.steps

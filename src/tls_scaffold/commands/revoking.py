@@ -124,7 +124,7 @@ def let_members_look(folder: Path, listed: Listed) -> Listed:
         return Change(old, replace(old, crl=True))
 
     plan = change_folder(folder, ("revoke",), read_change)
-    paths = [step.path for step in plan.steps if not step.path.startswith(f"{plan.shelf}/")]
+    paths = [step.path for step in plan.own_steps]
     conflicts = [f"both sides changed `{path}`: see `{path}.new`" for path in plan.conflicts]
     return replace(
         listed,

@@ -25,7 +25,7 @@ from tls_scaffold.keeping.severalcas import (
     told_by_ca,
 )
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA_REQUEST, CERTIFICATE_ENDING, CONFIG, KEY_ENDING, own_request
+from tls_scaffold.paths import CA_REQUEST, CONFIG, own_request
 
 
 @dataclass(frozen=True)
@@ -119,15 +119,14 @@ def _authority_problems(authorities: list[Signing], others: list[Signing]) -> It
         yield "the Makefile signs no certificate"
     if not authorities:
         yield "the Makefile makes no CA (`cfssl gencert -initca`)"
-    made = [signing.output for signing in authorities]
     paths_of = {
         "CA": {
             *(signing.ca for signing in others),
-            *(f"{output}{CERTIFICATE_ENDING}" for output in made),
+            *(signing.certificate_path for signing in authorities),
         },
         "CA key": {
             *(signing.ca_key for signing in others),
-            *(f"{output}{KEY_ENDING}" for output in made),
+            *(signing.key_path for signing in authorities),
         },
         "signing configuration": {signing.config for signing in others},
     }

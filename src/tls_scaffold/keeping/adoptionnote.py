@@ -87,7 +87,8 @@ class AdoptionNote:
         Old files go to the archive, but for those that the team's own lines name, and the CA to
         where ours is.
         """
-        makefile = next((step.after or "" for step in plan.steps if step.path == MAKEFILE), "")
+        step = plan.step(MAKEFILE)
+        makefile = (step and step.after) or ""
         sources = dict.fromkeys(seed.source for seed in self.seeds.values())
         moves = [
             path

@@ -20,10 +20,10 @@ from tls_scaffold.inventory.clusterparts import User
 from tls_scaffold.inventory.urls import https_url, own_host
 from tls_scaffold.inventory.values import FILE, PEER, Inventory
 from tls_scaffold.keeping.acceptance import acceptance_of, what_it_opens
-from tls_scaffold.keeping.plan import BESIDE, Plan, Step
+from tls_scaffold.keeping.plan import BESIDE, Plan
 from tls_scaffold.makefiles.componentlines import PEER_CA_FLAG, ComponentLine, component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ARCHIVE, CONFIG, CRL
+from tls_scaffold.paths import CONFIG, CRL
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.copies import name_of, recorded_paths
@@ -52,7 +52,7 @@ def warnings(folder: Path, plan: Plan, inventory: Inventory) -> tuple[str, ...]:
         *userwarnings.warnings(new_users),
         *userwarnings.uncompacted(inventory, new_users),
         *(conflicts.several_peer_cns(inventory) if added & _server_names(inventory) else ()),
-        *(conflicts.short_lived(inventory) if _step(plan, CONFIG) else ()),
+        *(conflicts.short_lived(inventory) if plan.step(CONFIG) else ()),
         *_new_members(plan, added, inventory),
         *_left_members(plan, gone),
         *_left_certificates(folder, plan, [before[name] for name in sorted(gone)], inventory),
@@ -73,14 +73,12 @@ def user_kept(cn: str) -> str:
 def targets_to_run(plan: Plan) -> tuple[str, ...]:
     """Return the targets of make that are left to run, in their order; empty text is the usual."""
     before, after = _lines_before(plan), _lines_after(plan)
-    steps = [step for step in plan.steps if not step.path.startswith(f"{ARCHIVE}/")]
-    requests = [
-        step for step in steps if step.path.startswith("config/") and step.after is not None
-    ]
-    is_to_sign = any(not step.path.endswith(BESIDE) for step in requests) or any(
+    written = [step.path for step in plan.own_steps if step.after is not None]
+    requests = [path for path in written if path.startswith("config/")]
+    is_to_sign = any(not path.endswith(BESIDE) for path in requests) or any(
         before.get(name) != line for name, line in after.items()
     )
-    facts = _step(plan, rbac.FACTS)
+    facts = plan.step(rbac.FACTS)
     known = set((facts.before or "").splitlines()) if facts else set()
     new = (facts.after or "").splitlines() if facts and facts.before else []
     has_rights = any(line not in known and not line.startswith(NO_RIGHTS) for line in new)
@@ -89,17 +87,13 @@ def targets_to_run(plan: Plan) -> tuple[str, ...]:
 
 def inventory_after(folder: Path, plan: Plan) -> Inventory:
     """Return the inventory that holds when a plan is done."""
-    step = _step(plan, FILE)
+    step = plan.step(FILE)
     return intake.from_json(step.after) if step and step.after else intake.load(folder)
-
-
-def _step(plan: Plan, path: str) -> Step | None:
-    return next((step for step in plan.steps if step.path == path), None)
 
 
 def _users_before(plan: Plan) -> dict[str, User]:
     """Return the users before a plan that changes the inventory, by name; else none."""
-    step = _step(plan, FILE)
+    step = plan.step(FILE)
     with suppress(ScaffoldError):
         before = intake.from_json(step.before) if step and step.before else None
         return {user.name: user for user in before.users} if before else {}
@@ -107,12 +101,12 @@ def _users_before(plan: Plan) -> dict[str, User]:
 
 
 def _lines_before(plan: Plan) -> Mapping[str, ComponentLine]:
-    step = _step(plan, MAKEFILE)
+    step = plan.step(MAKEFILE)
     return {line.name: line for line in component_lines((step and step.before) or "")}
 
 
 def _lines_after(plan: Plan) -> Mapping[str, ComponentLine]:
-    step = _step(plan, MAKEFILE)
+    step = plan.step(MAKEFILE)
     return {line.name: line for line in component_lines((step and step.after) or "")}
 
 
@@ -122,7 +116,7 @@ def _server_names(inventory: Inventory) -> set[str]:
 
 def _changed_peer_cns(plan: Plan, inventory: Inventory) -> Iterator[str]:
     """Yield what members need that show each other another CN than they asked for till now."""
-    table = _step(plan, COMPONENTS)
+    table = plan.step(COMPONENTS)
     said = FLAG_OF_PEER_CNS.search((table and table.before) or "")
     asked = inventory.asked_peer_cns
     if said and asked and said[1] != ",".join(asked):
@@ -134,7 +128,7 @@ def _changed_peer_cns(plan: Plan, inventory: Inventory) -> Iterator[str]:
 
 def _looks_into_list(plan: Plan, inventory: Inventory) -> Iterator[str]:
     """Yield what members need that are to look into a list of what was revoked from now on."""
-    table = _step(plan, COMPONENTS)
+    table = plan.step(COMPONENTS)
     if table and table.before and inventory.crl and f"--{CRLS[FOR_CLIENTS]}=" not in table.before:
         yield (
             "members look into a list of what was revoked from now on: each needs its new bundle "
@@ -144,7 +138,7 @@ def _looks_into_list(plan: Plan, inventory: Inventory) -> Iterator[str]:
 
 def _settings_left_out(plan: Plan) -> Iterator[str]:
     """Yield each setting of the inventory that another inventory did not have."""
-    step = _step(plan, FILE)
+    step = plan.step(FILE)
     if not (step and step.before and step.after):
         return
     with suppress(ScaffoldError):
@@ -158,7 +152,7 @@ def _new_members(plan: Plan, added: AbstractSet[str], inventory: Inventory) -> I
     """Yield what is to be done in etcd about each member that joins those that are there."""
     there = _server_names(inventory) - added
     for member in inventory.members:
-        if member.name in added and member.hosts and any(there) and _step(plan, FILE):
+        if member.name in added and member.hosts and any(there) and plan.step(FILE):
             url = _peer_url(inventory, member.name)
             yield (
                 f"a cluster that runs is told of `{member.name}` first: `etcdctl member add "
@@ -183,7 +177,7 @@ def _members_before(plan: Plan) -> list[str]:
 
     They are the rows of the first table of COMPONENTS.md; some folders have two for a member.
     """
-    table = _step(plan, COMPONENTS)
+    table = plan.step(COMPONENTS)
     rows = ((table and table.before) or "").partition("\n## Proxies")[0].splitlines()
     names = [row.removeprefix("| ").partition(" | ")[0] for row in rows if row.startswith("| ")]
     return [name for name in names[1:] if not name.startswith(PEER)]  # the first is the heading
@@ -263,7 +257,7 @@ def _moved_urls(plan: Plan, inventory: Inventory) -> dict[str, tuple[str, str]]:
     members = [member for member in inventory.members if member.hosts]
     new = {each.name: _peer_url(inventory, each.name) for each in members}
     old: dict[str, str] = {}
-    step, facts = _step(plan, FILE), _step(plan, rbac.FACTS)
+    step, facts = plan.step(FILE), plan.step(rbac.FACTS)
     if step and step.before:
         with suppress(ScaffoldError):
             last = intake.from_json(step.before)

@@ -159,9 +159,9 @@ def _movable(folder: Path, plan: Plan, notes: Iterable[AdoptionNote]) -> set[str
     steps = {step.path: step for step in plan.steps}
     change, rendered = steps.get(FILE), steps.get(LAST_RENDER)
     now = own_text(folder, FILE) or ""
-    new = _inventory((change.after or "") if change and change.before == now else now)
+    new = intake.from_json((change.after or "") if change and change.before == now else now)
     try:
-        old = _inventory(change.before or "") if change else new
+        old = intake.from_json(change.before or "") if change else new
     except ScaffoldError:
         old = new
     record = parse_record((rendered and rendered.before) or "", LAST_RENDER)
@@ -170,10 +170,6 @@ def _movable(folder: Path, plan: Plan, notes: Iterable[AdoptionNote]) -> set[str
     rendered_files = [path for path in RENDERED if path != CA_REQUEST or not new.ca.own]
     kept = {path.lower() for path in (*rendered_files, *(each.request for each in new.components))}
     return {*paths_of_removed(old, new), *(path for path in requests if path.lower() not in kept)}
-
-
-def _inventory(text: str) -> Inventory:
-    return intake.from_json(text)
 
 
 def _check_move(folder: Path, path: str, shelf: str, bases: Iterable[str]) -> None:

@@ -97,6 +97,15 @@ class Plan:
             ca=ca or self.ca,
         )
 
+    def step(self, path: str) -> Step | None:
+        """Return what is done to a file; None where nothing is."""
+        return next((step for step in self.steps if step.path == path), None)
+
+    @property
+    def own_steps(self) -> list[Step]:
+        """The steps but for copies that the archive gets."""
+        return [step for step in self.steps if not step.path.startswith(f"{ARCHIVE}/")]
+
     def copies(self, paths: Collection[str]) -> list[Step]:
         """Return the steps that keep in the archive what some of the files are before."""
         return [

@@ -161,8 +161,7 @@ def _row(step: Step, stage: Stage, writers: Writers, seconds: float) -> Row:
     except UnhealthyError as error:
         troubles, is_end = tuple(_troubles_of_member(stage, error)), True
     except ScaffoldError as error:
-        told = ": ".join((error.summary, *map(str, error.problems)))
-        troubles, is_end = (Trouble(stage.loopback.told(told)),), True
+        troubles, is_end = (Trouble(stage.loopback.told(error.without(""))),), True
     left = _still_refused(stage, writers, seconds)
     if not left:
         left = tuple(_refused_to_etcdctl(stage, writers))
