@@ -18,7 +18,7 @@ from tls_scaffold.etcd.tallies import Endpoint
 from tls_scaffold.etcd.writers import Client, Connection, Writers
 from tls_scaffold.inventory import rbac
 from tls_scaffold.inventory.clusterparts import Member, User
-from tls_scaffold.inventory.membersettings import DEFAULTS, MemberSettings
+from tls_scaffold.inventory.membersettings import MemberSettings
 from tls_scaffold.inventory.presets import comes_by_password
 from tls_scaffold.inventory.rbac import FACTS, SCRIPT
 from tls_scaffold.inventory.terms import ROOT
@@ -71,6 +71,7 @@ class Stage:
         self.loopback = loopback
         self.running: dict[str, Member] = {}
         self.loaded: dict[str, Loaded] = {}
+        self._settings: dict[str, MemberSettings] = {}
         self._members = members
         self._healthy_seconds = healthy_seconds
         self._no_fsync = members.tools.knows_no_fsync
@@ -230,7 +231,7 @@ class Stage:
 
     def _meeting(self, one: Member, other: Member) -> Meeting:
         address = self.loopback.address(own_host(other))
-        port = Port(other.name, PEER, address, self._settings(other).peer_port)
+        port = Port(other.name, PEER, address, self._settings[other.name].peer_port)
         place = address, self.loopback.ports(other)[1]
         pair, trust = self.layout.peer_identity(one), self.loaded[one.name].peers
         return Meeting(one.name, pair, trust, port, place, self.loaded[other.name].peers)
@@ -238,14 +239,11 @@ class Stage:
     def meeting_of(self, client: Client, endpoint: Endpoint) -> Meeting:
         """Return how a client comes to a host of a member that runs."""
         member = self.running[endpoint.member]
-        port = Port(member.name, CLIENT, endpoint.host, self._settings(member).client_port)
+        port = Port(member.name, CLIENT, endpoint.host, self._settings[member.name].client_port)
         place = endpoint.address, endpoint.port
         loaded = self.loaded[member.name].own
         name = user_of(client.name)
         return Meeting(name, client.identity, client.trust, port, place, loaded)
-
-    def _settings(self, member: Member) -> MemberSettings:
-        return member.etcd.over(DEFAULTS)
 
     def wait_until_healthy(self, member: Member) -> None:
         """Wait until a member says that it is; UnhealthyError where it ends or never is."""
@@ -302,6 +300,7 @@ class Stage:
             cns = ",".join(peer_cns)
             flags |= {PEER_CNS: cns} if cns else {}
         self.loaded[member.name] = self.layout.keep_trust(member)
+        self._settings[member.name] = state.inventory.settings(member)
         self._members.start(member.name, flags)
 
     def _cluster(self) -> Cluster:
