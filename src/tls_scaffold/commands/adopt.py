@@ -49,7 +49,7 @@ CHANGE_FIRST = (
 )
 
 
-def adopt(folder: Path, *, dry_run: bool = False) -> Adoption:
+def adopt(folder: Path, *, dry_run: bool) -> Adoption:
     """Describe a folder made by hand in a new `tls-scaffold.json`.
 
     What was understood of it is noted for the first `sync`. No other file is changed, and with

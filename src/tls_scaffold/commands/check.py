@@ -35,9 +35,7 @@ class Report:
         return report.to_sarif([(in_repository(self.folder), self.findings)], checks.RULES)
 
 
-def check(
-    folder: Path, now: datetime, key_group: str = "", begun: live.Begun | None = None
-) -> Report:
+def check(folder: Path, now: datetime, key_group: str, begun: live.Begun | None = None) -> Report:
     """Return what the rules find in a folder; the group `key_group` may read components' keys.
 
     `begun` is the look at running members, where that was asked for. Raises ScaffoldError where

@@ -74,10 +74,10 @@ class Proof:
 
 def prove(
     folder: Path,
-    names: Sequence[str] = (),
-    etcd_directory: Path | None = None,
-    starting: Callable[[], object] = lambda: None,
-    progress: Progress = lambda _done, _of: None,
+    names: Sequence[str],
+    etcd_directory: Path | None,
+    starting: Callable[[], object],
+    progress: Progress,
 ) -> Proof:
     """Start a cluster, apply the folder's `rbac.sh`, switch authentication on, and try everything.
 

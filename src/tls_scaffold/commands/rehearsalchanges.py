@@ -76,9 +76,7 @@ class Change:
         return " ".join(option for option, is_said in said.items() if is_said)
 
 
-def read_change(
-    words: Sequence[str], *, of_peers: bool = False, is_compromised: bool = False
-) -> Change:
+def read_change(words: Sequence[str], *, of_peers: bool, is_compromised: bool) -> Change:
     """Return the change that words of the command line name; none are `make`.
 
     Raises UsageError for what is none.

@@ -26,13 +26,12 @@ from tls_scaffold.disk.signals import ended_by_signals
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd import etcdctl, guarded
 from tls_scaffold.etcd.rolling import rolling_members
-from tls_scaffold.etcd.writers import DEADLINE
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.clusterparts import Member
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.live import causes
 from tls_scaffold.live.diagnosis import Found
-from tls_scaffold.paths import CERTS, KEY_ENDING
+from tls_scaffold.paths import KEY_ENDING
 from tls_scaffold.rehearsal.layout import Layout
 from tls_scaffold.rehearsal.loopback import Loopback, dialled_hosts
 from tls_scaffold.rehearsal.performing import Performance, Row, perform
@@ -94,10 +93,10 @@ class Prepared:
 def rehearse(
     folder: Path,
     change: Change,
-    begin: str = CERTS,
-    etcd_directory: Path | None = None,
-    deadline: float = DEADLINE,
-    progress: Callable[[str], object] = lambda _step: None,
+    begin: str,
+    etcd_directory: Path | None,
+    deadline: float,
+    progress: Callable[[str], object],
 ) -> Rehearsal:
     """Run the state `begin` on a throw-away cluster, and roll it to what a change leads to.
 

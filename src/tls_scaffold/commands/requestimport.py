@@ -91,7 +91,7 @@ def import_pack(
     names: Sequence[str],
     now: datetime,
     *,
-    ca_sha256: str = "",
+    ca_sha256: str,
     confirm: Confirm,
 ) -> Imported:
     """Check the answers in a pack, or those for `names`, and put them in place.

@@ -66,7 +66,7 @@ def restore(
     files: Iterable[Packed],
     agreed: Callable[[RestorePlan], bool],
     *,
-    dry_run: bool = False,
+    dry_run: bool,
 ) -> Restored:
     """Bring the files of a backup into a folder, if what that means is `agreed` to.
 

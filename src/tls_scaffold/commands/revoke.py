@@ -169,7 +169,7 @@ def _sign_again(folder: Path, paths: Sequence[str], password: CAPassword) -> lis
     return sign.warnings(done)
 
 
-def bring(folder: Path, path: str, now: datetime, *, force: bool = False) -> Done:
+def bring(folder: Path, path: str, now: datetime, *, force: bool) -> Done:
     """Put a list that was made where the CA's key is into `certs/`, in the form that etcd reads.
 
     Raises ScaffoldError where it is none, no CA of the folder signed it, it lacks what

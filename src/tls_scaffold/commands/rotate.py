@@ -61,7 +61,7 @@ class Turned:
 
 
 def start(
-    folder: Path, ca: str, means: Means, now: datetime, *, is_compromised: bool = False
+    folder: Path, ca: str, means: Means, now: datetime, *, is_compromised: bool
 ) -> tuple[Started | None, Turned]:
     """Put another CA in the place of that of a path; see `rotationstart.start`.
 

@@ -46,7 +46,7 @@ class SignerBundle:
         )
 
 
-def make(folder: Path, home: str = "", hook: str = "") -> SignerBundle:
+def make(folder: Path, home: str, hook: str) -> SignerBundle:
     """Make `dist/signer/`, whose timer renews what is in a folder; an older one is replaced.
 
     `home` is where the folder is on the machine that signs, empty for this machine and place.

@@ -52,7 +52,7 @@ class RootsFile:
         return {label: self._section(begin, end) for label, begin, end in self._spans()}
 
     def changed(
-        self, values: Mapping[str, Mapping[str, str]], gone: Collection[str] = ()
+        self, values: Mapping[str, Mapping[str, str]], gone: Collection[str]
     ) -> "RootsFile":
         """Return the list with these values in sections, by labels, and without those that go.
 

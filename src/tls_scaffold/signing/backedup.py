@@ -57,9 +57,7 @@ def certificate_in(files: Mapping[str, bytes], output: str) -> Certificate | Non
         return None
 
 
-def newest_ca(
-    files: Mapping[str, bytes], ca: str, cn: str = ""
-) -> tuple[bytes, Certificate] | None:
+def newest_ca(files: Mapping[str, bytes], ca: str, cn: str) -> tuple[bytes, Certificate] | None:
     """Return the CA of a path that a record, its files, had last, as PEM and taken apart.
 
     That is the last that has the CN `cn`, by the inventory today's CA, where one has: a CA that was

@@ -65,7 +65,7 @@ class KeyTrouble:
 
 
 def find_key_trouble(
-    certificate: Certificate, pem: bytes, whose: str = "its key", *, of_ca: bool = False
+    certificate: Certificate, pem: bytes, whose: str = "its key", *, of_ca: bool
 ) -> KeyTrouble | None:
     """Return why the private key in a PEM file can't be used beside a certificate.
 

@@ -61,7 +61,7 @@ def start(
     means: Means,
     now: datetime,
     *,
-    is_compromised: bool = False,
+    is_compromised: bool,
 ) -> Started:
     """Put another CA in the place of that of a path, and sign with it all that it is asked for.
 

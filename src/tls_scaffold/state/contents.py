@@ -94,7 +94,7 @@ def contents_of_makefile(folder: Path, inventory: Inventory | None) -> Contents:
     )
 
 
-def contents_of_set(folder: Path, inventory: Inventory | None = None) -> Contents:
+def contents_of_set(folder: Path, inventory: Inventory | None) -> Contents:
     """Return what a folder's requests and certificates say themselves, without a Makefile."""
     kinds = {each.certificate_path: each.kind for each in inventory.components} if inventory else {}
     return Contents(
