@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tls_scaffold.cfssl import durations, usages
-from tls_scaffold.commands.signerkeys import listed
+from tls_scaffold.commands.signerkeys import SHOWN
 from tls_scaffold.commands.signeroptions import SignerOptions
 from tls_scaffold.disk.ourfolders import folders_below
 from tls_scaffold.disk.plainfiles import read_text
@@ -26,7 +26,7 @@ from tls_scaffold.multiroot.policies import (
     signing_policies,
 )
 from tls_scaffold.paths import CONFIG
-from tls_scaffold.spelling import first_of
+from tls_scaffold.spelling import first_of, listed
 
 LABEL = "ca.label"
 SUMMARY = "multirootca can't be told to sign for these"
@@ -181,13 +181,13 @@ def _shared_labels(served: Iterable[Served]) -> Iterator[str]:
     for folders in sharing.values():
         if len(folders) == 1:
             continue
-        labels = dict.fromkeys(f"`{each.label}`" for each in folders)
-        told = listed(f"`{each.source}`" for each in folders)
+        labels = [*dict.fromkeys(each.label for each in folders)]
+        told = listed([each.source for each in folders], SHOWN)
         if len(labels) == 1:
             others = "each could sign the names of the others"
-            yield f"label {listed(labels)} is that of {told}: {others}"
+            yield f"label {listed(labels, SHOWN)} is that of {told}: {others}"
         else:
-            yield f"labels {listed(labels)}, of {told}, differ in upper and lower case alone"
+            yield f"labels {listed(labels, SHOWN)}, of {told}, differ in upper and lower case alone"
 
 
 def still_asks_for(source: Path, label: str) -> bool:

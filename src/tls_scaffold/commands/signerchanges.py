@@ -17,7 +17,7 @@ from tls_scaffold.commands.signerfolder import (
     config_name,
     merged_config,
 )
-from tls_scaffold.commands.signerkeys import listed, look_at_keys
+from tls_scaffold.commands.signerkeys import SHOWN, look_at_keys
 from tls_scaffold.commands.signeroptions import SignerOptions
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ConflictError, Place, Problem, ScaffoldError
@@ -27,7 +27,7 @@ from tls_scaffold.keeping.readback import MOST
 from tls_scaffold.multiroot.policies import config_document
 from tls_scaffold.multiroot.rootsfile import RootsFile
 from tls_scaffold.signing import pemfiles
-from tls_scaffold.spelling import did_you_mean, escaped, first_of
+from tls_scaffold.spelling import did_you_mean, escaped, first_of, listed
 
 BOTH_CHANGED = "both sides changed the same in what multirootca reads"
 SETTLE = (
@@ -228,7 +228,7 @@ def _shared_cas(roots: RootsFile, served: Iterable[Served]) -> Iterator[str]:
                 counts[cn] += 1
         both = sorted(cn for cn, count in counts.items() if count > 1)
         if both:
-            told = listed(f"`{cn}`" for cn in both)
+            told = listed(both, SHOWN)
             yield (
                 f"`{path}` is the CA of {len(sharing)} labels, and several have the CNs {told}: "
                 "what is signed for one of them opens the clusters of the others"

@@ -6,15 +6,14 @@ No key is shown, kept or written.
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from tls_scaffold.disk.files import NOT_THE_OWNER
 from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.spelling import VARIABLE
+from tls_scaffold.spelling import VARIABLE, listed
 
 HEXADECIMAL = re.compile(rb"(?:[0-9A-Fa-f]{2})*")
 SHORTEST = 16  # bytes: 128 bits
@@ -81,14 +80,8 @@ def look_at_keys(references: Holders) -> KeyReport:
     return KeyReport(tuple(problems), tuple(warnings), tuple(missing))
 
 
-def listed(words: Iterable[str]) -> str:
-    """Return words with commas between them: the first few of many."""
-    first = list(islice(words, SHOWN + 1))
-    return ", ".join([*first[:SHOWN], *(["…"] if first[SHOWN:] else [])])
-
-
 def _shared(what: str, holders: list[tuple[str, str]]) -> str:
-    told = listed(f"`{label}` ({name})" for label, name in holders)
+    told = listed([f"`{label}` ({name})" for label, name in holders], SHOWN, quote="")
     return f"{told} have {what}: whoever holds it signs the names of all of them"
 
 
