@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from tls_scaffold.bundles import kubeadm, kubernetes
 from tls_scaffold.bundles.settings import Pems
 from tls_scaffold.inventory.clusterparts import Member, Peer, Proxy, User
+from tls_scaffold.inventory.membersettings import MemberSettings
 from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.spelling import NAME_LENGTH, name_problem
 
@@ -183,6 +185,24 @@ def test_a_member_shows_its_second_certificate_to_its_peers_or_the_same() -> Non
         "pki/etcd/peer.key": "a key\n",
         "kubeadm-etcd.yaml": LOCAL,
     }
+
+
+def test_kubeadm_is_told_where_a_member_s_files_and_data_lie_if_not_where_it_looks() -> None:
+    settings = MemberSettings(data_dir="/srv/data")
+    members = tuple(replace(each, etcd=settings) for each in INVENTORY.members)
+    inventory = replace(INVENTORY, members=members)
+
+    made = kubeadm.kubeadm_files(inventory, component("b"), "", [PEMS], "/srv/k8s")
+
+    told = made["kubeadm-etcd.yaml"]
+    assert told.startswith("# Take `etcd` and `certificatesDir` over into the ")
+    assert "# pki/ of this bundle belongs into /srv/k8s/pki.\n" in told
+    document = yaml.safe_load(told)
+    assert document["certificatesDir"] == "/srv/k8s/pki"
+    assert document["etcd"]["local"]["dataDir"] == "/srv/data"
+    # Where it looks anyway, and keeps its data anyway, nothing is said.
+    usual = kubeadm.kubeadm_files(INVENTORY, component("b"), "", [PEMS], "/etc/kubernetes")
+    assert usual["kubeadm-etcd.yaml"] == LOCAL
 
 
 @pytest.mark.parametrize(

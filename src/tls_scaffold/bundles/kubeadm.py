@@ -13,6 +13,7 @@ HOME = "/etc/kubernetes"
 API_SERVER = "kube-apiserver"  # the preset of the user that it is for
 API_SERVERS = (API_SERVER, "kube-apiserver-restricted")
 # The names of kubeadm's cmd/kubeadm/app/constants/constants.go, below its certificatesDir.
+PKI = "pki"
 CA, PEER_CA = "pki/etcd/ca.crt", "pki/etcd/peer-ca.crt"
 SERVER = "pki/etcd/server"
 PEER = "pki/etcd/peer"
@@ -75,7 +76,11 @@ def _api_server(preset: str) -> dict[str, object]:
 
 
 def _local(inventory: Inventory, member: Member, home: str) -> str:
-    """Return what kubeadm has to add to the flags of its own etcd."""
+    """Return what kubeadm has to know of its own etcd, and to add to its flags.
+
+    It looks for an etcd's certificates in its `certificatesDir` alone, and makes others where it
+    finds none.
+    """
     flags = flags_on_host(inventory, member)
     own = {name: flags[name] for name in OWN_FLAGS if name in flags}
     if inventory.peer_ca:  # in place of the one that kubeadm gives for clients and for peers
@@ -83,7 +88,10 @@ def _local(inventory: Inventory, member: Member, home: str) -> str:
     if inventory.crl:  # the folder is mounted where etcd runs
         own |= dict.fromkeys(CRLS.values(), f"{home}/{LIST}")
     arguments = [{"name": name, "value": value} for name, value in own.items()]
-    return _configuration({"local": {"extraArgs": arguments}}, home)
+    data_dir = inventory.settings(member).data_dir
+    local = {**({"dataDir": data_dir} if data_dir else {}), "extraArgs": arguments}
+    elsewhere = {} if home == HOME else {"certificatesDir": f"{home}/{PKI}"}
+    return _configuration({"local": local}, home, elsewhere)
 
 
 def _configuration(
