@@ -130,6 +130,12 @@ def test_users_of_whom_the_script_speaks_no_more_are_told() -> None:
     assert rbac.forgotten(before, after) == ("a", "b c")
 
 
+def test_users_whose_password_is_to_count_no_more_are_told() -> None:
+    before = "user\ta\ngateway\ta\nuser\tb\ngateway\tb\ngateway\tgone\nuser\tc\n"
+
+    assert rbac.passwords_kept(before, "user\tc\ngateway\tb\nuser\tb\nuser\ta") == ("a",)
+
+
 def test_a_member_without_known_hosts_has_no_address() -> None:
     assert endpoints(Inventory(members=(Member("a", ()), Member("b", ())))) == ()
 

@@ -835,6 +835,42 @@ def test_a_diff_counts_lines_as_git_does(folder: Factory) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_peers_of_another_cn_are_told_of_whatever_characters_it_has(folder: Factory) -> None:
+    odd = 'Étcd peers\' `A`; "$B"'
+    path = folder()
+    change(path, members_cn=odd)
+    start = "warning: members asked their peers for the CN"
+
+    def told() -> list[str]:
+        return [line for line in kept(path, "sync").stderr.splitlines() if line.startswith(start)]
+
+    assert len(told()) == 1
+    change(path, users=[{"name": "zed", "cn": "zed"}])
+    assert told() == []
+    change(path, members_cn="etcd")
+    (back,) = told()
+    assert back.startswith(f"{start} `{odd}`: ")
+
+
+def test_a_user_that_comes_by_its_certificate_from_now_on_keeps_its_password_till_it_is_deleted(
+    folder: Factory,
+) -> None:
+    gateway = {"permissions": [{"prefix": "/a/", "access": "read"}], "role": "gateway"}
+    users = [{"name": "a", "cn": "a b"}, {"name": "c", "cn": "c"}]
+    path = folder()
+    change(path, users=[{**user, **gateway} for user in users])
+    kept(path, "sync")
+    del gateway["role"]
+    change(path, users=[{**users[0], **gateway}])
+    expected = (
+        "warning: etcd goes on taking the password of `a b` until "
+        "`etcdctl user delete -- 'a b'`; `make rbac` makes it anew without"
+    )
+    for words in (("sync", "--dry-run"), ("sync",)):
+        told = kept(path, *words).stderr.splitlines()
+        assert [line for line in told if "password of" in line] == [expected]
+
+
 def test_a_warning_has_the_same_words_whichever_command_gives_it(
     folder: Factory, tmp_path: Path
 ) -> None:

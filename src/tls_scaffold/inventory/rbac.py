@@ -19,7 +19,7 @@ SCRIPT = "rbac.sh"  # the same in every folder
 FACTS = "rbac.tsv"  # what it reads beside itself
 # What rbac.sh calls the user that it makes and deletes while it switches authentication on.
 TEMPORARY_USER = "tls-scaffold-enable-"
-FORGOTTEN, USER, ROLE = "forgotten", "user", "role"
+FORGOTTEN, USER, ROLE, GATEWAY = "forgotten", "user", "role", "gateway"
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _facts(inventory: Inventory) -> Iterator[tuple[str, ...]]:
         if roles:
             yield USER, user.cn
         if roles and comes_by_password(user):
-            yield "gateway", user.cn
+            yield GATEWAY, user.cn
         yield from (("grant", role.name, user.cn) for role in roles)
     yield from ((FORGOTTEN, USER, cn) for cn in inventory.forgotten.users)
     yield from ((FORGOTTEN, ROLE, name) for name in inventory.forgotten.roles)
@@ -138,8 +138,14 @@ def forgotten(before: str, after: str) -> tuple[str, ...]:
     return tuple(sorted(cn for cn in users if not cn_problem(cn)))
 
 
+def passwords_kept(before: str, after: str) -> tuple[str, ...]:
+    """Return the CNs that come by a password in one text of `rbac.tsv`, and without in the next."""
+    users = _named(GATEWAY, before) & (_named(USER, after) - _named(GATEWAY, after))
+    return tuple(sorted(cn for cn in users if not cn_problem(cn)))
+
+
 def _named(kind: str, facts: str) -> set[str]:
-    """Return the users, or the roles, that a text of `rbac.tsv` asks for."""
+    """Return the users, roles, or users by password, that a text of `rbac.tsv` asks for."""
     column = f"{kind}\t"
     lines = (line.rstrip("\r") for line in facts.split("\n"))
     return {line.removeprefix(column) for line in lines if line.startswith(column)}

@@ -31,7 +31,8 @@ from tls_scaffold.spelling import MINUTE
 
 COMPONENTS = "COMPONENTS.md"
 ENDPOINT = "endpoint\t"
-FLAG_OF_PEER_CNS = re.compile(r"--peer-cert-allowed-cn=([^\s`;]+)")
+# A word of a shell: CNs may have blanks and quotes.
+FLAG_OF_PEER_CNS = re.compile(r"--peer-cert-allowed-cn=((?:'[^'\n]*'|\"'\"|[^\s`;'\"])+)")
 NO_SETTINGS = {"members", "proxies", "users", "removed", "forgotten"}
 NO_RIGHTS = ("#", "endpoint\t", "certificate\t", "forgotten\t")
 MEMBER_ID = "`etcdctl member list` shows the ID"
@@ -57,6 +58,7 @@ def warnings(folder: Path, plan: Plan, inventory: Inventory) -> tuple[str, ...]:
         *_left_members(plan, gone),
         *_left_certificates(folder, plan, [before[name] for name in sorted(gone)], inventory),
         *(user_kept(cn) for cn in plan.forgotten),
+        *_passwords_kept(plan),
         *_moved_members(plan, inventory),
         *_changed_peer_cns(plan, inventory),
         *_looks_into_list(plan, inventory),
@@ -68,6 +70,21 @@ def user_kept(cn: str) -> str:
     """Return the sentence on an etcd user that nothing is asked for any more."""
     delete = f"etcdctl user delete -- {shlex.quote(cn)}"
     return f"etcd keeps the user `{cn}` and its rights until `sh rbac.sh --prune`, or `{delete}`"
+
+
+def _passwords_kept(plan: Plan) -> Iterator[str]:
+    """Yield whose password etcd goes on taking, though a certificate is to tell who they are.
+
+    etcd takes a password from nobody who has it: only another user has none.
+    """
+    facts = _step(plan, rbac.FACTS)
+    if facts:
+        for cn in rbac.passwords_kept(facts.before or "", facts.after or ""):
+            delete = f"etcdctl user delete -- {shlex.quote(cn)}"
+            yield (
+                f"etcd goes on taking the password of `{cn}` until `{delete}`; "
+                "`make rbac` makes it anew without"
+            )
 
 
 def targets_to_run(plan: Plan) -> tuple[str, ...]:
@@ -118,10 +135,11 @@ def _changed_peer_cns(plan: Plan, inventory: Inventory) -> Iterator[str]:
     """Yield what members need that show each other another CN than they asked for till now."""
     table = plan.step(COMPONENTS)
     said = FLAG_OF_PEER_CNS.search((table and table.before) or "")
+    before = "".join(shlex.split(said[1])) if said else ""
     asked = inventory.asked_peer_cns
-    if said and asked and said[1] != ",".join(asked):
+    if before and asked and before != ",".join(asked):
         yield (
-            f"members asked their peers for the CN `{said[1]}`: on a cluster that runs let them "
+            f"members asked their peers for the CN `{before}`: on a cluster that runs let them "
             "take both CNs before the first of them shows the new one"
         )
 
