@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tls_scaffold.etcd.attempts import Attempt
 
 WIDTH = 100
+WIDEST_BEFORE = 60  # characters before a text that is wrapped beside them
 READ, WRITE = "get", "put"  # what the two columns show; surprises are told above
 
 
@@ -97,7 +98,8 @@ def _without_keys(proof: "Proof") -> Iterator[str]:
     of_users: dict[str, list[str]] = {}
     for operation, users in allowed.items():
         of_users.setdefault(_named([*users], [*everybody]), []).append(operation)
-    width = max(map(len, of_users), default=0)
+    beside = [names for names in of_users if len(names) <= WIDEST_BEFORE]
+    width = max(map(len, beside), default=0)
     if of_users:
         yield "what concerns no keys, and who was let do it:"
     for names, operations in of_users.items():
@@ -106,13 +108,18 @@ def _without_keys(proof: "Proof") -> Iterator[str]:
 
 def _named(users: Sequence[str], everybody: Sequence[str]) -> str:
     if not users:
-        return "nobody"
+        return _no_name("nobody", everybody)
     others = [each for each in everybody if each not in users]
     if not others:
-        return "everybody"
+        return _no_name("everybody", everybody)
     if len(others) < len(users):
         return f"all but {', '.join(others)}"
     return ", ".join(users)
+
+
+def _no_name(word: str, names: Sequence[str]) -> str:
+    """Return a word that is no user's name: one may be called so, and has no parentheses."""
+    return f"({word})" if word in names else word
 
 
 def _cell(attempt: "Attempt") -> str:
@@ -127,6 +134,13 @@ def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 
 
 def _wrapped(before: str, text: str) -> list[str]:
+    """Return lines with a text beside what stands before it, or below where that is too wide."""
+    if len(before.rstrip()) > WIDEST_BEFORE:
+        return [*_lines("", before.rstrip()), *_lines("    ", text)]
+    return _lines(before, text)
+
+
+def _lines(before: str, text: str) -> list[str]:
     return textwrap.wrap(
         text,
         WIDTH,
