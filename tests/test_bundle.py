@@ -326,6 +326,21 @@ def test_a_folder_that_is_no_plain_path_is_a_usage_error(
     assert done.stderr == f"error: {option}: `{home}` {told}\n"
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--data-dir", "/srv/etcd"), ("--initial-cluster-state", "existing")]
+)
+def test_what_is_for_members_alone_is_a_usage_error_where_none_is_named(
+    signed: Factory, option: str, value: str
+) -> None:
+    folder = signed(*WORDS)
+
+    done = bundle(folder, "calico", "alice", option, value, code=2)
+
+    assert done.stderr == f"error: {option} is for members, and none is among `calico`, `alice`\n"
+    assert not (folder / "dist").exists()
+    bundle(folder, "calico", "etcd1", option, value)
+
+
 @pytest.mark.parametrize("umask", [0o000, 0o077])
 def test_files_are_0600_and_folders_0700_whatever_the_umask(signed: Factory, umask: int) -> None:
     folder = signed(*WORDS)

@@ -22,8 +22,15 @@ NO_PEMS = Pems("", "", "")
 def check_forms(options: BundleOptions, inventory: Inventory, owners: Sequence[Component]) -> None:
     """Raise ScaffoldError with every reason why these bundles can't have these forms.
 
-    Raises UsageError for a form that none of them has.
+    Raises UsageError for a form or a setting that none of them has.
     """
+    of_members = {
+        "--data-dir": options.data_dir,
+        "--initial-cluster-state": options.initial_cluster_state,
+    }
+    for option, value in of_members.items():
+        if value and not any(owner.kind == "member" for owner in owners):
+            raise UsageError(f"{option} is for members, and none is among {_named(owners)}")
     if options.kubeadm:
         _check_place_in_kubeadm(inventory, owners)
     parts = [
@@ -45,11 +52,14 @@ def check_forms(options: BundleOptions, inventory: Inventory, owners: Sequence[C
 def _check_place_in_kubeadm(inventory: Inventory, owners: Iterable[Component]) -> None:
     presets = rbac.preset_names(inventory)
     if not any(kubeadm.has_place(owner, presets.get(owner.name, "")) for owner in owners):
-        named = ", ".join(f"`{owner.name}`" for owner in owners)
         raise UsageError(
-            f"--kubeadm: kubeadm has no place for the files of {named}",
+            f"--kubeadm: kubeadm has no place for the files of {_named(owners)}",
             hint=f"it has one for members and for a user with the preset `{kubeadm.API_SERVER}`",
         )
+
+
+def _named(owners: Iterable[Component]) -> str:
+    return ", ".join(f"`{owner.name}`" for owner in owners)
 
 
 def every_path(inventory: Inventory, owner: Component) -> set[str]:
