@@ -153,10 +153,12 @@ def test_a_password_is_set_when_the_user_is_made_and_then_only_where_that_is_ask
         ask(running, "patroni", SECRET, "kv/range", key="/service/a")
 
 
-@pytest.mark.parametrize("mode", [0o600, 0o644])
-def test_passwords_come_from_a_file_too(start: Any, tmp_path: Path, mode: int) -> None:
+@pytest.mark.parametrize(("mode", "line_end"), [(0o600, "\n"), (0o644, "\r\n")])
+def test_passwords_come_from_a_file_too(
+    start: Any, tmp_path: Path, mode: int, line_end: str
+) -> None:
     file = tmp_path / "passwords"
-    file.write_text(GIVEN)
+    file.write_text(GIVEN, newline=line_end)
     file.chmod(mode)
     running = start()
 

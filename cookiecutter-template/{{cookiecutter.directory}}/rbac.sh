@@ -263,7 +263,7 @@ for file in "$ETCDCTL_CACERT" "$ETCDCTL_CERT" "$ETCDCTL_KEY"; do
         fail "\`$file\` is missing, or no PEM" "\`make\` signs what is missing"
 done
 case ${1-} in --diff | --enable | --prune) file='' ;; *) file=${TLS_SCAFFOLD_PASSWORD_FILE-} ;; esac
-[ -z "$file" ] || passwords=$(cat -- "$file") || fail "\`$file\` can't be read"
+[ -z "$file" ] || passwords=$(tr -d '\r' <"$file") || fail "\`$file\` can't be read"
 [ -z "$file" ] || [ -z "$(find -L "$file" -perm -004)" ] || say "everybody may read \`$file\`"
 state=$(dirname -- "$ETCDCTL_KEY")/.rbac-enable
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT; trap 'exit 130' HUP INT TERM
