@@ -551,6 +551,10 @@ def test_a_wrong_setting_is_refused(field: str, value: Any, problem: str) -> Non
             ),
         ),
         (
+            {"permissions": [{"from": "/k", "to": "/k2) (prefix /k"}]},
+            "permissions[0].from: `/k../k2) (prefix /k` reads as a prefix where etcdctl prints it",
+        ),
+        (
             {"permissions": [{"key": "/", "to": "/a"}]},
             "permissions[0].to: goes with `from`",
         ),

@@ -80,6 +80,8 @@ def range_problem(start: str, end: str) -> str:
         return "where etcdctl prints a range, `, ` stands between its ends: neither can hold it"
     if not start:
         return "a range needs its first key (the empty prefix matches every key)"
+    if end.endswith(f") (prefix {start}"):
+        return f"`{start}..{end}` reads as a prefix where etcdctl prints it"
     if end and end.encode() <= start.encode():
         return f"`{end}` does not come after `{start}`: no key is between them"
     return ""
