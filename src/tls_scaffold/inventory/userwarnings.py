@@ -33,13 +33,20 @@ def warnings(users: Iterable[User]) -> list[str]:
 
 
 def uncompacted(inventory: Inventory, users: Iterable[User]) -> Iterator[str]:
-    """Yield a line if users leave compaction to the members, and no member does it."""
+    """Yield a line if users leave compaction to the members, and not every member does it.
+
+    In etcd the leader alone compacts (server.go, `updateLeadership`), by its own settings.
+    """
     left = [f"`{user.name}`" for user in users if (preset := preset_of(user)) and preset.settings]
-    kept = [inventory.settings(member).auto_compaction for member in inventory.members]
-    if left and kept and not any(kept):
+    members = inventory.members
+    off = [each.name for each in members if not inventory.settings(each).auto_compaction]
+    if left and off:
+        whose, leads = "the members", ""
+        if len(off) < len(members):
+            whose, leads = listed(off, MOST_SHOWN), "where one of these leads, "
         yield (
-            f"{', '.join(left)}: can't compact, and `auto_compaction` of the members is off: etcd "
-            "fills its quota and goes read-only"
+            f"{', '.join(left)}: can't compact, and `auto_compaction` of {whose} is off: {leads}"
+            "etcd fills its quota and goes read-only"
         )
 
 
