@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import certs
 from faults import BOM, Lab, Seen, encrypted, end_of_start, new_lab, through_the_gateway, with_bom
 from runningmembers import HOST, NEWEST, started
 from support import PROGRAMS, run, tls_scaffold
@@ -120,8 +121,9 @@ def test_a_client_without_tls(lab: Lab) -> None:
 def test_a_client_that_trusts_another_ca(lab: Lab) -> None:
     seen = lab.come(came=lab.own("root"), ca=lab.pair("ca", "stranger")[0])
     by_log, by_client = lab.explain(seen.member), lab.explain(seen.client)
-    # A client that uses another name of the member says the same.
-    assert (ids(by_log), by_log["code"]) == (["server-host", "client-trust"], 1)
+    # A client that uses another name of the member says the same, and so does one whose clock is
+    # wrong.
+    assert (ids(by_log), by_log["code"]) == (["server-host", "client-trust", "clock"], 1)
     if lab.version == "3.4":
         assert ids(by_client) == []
     else:
@@ -215,6 +217,42 @@ def test_a_ca_that_is_for_servers_alone(lab: Lab) -> None:
             assert (ids(found), found["code"]) == (["ca-usage"], 0), text
     finally:
         lab.trust.write_bytes(kept)
+
+
+def test_a_member_that_has_loaded_a_certificate_of_the_ca_that_has_ended(lab: Lab) -> None:
+    """As one does that was not restarted since the CA was signed again."""
+    earlier = lab.into / "earlier"
+    key = certs.ca_key(lab.folder)
+    certs.ca(earlier, begin=certs.NOW - 3 * certs.DAY, life=certs.DAY, key=key)
+    recorded = lab.folder / "issued/ca-0123456789.pem"
+    recorded.write_bytes((earlier / "certs/ca.pem").read_bytes())
+    try:
+        one = lab.other(recorded.read_bytes())
+        seen = lab.come(to=one, came=lab.own("root"))
+        by_log = lab.explain(seen.member, at=one)
+        by_client = lab.explain(seen.client, *seen.visitor, at=one)
+        by_trust = lab.explain(lab.come(came=lab.own("root"), ca=recorded).client)
+    finally:
+        recorded.unlink()
+    assert (ids(by_log), by_log["code"]) == (["ca-expired"], 0), seen.member
+    if lab.version == "3.4":  # whose alert does not tell what has ended
+        assert (ids(by_client), ids(by_trust)) == ([], [])
+    else:
+        assert (ids(by_client), by_client["code"]) == (["ca-expired", "clock"], 1), seen.client
+        assert (ids(by_trust), by_trust["code"]) == (["ca-expired"], 0)
+
+
+def test_a_client_whose_clock_is_wrong(lab: Lab) -> None:
+    """OpenSSL says what it does not like, up to TLS 1.2 so that Go can read it."""
+    at = ("-connect", f"{HOST}:{lab.well.client}", "-tls1_2", "-CAfile", str(lab.trust))
+    certificate, key = lab.own("root")
+    lab.well.said()
+    run(
+        *("openssl", "s_client", *at, "-cert", str(certificate), "-key", str(key)),
+        *("-verify_return_error", "-attime", str(int((certs.NOW + 20 * certs.YEAR).timestamp()))),
+    )
+    found = lab.explain(lab.well.said(until="expired certificate"))
+    assert (ids(found), found["code"]) == (["clock"], 0)
 
 
 def test_two_cas_of_one_subject(lab: Lab) -> None:

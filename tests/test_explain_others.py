@@ -13,6 +13,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,53 @@ def test_a_clock_is_told_from_a_certificate_that_has_ended(folder: Path, tmp_pat
     )
     (tmp_path / "lines").write_text(REJECTED % error)
     assert explained(folder, "--file", str(tmp_path / "lines"))[:2] == (["clock"], 0)
+
+
+OF_TRUST = ("same-subject", "client-trust")
+ENDED = (
+    "tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current "
+    "time 2026-11-29T00:00:00Z is after %s"
+)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "leaf"),
+    [
+        (REJECTED % f'"{ENDED}"', "client-expired"),
+        (RETRY % f"{HANDSHAKE}{ENDED}", "server-expired"),
+    ],
+)
+def test_a_ca_that_has_ended_is_told_from_a_certificate_by_its_end(
+    refusal: str, leaf: str, folder: Path, tmp_path: Path
+) -> None:
+    place = Path(shutil.copytree(folder, tmp_path / "tls-setup"))
+    certs.ca(tmp_path, begin=certs.NOW - 3 * certs.DAY, life=certs.DAY, key=certs.ca_key(place))
+    shutil.copy(tmp_path / "certs/ca.pem", place / "issued/ca-0123456789.pem")
+    end, another = certs.NOW - 2 * certs.DAY, certs.NOW - 4 * certs.DAY
+
+    def said(moment: datetime) -> tuple[list[str], int]:
+        (tmp_path / "lines").write_text(refusal % f"{moment:%Y-%m-%dT%H:%M:%SZ}")
+        return explained(place, "--file", str(tmp_path / "lines"))[:2]
+
+    assert said(end) == (["ca-expired"], 0)
+    assert said(another) == ([leaf], 0)
+    certs.leaf(place, "alice", begin=certs.NOW - 3 * certs.DAY, life=certs.DAY)
+    assert said(end) == ([leaf, "ca-expired"], 1)
+
+
+@pytest.mark.parametrize(
+    ("alert", "fits"),
+    [
+        ("unknown certificate authority", ["server-other-ca", "server-chain", *OF_TRUST]),
+        ("expired certificate", ["server-expired", "server-not-yet-valid", "clock"]),
+        ("unsupported certificate", ["server-usage"]),
+    ],
+)
+def test_what_a_client_of_openssl_refuses_is_told_by_its_alert(
+    alert: str, fits: list[str], folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "lines").write_text(REJECTED % f'"remote error: tls: {alert}"')
+    assert explained(folder, "--file", str(tmp_path / "lines"))[:2] == (fits, 1)
 
 
 @contextmanager

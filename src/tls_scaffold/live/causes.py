@@ -76,6 +76,10 @@ CLIENT_USAGE = Cause(
     REFUSED,
     ("tls-scaffold check", "make req-{name}", "tls-scaffold bundle {name}"),
 )
+TRUST_AGAIN = (
+    "lay out `certs/trust.pem` (`ca.pem` in bundles) where it was refused, and restart what reads "
+    "that at its start, as etcd does"
+)
 CA_USAGE = Cause(
     "ca-usage",
     "the CA's certificate has extended usages, and `client auth` is not among them: "
@@ -87,6 +91,20 @@ CA_USAGE = Cause(
         "have the CA signed again where it was, by name and key the same, without extended usages",
         "tls-scaffold sync --ca FILE",
         "lay out `certs/trust.pem`, then restart the members one after another",
+    ),
+)
+CA_EXPIRED = Cause(
+    "ca-expired",
+    "the CA has ended, or else an older certificate of it that somebody has loaded still: who has "
+    "that takes nobody's certificate",
+    "`x509: certificate has expired or is not yet valid: current time … is after …`, with the end "
+    "of a CA, for every client; where a client has it loaded `remote error: tls: bad certificate`",
+    "`remote error: tls: expired certificate`; where the client has it loaded what etcd's log has",
+    ("if `certs/ca.pem` has ended too:", "make renew-ca", TRUST_AGAIN),
+    (
+        "if `certs/ca.pem` has ended too, have it signed again where it was, with the same key:",
+        "tls-scaffold sync --ca FILE",
+        TRUST_AGAIN,
     ),
 )
 # Every CA that a folder makes first has one name, so a stranger's may have the trusted one's.
@@ -294,7 +312,8 @@ DAMAGED_KEY = Cause(
 
 CLOCK = Cause(
     "clock",
-    "the clock of whoever says that a certificate has ended is wrong: by this machine's it lives",
+    "the clock of whoever says that a certificate has ended, or refuses it for that, is wrong: by "
+    "this machine's it lives",
     "`x509: certificate has expired or is not yet valid: current time … is after …`, with an end "
     "that is still to come",
     "the same",
@@ -310,6 +329,7 @@ CAUSES = (
     CLIENT_CHAIN,
     CLIENT_USAGE,
     CA_USAGE,
+    CA_EXPIRED,
     *NAMESAKES,
     REVOKED,
     CRL_UNREADABLE,
@@ -345,11 +365,13 @@ OF_CLIENT = (
     *OTHER_CAS,
     CLIENT_USAGE,
     CA_USAGE,
+    CA_EXPIRED,
     *NAMESAKES,
     REVOKED,
     CRL_UNREADABLE,
     TRUST_UNREADABLE,
     MEMBER_TRUST,
+    CLOCK,
 )
 # Where a client does not go on with what a port serves.
 OF_SERVER = (

@@ -18,6 +18,7 @@ from tls_scaffold.signing.pemfiles import seems_key
 from tls_scaffold.spelling import MINUTE
 
 LOST = (HUNG_UP, "connection reset by peer", "broken pipe")
+ENDED = "certificate expired"
 DIFFERS = {
     causes.CLIENT_NAMESAKE: "the trusted one has that subject and another key",
     causes.CLIENT_CA: "none that is trusted here",
@@ -41,6 +42,10 @@ def client_faults(
     found = list(certificate_faults(chain, known, (loaded,), side, now))
     if found:
         yield from found
+    elif shake.alert == ENDED:
+        told = f"the member refuses it as `{ENDED}`, and by this machine's clock it lives"
+        yield causes.CA_EXPIRED, told
+        yield causes.CLOCK, told
     elif shake.failure in LOST:
         # etcd looks into its list after the handshake, and says nothing.
         told = "the handshake goes through, and then the member hangs up, as for revoked ones"

@@ -99,8 +99,11 @@ class Evidence:
         """Tell whether a client may be refused for that, by what the folder and ports tell of CAs.
 
         It is not where the folder has had one CA alone, or all ports have loaded the earlier ones,
-        nor where nothing stands behind its leaves, or all ports trust the CA below that.
+        nor where nothing stands behind its leaves, or all ports trust the CA below that; nor where
+        none has ended.
         """
+        if cause == causes.CA_EXPIRED:
+            return self.known.has_ended_ca(self.now)
         if cause == causes.CLIENT_OLD_CA:
             cas = {ca for ca in self.known.earlier if not ca.has_ended(self.now)}
         elif cause == causes.CLIENT_CHAIN:

@@ -56,7 +56,7 @@ def explain_entries(found: Iterable[Entry], evidence: Evidence) -> tuple[Explana
     explained: dict[tuple[str, tuple[Cause, ...]], Explanation] = {}
     weak: list[tuple[Entry, Symptom]] = []
     for entry in found:
-        symptom = symptom_of(entry, evidence.now)
+        symptom = symptom_of(entry, evidence.known, evidence.now)
         if entry.at and evidence.ports and not evidence.is_known(entry.at):
             continue  # it went to somebody else: what mends that is not known here
         if symptom and symptom.is_weak:
@@ -171,6 +171,8 @@ def _verdict(  # noqa: C901, PLR0911 - a table of who tells what
         return _of_port(cause, entry, symptom, evidence)
     if cause == causes.CLIENT_TRUST:
         return _of_client_trust(entry, evidence)
+    if cause in (causes.CA_EXPIRED, causes.CLOCK):
+        return _of_time(cause, entry, symptom, evidence)
     if cause in OF_CLIENT:
         return _of_visitor(cause, entry, symptom, evidence)
     if cause == causes.NO_USER and evidence.visitor and evidence.user_state == IS_USER:
@@ -243,6 +245,14 @@ def _of_visitor(cause: Cause, entry: Entry, symptom: Symptom, evidence: Evidence
     if has_tried and symptom.fits != (cause,):
         return Unseen.RULED_OUT
     return Unseen.POSSIBLE
+
+
+def _of_time(cause: Cause, entry: Entry, symptom: Symptom, evidence: Evidence) -> Found | Unseen:
+    """Tell of a CA that has ended, or of a clock, whose refusal says neither."""
+    if causes.SERVER_EXPIRED not in symptom.fits or symptom.is_weak:
+        return _of_visitor(cause, entry, symptom, evidence)
+    # Which CA a client has loaded, and its clock, no look shows.
+    return Unseen.POSSIBLE if evidence.may_be_ca(cause, entry) else Unseen.RULED_OUT
 
 
 def _of_user(cause: Cause, evidence: Evidence) -> Found | Unseen:

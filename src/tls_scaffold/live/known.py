@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -136,6 +137,25 @@ class Known:
         of_today = [_cas(self.folder, path)[:1] for path in CA_KEYS]
         keys = [ca.public_key for found in of_today for ca in found]
         return tuple(each for each in cas_of(self.folder) if each.public_key not in keys)
+
+    @cached_property
+    def ca_certificates(self) -> tuple[Certificate, ...]:
+        """Each certificate of a CA that somebody may have loaded, or shows behind a leaf."""
+        of_sides = (*self.trusted.values(), *self.chains.values())
+        return (*cas_of(self.folder), *(ca for cas in of_sides for ca in cas))
+
+    def has_ended_ca(self, now: datetime) -> bool:
+        """Tell whether one of the CAs' certificates has ended."""
+        return any(ca.has_ended(now) for ca in self.ca_certificates)
+
+    def is_end_of_ca(self, moment: datetime) -> bool:
+        """Tell whether a certificate of a CA ends just then."""
+        return any(ca.not_after == moment for ca in self.ca_certificates)
+
+    def is_end_of_leaf(self, moment: datetime) -> bool:
+        """Tell whether a certificate that was signed here ends just then, as many do with a CA."""
+        leaves = {*(ders[0] for ders in self.shown.values()), *self.recorded}
+        return any(Certificate(der).not_after == moment for der in leaves)
 
     def has_to_load(self, side: str, loaded: Collection[bytes]) -> bool:
         """Tell whether a port that has loaded these subjects has to load others, or fewer."""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from tls_scaffold.live import causes
 from tls_scaffold.live.causes import OF_CLIENT, OF_SERVER, OTHER_CAS, Cause
+from tls_scaffold.live.known import Known
 from tls_scaffold.live.loglines import BARE, CLIENT, MEMBER, MEMBER_START, Entry
 
 AFTER = r"x509: certificate has expired or is not yet valid: current time \S+ is after (\S+)"
@@ -27,10 +28,14 @@ HOST = (
     r"doesn't contain any IP SANs|certificate is not valid for any names|certificate relies on "
     r"legacy Common Name field)"
 )
-REFUSALS = (
-    "bad certificate|unknown certificate authority|unknown certificate|expired certificate|"
-    "unsupported certificate"
+# What a client may miss in what a member serves. Go says `bad certificate` of all of it, Java for
+# the most part `unknown certificate`; OpenSSL has words of its own for each.
+BY_SERVER = (*OF_SERVER, causes.SAME_SUBJECT, causes.CLIENT_TRUST, causes.CA_EXPIRED, causes.CLOCK)
+BY_SERVERS_CA = (
+    *(causes.SERVER_CA, causes.SERVER_CHAIN),
+    *(causes.SAME_SUBJECT, causes.CLIENT_TRUST),
 )
+BY_SERVERS_TIME = (causes.SERVER_EXPIRED, causes.SERVER_EARLY, causes.CA_EXPIRED, causes.CLOCK)
 # What people copy along with the words of an error.
 BEFORE_BARE = r"[\"']?(?:[Ee]rror: )?(?:tls: failed to verify (?:client )?certificate: )?"
 BEHIND_BARE = r"(?: \(possibly .*\)| certificate \"[^\"]*\"\)?)?[\"'.]?"
@@ -77,9 +82,10 @@ BY_ORIGIN: Mapping[str, tuple[Symptom, ...]] = {
         _sure(UNFIT, causes.SERVER_PAIR),
         _sure(NO_FILE, causes.SERVER_PAIR),
         _sure(r"tls: first record does not look like a TLS handshake", causes.PLAIN),
-        Symptom(
-            f"^{REMOTE}(?:{REFUSALS})$", (*OF_SERVER, causes.SAME_SUBJECT, causes.CLIENT_TRUST)
-        ),
+        Symptom(f"^{REMOTE}(?:bad certificate|unknown certificate)$", BY_SERVER),
+        Symptom(f"^{REMOTE}unknown certificate authority$", BY_SERVERS_CA),
+        Symptom(f"^{REMOTE}expired certificate$", BY_SERVERS_TIME),
+        Symptom(f"^{REMOTE}unsupported certificate$", (causes.SERVER_USAGE,)),
         _sure(r"^auth: permission denied$", causes.WRONG_PREFIX),
         _sure(r"^cannot find a user for permission check$", causes.NO_USER),
         _sure(GATEWAY, causes.GATEWAY),
@@ -91,7 +97,10 @@ BY_ORIGIN: Mapping[str, tuple[Symptom, ...]] = {
     ),
     CLIENT: (
         _sure(f"{REMOTE}certificate required", causes.NO_CERTIFICATE),
-        Symptom(f"{REMOTE}expired certificate", (causes.CLIENT_EXPIRED, causes.CLIENT_EARLY)),
+        Symptom(
+            f"{REMOTE}expired certificate",
+            (causes.CLIENT_EXPIRED, causes.CLIENT_EARLY, causes.CA_EXPIRED, causes.CLOCK),
+        ),
         Symptom(
             f"{REMOTE}unknown certificate authority",
             (*OTHER_CAS, *causes.NAMESAKES, *TRUSTS),
@@ -121,10 +130,11 @@ BY_ORIGIN: Mapping[str, tuple[Symptom, ...]] = {
 }
 
 
-def symptom_of(entry: Entry, now: datetime) -> Symptom | None:
+def symptom_of(entry: Entry, known: Known, now: datetime) -> Symptom | None:
     """Return what fits what a line says; None where it is nothing that is known.
 
-    Of a text without its line all that its words would mean on either side fits.
+    Of a text without its line all that its words would mean on either side fits. What has ended the
+    words do not name: only its end tells a certificate from the CA that a side has loaded.
     """
     if entry.origin == BARE:
         return _bare(entry)
@@ -133,8 +143,13 @@ def symptom_of(entry: Entry, now: datetime) -> Symptom | None:
     if not found:
         return None
     ended = re.search(AFTER, entry.error)
-    if ended and _is_to_come(ended[1], now):
-        return Symptom(AFTER, (causes.CLOCK,), is_certain=True)
+    if end := _moment(ended[1]) if ended else None:
+        if end > now:
+            return Symptom(AFTER, (causes.CLOCK,), is_certain=True)
+        if known.is_end_of_ca(end):
+            may_be_leaf = known.is_end_of_leaf(end)
+            fits = (*found.fits, causes.CA_EXPIRED) if may_be_leaf else (causes.CA_EXPIRED,)
+            return Symptom(AFTER, fits, is_certain=not may_be_leaf)
     return found
 
 
@@ -155,8 +170,8 @@ def _bare(entry: Entry) -> Symptom | None:
     return Symptom(entry.error, fits, is_certain) if fits else None
 
 
-def _is_to_come(end: str, now: datetime) -> bool:
+def _moment(text: str) -> datetime | None:
     try:
-        return datetime.strptime(end.rstrip('\\",)'), "%Y-%m-%dT%H:%M:%S%z") > now
+        return datetime.strptime(text.rstrip('\\",)'), "%Y-%m-%dT%H:%M:%S%z")
     except ValueError:
-        return False
+        return None
