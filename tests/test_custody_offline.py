@@ -194,6 +194,14 @@ def test_what_ends_soon_is_asked_for(trusted: Path) -> None:
 
 
 @with_either_signer
+def test_what_is_revoked_is_not_asked_for_because_it_ends_soon(trusted: Path) -> None:
+    assert tls_scaffold("revoke", "alice", cwd=trusted).returncode == 4
+    make(trusted, "csr", "RENEW_DAYS=366")
+    assert "alice.csr" not in awaiting(trusted)
+    assert "root.csr" in awaiting(trusted)
+
+
+@with_either_signer
 def test_plain_make_asks_for_what_ends_soon_too(trusted: Path) -> None:
     makefile = trusted / "Makefile"
     makefile.write_text(makefile.read_text().replace("#RENEW_DAYS = 30", "RENEW_DAYS = 366"))

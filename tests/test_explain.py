@@ -145,6 +145,10 @@ def test_rights(lab: Lab) -> None:
         assert (ids(found), found["code"]) == (["wrong-prefix"], 0)
         found = lab.explain(seen.client)
         assert (ids(found), found["code"]) == (["wrong-prefix", "no-user"], 1)
+    for_root = lab.come("user", "list", came=lab.own("alice"), wait="60s", logs=False)
+    found = lab.explain(for_root.client, *for_root.visitor)
+    assert (ids(found), found["code"]) == (["wrong-prefix"], 0)
+    assert "or wants what root alone may do" in found["causes"][0]["what"]
     for text, words in ((nobody.member, ()), (nobody.client, ("--user", "stranger"))):
         found = lab.explain(text, *words)
         assert (ids(found), found["code"]) == (["no-user"], 0), text

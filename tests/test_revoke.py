@@ -242,6 +242,29 @@ def test_who_stays_is_shown_as_revoked_and_nobody_gets_it_until_it_is_signed_aga
     assert tls_scaffold("-C", str(folder), "bundle").returncode == 0
 
 
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_nobody_who_is_revoked_is_renewed_nor_handed_on(
+    signed: Factory, tmp_path: Path, signer: str
+) -> None:
+    folder = signed(*FOLDER)
+    revoke(folder, "alice")
+    before = serials(folder)
+    hook = f"basename >>{tmp_path / 'handed'}"
+
+    done = make(folder, "renew", "RENEW_DAYS=400", f"RENEW_HOOK={hook}", SIGNER=signer)
+
+    assert "warning: `certs/alice.pem` is revoked, and stays: `make req-alice`" in done.stderr
+    assert {name for name, number in serials(folder).items() if number != before[name]} == {
+        *NAMES
+    } - {"alice"}
+    assert "alice" not in (tmp_path / "handed").read_text().split()
+    assert states(folder)["alice"] == "revoked"
+    sign_again(folder, "alice")
+    assert "alice" not in make(folder, "renew", "RENEW_DAYS=300", SIGNER=signer).stderr
+    make(folder, "renew", "RENEW_DAYS=400", SIGNER=signer)
+    assert serial(folder / "certs/alice.pem") not in listed(folder)
+
+
 def test_remove_revoke_takes_both_certificates_of_a_member_and_says_no_more_that_they_open_ports(
     folder: Factory,
 ) -> None:

@@ -533,6 +533,15 @@ def test_no_pair_comes_back_that_was_revoked_meanwhile(signed: Factory) -> None:
     assert tls_scaffold("check", cwd=path).returncode == 0
 
 
+def test_who_is_revoked_is_told_where_the_new_ca_lets_him_in_again(signed: Factory) -> None:
+    path = signed(*OUR_WORDS, "--crl")
+    revoke(path, "alice")
+    said = rotate(path, "start").stderr
+    assert "warning: `certs/alice.pem` was revoked, and members take the new one: if it is" in said
+    assert "`tls-scaffold remove --revoke alice`" in said.replace("\n  ", " ")
+    assert said.count(" was revoked, ") == 1
+
+
 def test_a_ca_that_somebody_laid_beside_is_neither_trusted_nor_put_in_place(
     signed: Factory,
 ) -> None:

@@ -58,7 +58,7 @@ unsigned() { # the names of what is missing, changed, or ends within RENEW_DAYS
     last=$(end_of certs/ca)
     components | while read -r name base _; do
         [ ! -f "$base.pem" ] || ends "$base" "$((RENEW_DAYS * 86400))" not ||
-            [ "$(end_of "$base")" = "$last" ] || echo "$name"
+            [ "$(end_of "$base")" = "$last" ] || is_revoked "$base" || echo "$name"
     done
 }
 

@@ -23,6 +23,9 @@ renew() { # renew [--make MAKE --hook HOOK]: what ends soon, but not what ends w
         choose_ca "$flags"
         if [ ! -f "$base.pem" ]; then say "warning: \`$base.pem\` is missing: \`make\` signs it" >&2
         elif ends "$base" "$seconds" not || [ "$(end_of "$base")" = "$(end_of "$ca")" ]; then echo -
+        elif is_revoked "$base"; then
+            echo -
+            say "warning: \`$base.pem\` is revoked, and stays: \`make req-$name\` signs anew" >&2
         else due "$name" "$base" $flags; fi
     done)
     [ -n "$all" ] || fail "nothing is signed yet" "\`make\` signs what is missing"

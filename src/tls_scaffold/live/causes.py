@@ -242,12 +242,14 @@ PLAIN = Cause(
 )
 WRONG_PREFIX = Cause(
     "wrong-prefix",
-    "the certificate is right, and its user has no permission for these keys",
+    "the certificate is right, and its user has no permission for these keys, or wants what root "
+    "alone may do (users, roles, members, compaction)",
     "`auth: permission denied`, of a write",
     "`etcdserver: permission denied`",
     (
         "tls-scaffold rbac --diff",
-        "grant it in `tls-scaffold.json`, then `tls-scaffold sync` and `make rbac`",
+        "grant keys in `tls-scaffold.json`, then `tls-scaffold sync` and `make rbac`",
+        "for what root alone may do come as root",
     ),
 )
 NO_USER = Cause(

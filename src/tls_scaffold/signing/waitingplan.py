@@ -15,6 +15,7 @@ from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.plan import AnyCA, Wanted, plan_signing
 from tls_scaffold.signing.record import Record
+from tls_scaffold.signing.revocations import read_revoked
 
 FAR = timedelta(days=365 * 100)
 
@@ -91,10 +92,14 @@ def _overridden(signings: Iterable[Signing]) -> Iterator[str]:
 def _due(
     folder: Path, signings: Iterable[Signing], ca: Certificate | None, end: datetime
 ) -> Iterator[tuple[Signing, datetime]]:
-    """Yield whose certificate ends soon, and when; what ends with its CA would live no longer."""
+    """Yield whose certificate ends soon, and when; what ends with its CA would live no longer.
+
+    Whether one that is revoked is to have a new one is for somebody to decide.
+    """
+    revoked = read_revoked(folder).by_serial
     for each in signings:
         found = certificates.read_at(folder / each.certificate_path)
-        if found is None:
+        if found is None or found.parsed.serial_number in revoked:
             continue
         if found.not_after <= end and not (ca and ca.not_after <= found.not_after):
             yield each, found.not_after
