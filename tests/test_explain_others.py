@@ -119,6 +119,12 @@ LINES = {
     "Python": "ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate has expired",
     "curl": "curl: (60) SSL certificate problem: unable to get local issuer certificate",
     "postgres": "LOG:  could not accept SSL connection: tlsv1 alert unknown ca",
+    "haproxy like etcd": "Nov 29 06:12:32 lb haproxy[7]: health check for peer 1f could not connect: x509: certificate signed by unknown authority",
+    "its line in docker's": json.dumps(
+        {
+            "log": "I1129 http: TLS handshake error from 10.0.0.5:44312: remote error: tls: bad certificate"
+        }
+    ),
     "a proxy that logs like etcd": '{"level":"warn","caller":"proxy/serve.go:1","msg":"rejected connection","error":"tls: client didn\'t provide a certificate"}',
     "a question": "why do I get etcdserver: permission denied when alice writes?",
     "German": "Fehler: das Zertifikat ist abgelaufen (x509: certificate has expired)",
@@ -382,6 +388,16 @@ FORMS = {
     'connection on client endpoint\t{"remote-addr": "127.0.0.1:5", "server-name": "", "error": '
     '"tls: client didn\'t provide a certificate"}',
     "of 3.4": OLD % "tls: client didn't provide a certificate",
+    "of 3.4 below systemd": "Nov 29 06:12:32 host etcd[7]: "
+    + OLD[OLD.index("rejected") :] % "tls: client didn't provide a certificate",
+    "of 3.4 without what is before it": OLD[OLD.index("rejected") :]
+    % "tls: client didn't provide a certificate",
+    "in a file of docker's": json.dumps(
+        {"log": REJECTED % '"tls: client didn\'t provide a certificate"', "stream": "stderr"}
+    ),
+    "in journald's JSON": json.dumps(
+        {"_PID": "7", "MESSAGE": REJECTED % '"tls: client didn\'t provide a certificate"'}
+    ),
     "bare": "tls: client didn't provide a certificate",
     "of an older 3.5": (REJECTED % '"tls: client didn\'t provide a certificate"').replace(
         " on client endpoint", ""
@@ -396,6 +412,19 @@ def test_every_form_of_etcd_s_log_is_read(form: str, folder: Path) -> None:
     assert done.stdout.startswith("no-client-certificate: a client came without a certificate")
     assert "mend: `tls-scaffold bundle NAME`" in done.stdout
     assert FORMS[form] not in done.stdout
+
+
+def test_what_3_4_says_below_systemd_is_read(folder: Path, tmp_path: Path) -> None:
+    lines = {
+        "health check for peer 8211f1d0f64f3269 could not connect: x509: certificate is valid for "
+        "10.0.0.1, not 10.0.0.2": "server-host",
+        "invalid user name bob for permission checking": "no-user",
+        'failed to apply request "header:<ID:1 username:\\"bob\\" > put:<key:\\"x\\" >" with '
+        'response "" took (4.1µs) to execute, err is auth: permission denied': "wrong-prefix",
+    }
+    for line, cause in lines.items():
+        (tmp_path / "lines").write_text(f"Nov 29 06:12:32 host etcd[7]: {line}\n")
+        assert explained(folder, "--file", str(tmp_path / "lines"))[:2] == ([cause], 0), line
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,23 @@ from typing import Any
 MEMBER, MEMBER_START, CLIENT, BARE = "a member", "a member's start", "a client", "bare text"
 CLIENT_PORT, PEER_PORT = "client", "peer"
 LONGEST = 64 * 1024
+# Below systemd 3.4 leaves its own words for times and parts out.
+BY_SYSTEMD = r"(?:^|\betcd(?:\[\d+\])?: )"
 OLD_REJECTED = re.compile(
-    r'embed: rejected connection from "(?P<remote>[^"]*)" '
+    rf'(?:embed: |{BY_SYSTEMD})rejected connection from "(?P<remote>[^"]*)" '
     r'\(error (?P<error>"(?:[^"\\]|\\.)*"), ServerName "(?P<server>[^"]*)"'
 )
 OLD_FATAL = re.compile(r" C \| etcdmain: (?P<error>.*)")
 OLD_APPLY = re.compile(
-    r'W \| etcdserver: failed to apply request "(?P<request>.*)" with response .* '
-    r"err is (?P<error>auth: .*)"
+    rf'(?:W \| etcdserver: |{BY_SYSTEMD})failed to apply request "(?P<request>.*)" with '
+    r"response .* err is (?P<error>auth: .*)"
 )
-OLD_USER = re.compile(r" E \| auth: invalid user name (?P<user>.*) for permission checking")
+OLD_USER = re.compile(
+    rf"(?: E \| auth: |{BY_SYSTEMD})invalid user name (?P<user>.*) for permission checking"
+)
 OLD_PEER = re.compile(
-    r"W \| rafthttp: health check for peer [0-9a-f]+ could not connect: (?P<error>.*)"
+    rf"(?:W \| rafthttp: |{BY_SYSTEMD})health check for peer [0-9a-f]+ could not connect: "
+    r"(?P<error>.*)"
 )
 USER = re.compile(r'username:\\?"(?P<user>[^"\\]*)\\?"')
 CONSOLE = re.compile(
@@ -37,6 +42,8 @@ GRPC = re.compile(
 )
 ETCDCTL = re.compile(r"^Error: (?P<error>.*)$")
 TARGET = re.compile(r"^(?:etcd-endpoints|endpoint|passthrough|https?)://.*?/?([^/]+)$")
+WRAPPINGS = ("log", "MESSAGE")
+"""Where docker's own files, and `journalctl -o json`, have a line."""
 START = (
     "failed to start etcd",
     "discovery failed",
@@ -97,7 +104,10 @@ def _json_entry(line: str) -> Entry | None:
         found, _ = json.JSONDecoder().raw_decode(line[begin:])
     except (ValueError, RecursionError):
         return None
-    return _of_fields(found) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    lines = (found[name] for name in WRAPPINGS if isinstance(found.get(name), str))
+    return _of_fields(found) or next(filter(None, map(entry_of, lines)), None)
 
 
 def _console_entry(line: str) -> Entry | None:
