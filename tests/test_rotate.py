@@ -533,6 +533,18 @@ def test_no_pair_comes_back_that_was_revoked_meanwhile(signed: Factory) -> None:
     assert tls_scaffold("check", cwd=path).returncode == 0
 
 
+@pytest.mark.parametrize("step", ["status", "start", "trust", "finish", "abort"])
+def test_a_clone_without_keys_does_not_say_that_no_ca_follows_another(
+    signed: Factory, step: str
+) -> None:
+    path = signed(*OUR_WORDS)
+    for name in ("certs", "archive"):
+        shutil.rmtree(path / name, ignore_errors=True)
+    said = refused(path, step)
+    assert "error: the CA is on record, and not here" in said
+    assert "`tls-scaffold restore FILE`" in said
+
+
 def test_who_is_revoked_is_told_where_the_new_ca_lets_him_in_again(signed: Factory) -> None:
     path = signed(*OUR_WORDS, "--crl")
     revoke(path, "alice")

@@ -7,7 +7,7 @@ from pathlib import Path
 from tls_scaffold.commands.live import LiveOptions, no_members
 from tls_scaffold.commands.results import scaffold_command
 from tls_scaffold.commands.rotationlook import seen_ports
-from tls_scaffold.commands.rotationrefusals import check_old_ca_is_ours
+from tls_scaffold.commands.rotationrefusals import check_ca_is_here, check_old_ca_is_ours
 from tls_scaffold.commands.rotationreport import FolderPair, RotationReport
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
@@ -29,15 +29,16 @@ def rotate_status(
     """Look at a folder's rotation and, with `options`, at its live members.
 
     None if it is in none, and no member that was looked at hangs on a CA that it had before. What
-    ends `within` that time ends soon. Raises ScaffoldError where there is no folder, a CA's file
-    can't be read or is none of the folder's, or there are no members to look at, UsageError for
-    endpoints that are none.
+    ends `within` that time ends soon. Raises ScaffoldError where there is no folder, its CA is not
+    here, a CA's file can't be read or is none of the folder's, or there are no members to look at,
+    UsageError for endpoints that are none.
     """
     check_is_kept(folder)
     inventory = intake.load(folder)
     check_old_ca_is_ours(folder)
     rotation = rotation_of(folder)
     if rotation is None:
+        check_ca_is_here(folder)
         return _left_behind(folder, inventory, options, within, now) if options else None
     unread = [
         f"`{path}` can't be read, or is missing"

@@ -14,6 +14,7 @@ from tls_scaffold.makefiles.makefile import Survey
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules
 from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, PEER_CA
 from tls_scaffold.signing.custodies import ANOTHER_FOR_PEERS
+from tls_scaffold.signing.record import has_ca_on_record
 from tls_scaffold.signing.rotation import NEXT, PUT_OLD_BACK, Rotation, rotation_of, strange_old_cas
 
 PAGE = "`docs/ca-rotation.md` has the steps, by hand"
@@ -46,11 +47,22 @@ def check_old_ca_is_ours(folder: Path) -> None:
         )
 
 
+def check_ca_is_here(folder: Path) -> None:
+    """Raise ScaffoldError in a clone without keys: whether one CA follows another is not seen."""
+    if not os.path.lexists(folder / CA) and has_ca_on_record(folder, CA):
+        raise ScaffoldError(
+            "the CA is on record, and not here: whether another follows it can't be told",
+            hint="a rotation goes on where the keys are; `tls-scaffold restore FILE`, or the "
+            "team's own way, brings them here",
+        )
+
+
 def rotation_under_way(folder: Path) -> Rotation:
     """Return the rotation that a folder is in; ScaffoldError where it is in none."""
     check_old_ca_is_ours(folder)
     rotation = rotation_of(folder)
     if not rotation:
+        check_ca_is_here(folder)
         raise ScaffoldError(
             "no CA of this folder is being replaced: nothing was changed",
             hint="`tls-scaffold rotate start` begins; after a CA that was compromised nothing is "
@@ -93,6 +105,7 @@ def check_can_rotate(folder: Path, ca: str) -> None:
             hint=f"its owner makes the next one, and signs it with this one: {PAGE}",
         )
     if not any((folder / half).exists() for half in (ca, CA_KEYS[ca])):
+        check_ca_is_here(folder)
         raise ScaffoldError(
             f"{NAMES[ca]} is not there: nothing was changed", hint="`make` makes the first one"
         )
