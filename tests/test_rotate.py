@@ -545,6 +545,22 @@ def test_a_clone_without_keys_does_not_say_that_no_ca_follows_another(
     assert "`tls-scaffold restore FILE`" in said
 
 
+def test_nobody_goes_back_to_a_ca_that_has_ended(signed: Factory, tmp_path: Path) -> None:
+    path = signed(*OUR_WORDS)
+    rotate(path, "start")
+    (tmp_path / "certs").mkdir()
+    shutil.copy(path / "certs/old-ca-key.pem", tmp_path / "certs/ca-key.pem")
+    key = certs.ca_key(tmp_path)
+    certs.ca(tmp_path, begin=certs.NOW - 3 * certs.DAY, life=certs.DAY, key=key)
+    for place in ("certs/old-ca.pem", "issued/ca-0123456789.pem"):
+        shutil.copy(tmp_path / "certs/ca.pem", path / place)
+    said = refused(path, "abort")
+    assert "error: `certs/old-ca.pem` ended " in said
+    assert "go on with the new one, `tls-scaffold rotate status` says how" in said
+    rotate(path, "trust")
+    rotate(path, "finish")
+
+
 def test_who_is_revoked_is_told_where_the_new_ca_lets_him_in_again(signed: Factory) -> None:
     path = signed(*OUR_WORDS, "--crl")
     revoke(path, "alice")

@@ -41,6 +41,7 @@ from tls_scaffold.signing.rotationsets import (
     sign_into,
 )
 from tls_scaffold.signing.rounds import Done
+from tls_scaffold.spelling import MINUTE
 
 Pair = Mapping[str, bytes]
 """The contents of a pair's files by their endings."""
@@ -82,6 +83,12 @@ def abort(
             f"`{OLD_CAS[ca]}` has signed no `{ca}` in `{CHAINS[ca]}`: nothing was changed",
             hint="put both back as `tls-scaffold rotate start` made them; a CA that was not here "
             "before does not get its place",
+        )
+    if old.has_ended(now):
+        raise ScaffoldError(
+            f"`{OLD_CAS[ca]}` ended {old.not_after:{MINUTE}}: nothing was changed",
+            hint="nobody takes what it signed; go on with the new one, `tls-scaffold rotate status` "
+            "says how",
         )
     texts = _earlier_texts(folder, ca, rotation.new, old)
     chain = plain_or_empty(folder / CHAINS[ca])
