@@ -556,7 +556,7 @@ def test_nobody_goes_back_to_a_ca_that_has_ended(signed: Factory, tmp_path: Path
         shutil.copy(tmp_path / "certs/ca.pem", path / place)
     said = refused(path, "abort")
     assert "error: `certs/old-ca.pem` ended " in said
-    assert "go on with the new one, `tls-scaffold rotate status` says how" in said
+    assert "go on with the new: `tls-scaffold rotate status` says how" in said
     rotate(path, "trust")
     rotate(path, "finish")
 
@@ -797,7 +797,11 @@ def test_a_ca_that_is_made_elsewhere_is_replaced_there(folder: Factory, tmp_path
     key = ("--ca-key", f"{tmp_path}/company/certs/ca-key.pem")
     path = folder(*OUR_WORDS, *brought, *key, "--peer-ca")
     for place in (path, folder(*OUR_WORDS, "--ca-offline", name="offline")):
-        assert "docs/ca-rotation.md" in refused(place, "start")
+        assert "cross certificate" in (said := refused(place, "start")) or "signs it with" in said
+        assert "docs/ca-rotation.md" in said
+        stolen = refused(place, "start", "--compromised", "--yes")
+        assert "is not signed by this one; `make clean`" in stolen
+        assert "docs/ca-rotation.md" in stolen
     make(path, SIGNER="cfssl")
     before = contents(path)
 

@@ -79,7 +79,7 @@ def start(
     with lock_kept(folder, wait=LOCK_SECONDS):
         check_none_is_under_way(folder)
         check_newest(folder)
-        check_can_rotate(folder, ca)
+        check_can_rotate(folder, ca, is_compromised=is_compromised)
         check_components_alone(folder, ca)
         signings = signings_of(folder, ca)
         let_in_again = tuple(_revoked_before(folder, signings))

@@ -18,6 +18,11 @@ from tls_scaffold.signing.record import has_ca_on_record
 from tls_scaffold.signing.rotation import NEXT, PUT_OLD_BACK, Rotation, rotation_of, strange_old_cas
 
 PAGE = "`docs/ca-rotation.md` has the steps, by hand"
+STOLEN = (
+    "another one is made where this one was, and is not signed by this one; `make clean`, "
+    "`tls-scaffold sync --ca FILE` and `make` bring it, and `docs/ca-rotation.md` has the order of "
+    "work after a key was stolen"
+)
 INSTEAD = {
     CA: "`make regenerate YES=1` makes another one, which all have to trust first",
     PEER_CA: ANOTHER_FOR_PEERS,
@@ -71,10 +76,10 @@ def rotation_under_way(folder: Path) -> Rotation:
     return rotation
 
 
-def check_can_rotate(folder: Path, ca: str) -> None:
+def check_can_rotate(folder: Path, ca: str, *, is_compromised: bool = False) -> None:
     """Raise ScaffoldError where the CA of a path, ours or that of peers, is not made here.
 
-    The folder is one of ours, and the CA is there.
+    The folder is one of ours, and the CA is there. One that `is_compromised` is to sign no other.
     """
     text = makefile_text(folder)
     if not includes_our_rules(text):
@@ -92,17 +97,23 @@ def check_can_rotate(folder: Path, ca: str) -> None:
     if held.key is KeyPlace.REMOTE:
         raise ScaffoldError(
             f"the CA's key is not here: {', '.join(held.remotes)} sign for this folder",
-            hint=f"another CA is made where that key is, and so is its cross certificate: {PAGE}",
+            hint=STOLEN
+            if is_compromised
+            else f"another CA is made where that key is, and so is its cross certificate: {PAGE}",
         )
     if held.key is KeyPlace.OFFLINE:
         raise ScaffoldError(
             "the key of this folder's CA is on another machine: no other CA is made here",
-            hint=f"another CA is made there, and so is its cross certificate: {PAGE}",
+            hint=STOLEN
+            if is_compromised
+            else f"another CA is made there, and so is its cross certificate: {PAGE}",
         )
     if ca == CA and held.own:
         raise ScaffoldError(
             "this folder has a CA of its own, which was brought: no other is made here",
-            hint=f"its owner makes the next one, and signs it with this one: {PAGE}",
+            hint=STOLEN
+            if is_compromised
+            else f"its owner makes the next one, and signs it with this one: {PAGE}",
         )
     if not any((folder / half).exists() for half in (ca, CA_KEYS[ca])):
         check_ca_is_here(folder)

@@ -87,7 +87,7 @@ def abort(
     if old.has_ended(now):
         raise ScaffoldError(
             f"`{OLD_CAS[ca]}` ended {old.not_after:{MINUTE}}: nothing was changed",
-            hint="nobody takes what it signed; go on with the new one, `tls-scaffold rotate status` "
+            hint="nobody takes what it signed; go on with the new: `tls-scaffold rotate status` "
             "says how",
         )
     texts = _earlier_texts(folder, ca, rotation.new, old)
