@@ -760,7 +760,8 @@ def spoil(path: Path, how: str) -> None:  # noqa: C901, PLR0912 - one step for e
         (path / "config/ca-csr.json").rename(path / "config/other.json")
         (path / "config/ca-csr.json").symlink_to("other.json")
     elif how == "nothing":
-        shutil.rmtree(path / "certs")
+        for place in ("certs", "issued"):  # with the record `make` makes none
+            shutil.rmtree(path / place)
     elif how == "no CN":
         text = (path / "config/ca-csr.json").read_text()
         (path / "config/ca-csr.json").write_text(text.replace('"CN"', '"cn"'))
