@@ -60,9 +60,12 @@ def alert_rules(folders: Sequence[str], within: timedelta) -> str:
 
 def _alerts(folders: Sequence[str], within: timedelta) -> Iterator[Alert]:
     last = min(LAST, within)
+    leaves = f"{EXPIRY}{{{LEAVES}}}"
+    # Nobody renews these, and members refuse them now.
+    but_revoked = f'unless ignoring (state) ({STATE}{{state="revoked"}} == 1)'
     yield Alert(
         "TLSCertificateEndsSoon",
-        _left(f"{EXPIRY}{{{LEAVES}}}", within),
+        f"{_left(leaves, within)} {but_revoked}",
         WARNING,
         f"{{{{ $labels.name }}}}{WHERE} ends {LEFT}",
         "`make renew` has not signed it again: is its timer on? What ends with its CA needs "
@@ -71,7 +74,7 @@ def _alerts(folders: Sequence[str], within: timedelta) -> Iterator[Alert]:
     )
     yield Alert(
         "TLSCertificateEnds",
-        _left(f"{EXPIRY}{{{LEAVES}}}", last),
+        f"{_left(leaves, last)} {but_revoked}",
         CRITICAL,
         f"{{{{ $labels.name }}}}{WHERE} ends {LEFT}",
         "Then nobody takes it any more. `make renew` signs it again; lay it out where it is used.",
