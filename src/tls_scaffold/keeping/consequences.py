@@ -77,7 +77,7 @@ def _passwords_kept(plan: Plan) -> Iterator[str]:
 
     etcd takes a password from nobody who has it: only another user has none.
     """
-    facts = _step(plan, rbac.FACTS)
+    facts = plan.step(rbac.FACTS)
     if facts:
         for cn in rbac.passwords_kept(facts.before or "", facts.after or ""):
             delete = f"etcdctl user delete -- {shlex.quote(cn)}"
