@@ -229,6 +229,16 @@ def test_what_a_client_of_openssl_refuses_is_told_by_its_alert(
     assert explained(folder, "--file", str(tmp_path / "lines"))[:2] == (fits, 1)
 
 
+def test_an_alert_of_openssl_that_go_can_t_read_is_a_refusal(folder: Path, tmp_path: Path) -> None:
+    def said(words: str) -> tuple[list[str], int]:
+        (tmp_path / "lines").write_text(REJECTED % f'"{words}"')
+        return explained(folder, "--file", str(tmp_path / "lines"))[:2]
+
+    fits, code = said("local error: tls: bad record MAC")
+    assert (fits, code) == said("remote error: tls: bad certificate")
+    assert "client-trust" in fits
+
+
 @contextmanager
 def serving(answer: Callable[[socket.socket], object]) -> Iterator[str]:
     """Yield the address of a server that answers each connection so."""

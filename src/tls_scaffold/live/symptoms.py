@@ -23,6 +23,9 @@ NO_KEY = r"tls: failed to parse private key"
 UNFIT = r"tls: private key does not match public key"
 GATEWAY = r"CommonName of client sending a request against gateway will be ignored"
 REMOTE = "remote error: tls: "
+# By TLS 1.3 OpenSSL's clients, as curl and Python's, send their refusal in a way that Go can't
+# decrypt: seen with OpenSSL 3.0 in the logs of 3.5.35, 3.6.16 and 3.7.3, but not of 3.5.1.
+UNREAD_ALERT = r"^local error: tls: bad record MAC$"
 HOST = (
     r"x509: (?:certificate is valid for .*, not |cannot validate certificate for \S+ because it "
     r"doesn't contain any IP SANs|certificate is not valid for any names|certificate relies on "
@@ -83,6 +86,7 @@ BY_ORIGIN: Mapping[str, tuple[Symptom, ...]] = {
         _sure(NO_FILE, causes.SERVER_PAIR),
         _sure(r"tls: first record does not look like a TLS handshake", causes.PLAIN),
         Symptom(f"^{REMOTE}(?:bad certificate|unknown certificate)$", BY_SERVER),
+        Symptom(UNREAD_ALERT, BY_SERVER),
         Symptom(f"^{REMOTE}unknown certificate authority$", BY_SERVERS_CA),
         Symptom(f"^{REMOTE}expired certificate$", BY_SERVERS_TIME),
         Symptom(f"^{REMOTE}unsupported certificate$", (causes.SERVER_USAGE,)),
