@@ -69,10 +69,11 @@ def adopt(  # noqa: PLR0913 - its options
     """Take over a folder that was made by hand.
 
     DIRECTORY is the current one if left out. Reads its requests, asks make what its Makefile signs,
-    and writes a tls-scaffold.json that describes it, and nothing else; tells what it took each
-    certificate for, and what `tls-scaffold sync` would write. No certificate changes, then or
-    later, unless the inventory is edited. With --from-script or --pki it also writes requests, and
-    copies certificates. Exits with 4 when lines of the script could not be followed.
+    and writes a tls-scaffold.json that describes it; beside that only a lock, a note of what it
+    read, and what keeps archive/ and certs/ out of git. Tells what it took each certificate for,
+    and what `tls-scaffold sync` would write. No certificate changes, then or later, unless the
+    inventory is edited. With --from-script or --pki it also writes requests, and copies
+    certificates. Exits with 4 when lines of the script could not be followed.
     """
     _check_options(script, arguments, pki, ca)
     work_on(folder / directory)
