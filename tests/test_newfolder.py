@@ -589,7 +589,7 @@ def in_place(folder: Path) -> dict[str, bytes | str]:
     return {path: text for path, text in contents(folder).items() if ".work." not in path}
 
 
-@pytest.mark.parametrize("target", ["missing", "."])
+@pytest.mark.parametrize("target", [pytest.param("missing", marks=pytest.mark.long), "."])
 def test_a_kill_at_any_point_loses_nothing_and_can_be_finished(
     tmp_path: Path, pytestconfig: pytest.Config, target: str
 ) -> None:

@@ -37,7 +37,7 @@ def pull(clone: Path, path: Path) -> None:
 
 
 @with_either_signer
-@pytest.mark.parametrize("more", [(), ("--peer-ca",)])
+@pytest.mark.parametrize("more", [pytest.param((), marks=pytest.mark.long), ("--peer-ca",)])
 def test_a_ca_that_is_made_after_a_clean_has_a_name_of_its_own(
     folder: Factory, more: tuple[str, ...]
 ) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import certs
-from clusters import DISTRIBUTION, P256, SYSTEM, VERSIONS, tools, wrapped
+from clusters import DISTRIBUTION, ON_NEWEST, P256, SYSTEM, VERSIONS, tools, wrapped
 from conftest import Factory
 from support import BIN, Done, make, openssl, run, tls_scaffold, wait_for, without_place
 from test_etcd import mentioning
@@ -197,7 +197,7 @@ def test_members_of_several_cns_are_proven_where_etcd_takes_a_list(
         )
 
 
-@pytest.mark.parametrize("path", VERSIONS)
+@pytest.mark.parametrize("path", ON_NEWEST)
 def test_three_members_and_the_presets_of_kubernetes_and_calico_together(
     signed: Factory, path: str
 ) -> None:
@@ -384,15 +384,7 @@ def test_whatever_key_etcd_takes_can_be_proven_and_one_user_alone(
     assert {"sentence": passwords, "seen": "", "holds": True} in proof["checks"]
 
 
-ENDS = [
-    each
-    if each in (VERSIONS[0], VERSIONS[-1])
-    else pytest.param(*each.values, id=each.id, marks=(*each.marks, pytest.mark.long))
-    for each in VERSIONS
-]
-
-
-@pytest.mark.parametrize("path", ENDS)
+@pytest.mark.parametrize("path", ON_NEWEST)
 def test_whatever_keys_a_permission_is_about_are_proven(
     folder: Factory, tmp_path: Path, path: str
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters import P256, SYSTEM, Live, live, short_with, tools
+from clusters import ON_NEWEST, P256, SYSTEM, Live, live, tools
 from conftest import Factory
 from support import Done, run, tls_scaffold
 from tls_scaffold.inventory import intake, rbac
@@ -51,7 +51,7 @@ def taken(done: Done, code: int = 0) -> list[str]:
     return sorted(line.removeprefix("- ") for line in done.stdout.splitlines())
 
 
-@pytest.mark.parametrize("path", short_with("3.4", "newest 3.7"))
+@pytest.mark.parametrize("path", ON_NEWEST)
 def test_what_the_inventory_has_no_more_goes_and_nothing_else(start: Start, path: str) -> None:
     running = start(path)
     assert taken(running.script("--prune")) == []

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import certs
-from clusters import P256, SYSTEM, VERSIONS, Live, live, tools, wrapped
+from clusters import ON_NEWEST, P256, SYSTEM, VERSIONS, Live, live, tools, wrapped
 from conftest import Factory
 from support import Done, environment, run, wait_for
 from tls_scaffold.etcd import throwaway
@@ -436,7 +436,7 @@ def test_a_listed_member_that_ignores_the_cn_is_enough_to_switch_off_again(
 
 
 @EITHER
-@pytest.mark.parametrize("path", VERSIONS)
+@pytest.mark.parametrize("path", ON_NEWEST)
 def test_a_listed_member_that_refuses_the_certificate_enables_nothing(
     start: Start, tmp_path: Path, path: str, words: tuple[str, ...]
 ) -> None:
@@ -455,7 +455,7 @@ def test_a_listed_member_that_refuses_the_certificate_enables_nothing(
     assert not running.is_on()
 
 
-@pytest.mark.parametrize("path", VERSIONS)
+@pytest.mark.parametrize("path", ON_NEWEST)
 def test_a_listed_member_that_can_not_be_reached_is_named_and_left_out_only_if_that_is_said(
     start: Start, tmp_path: Path, path: str
 ) -> None:
@@ -534,7 +534,7 @@ os.execv(real, [real, *words, "--advertise-client-urls=https://[::1]:1," + own])
 """
 
 
-@pytest.mark.parametrize("path", VERSIONS)
+@pytest.mark.parametrize("path", ON_NEWEST)
 def test_a_member_of_several_urls_and_an_odd_name_is_asked_where_it_can_be_reached(
     start: Start, tmp_path: Path, path: str
 ) -> None:
@@ -662,7 +662,13 @@ kill -KILL $(cat "{place}/{name}")
 """
 
 
-@pytest.mark.parametrize("name", ["etcd1", "etcd3"], ids=["given", "listed"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("etcd1", id="given", marks=pytest.mark.long),
+        pytest.param("etcd3", id="listed"),
+    ],
+)
 def test_a_member_that_dies_right_after_enabling_leaves_authentication_on_and_the_way_back(
     start: Start, tmp_path: Path, name: str
 ) -> None:

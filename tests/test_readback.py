@@ -713,7 +713,7 @@ NOTES: dict[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], str]] = {
     ),
     "from git": (
         with_seed("config/req-one.json", ".git/x.json"),
-        "`.git/x.json` is not a path below the folder",
+        "`.git/x.json` has a hidden part, `.git`",
     ),
     "into certs": (
         with_seed("certs/x.json", "x.json"),

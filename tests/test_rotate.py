@@ -69,7 +69,7 @@ OF_PEERS = Case(PEERS, PEER_CA, ("--peer-ca",), leaf="certs/peer-etcd1.pem")
     "case",
     [
         pytest.param(PLAIN, id="plain"),
-        pytest.param(ENCRYPTED_CASE, id="encrypted"),
+        pytest.param(ENCRYPTED_CASE, id="encrypted", marks=pytest.mark.long),
         pytest.param(OF_PEERS, id="of peers"),
         pytest.param(Case(PEERS), id="beside peers", marks=pytest.mark.long),
     ],
