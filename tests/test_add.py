@@ -108,7 +108,7 @@ def with_words(options: Options, words: dict[str, list[str]]) -> Options:
     return replace(options, members=members, proxy=proxy, users=users)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(inventories(), st.data(), st.booleans())
 def test_any_split_that_keeps_the_order_of_each_kind_ends_in_the_same_bytes(
     words: dict[str, list[str]], data: st.DataObject, separate: bool

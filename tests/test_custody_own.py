@@ -781,7 +781,7 @@ def test_a_change_killed_at_any_of_its_steps_loses_nothing_and_heals(
     new = certs_of(finished)
     kills.run(finished, ["sync", *words])  # renders what is remembered from here on
     hits = 0
-    for step in range(9, 500, 1 if pytestconfig.getoption("--long") else 29):
+    for step in range(9, 500, 1 if pytestconfig.getoption("--long") else 41):
         copy = Path(shutil.copytree(own, tmp_path / "copy", symlinks=True))
         if kills.run(copy, ["sync", *words], step=step) == 0:
             break

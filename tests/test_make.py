@@ -1008,7 +1008,13 @@ def test_a_configuration_that_is_broken_is_what_the_hint_is_about(signed: Factor
 
 
 @with_either_signer
-@pytest.mark.parametrize("form", [BLOCK, BLOCK.replace(" \\\n\t ", "")], ids=["block", "line"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param(BLOCK, id="block"),
+        pytest.param(BLOCK.replace(" \\\n\t ", ""), id="line", marks=pytest.mark.long),
+    ],
+)
 def test_the_calico_guides_lines_pasted_under_req_sign_at_every_run(
     signed: Factory, form: str
 ) -> None:

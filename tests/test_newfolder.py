@@ -598,7 +598,7 @@ def test_a_kill_at_any_point_loses_nothing_and_can_be_finished(
         assert run(OURS, "new", str(folder), *words).returncode == 0
     wanted = contents(made)
     outcomes = set()
-    for at in range(1, 200, 1 if pytestconfig.getoption("--long") else 13):
+    for at in range(1, 200, 1 if pytestconfig.getoption("--long") else 19):
         parent = tmp_path / str(at)
         place = parent / "c"
         (place if target == "." else parent).mkdir(parents=True)

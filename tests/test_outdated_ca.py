@@ -97,7 +97,7 @@ def test_folders_that_are_thrown_away_call_each_ca_alike(folder: Factory) -> Non
 
 
 @with_either_signer
-@pytest.mark.parametrize("goal", ["regenerate", "clean"])
+@pytest.mark.parametrize("goal", ["regenerate", pytest.param("clean", marks=pytest.mark.long)])
 def test_a_clone_signs_nothing_with_a_ca_that_others_have_replaced(
     folder: Factory, goal: str
 ) -> None:

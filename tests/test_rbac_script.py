@@ -616,7 +616,13 @@ def is_locked(folder: Path) -> bool:
     return False
 
 
-@EITHER
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(("--enable",), id="all"),
+        pytest.param(GIVEN_ALONE, id="only given", marks=pytest.mark.long),
+    ],
+)
 def test_a_run_after_a_kill_decides_nothing_while_a_member_can_not_be_asked(
     start: Start, tmp_path: Path, words: tuple[str, ...]
 ) -> None:

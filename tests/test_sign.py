@@ -924,7 +924,10 @@ def test_a_folder_that_cant_be_written_or_read_is_told(folder: Factory) -> None:
     assert contents(path) == before
 
 
-@pytest.mark.parametrize("users", ["calico", MANY], ids=["alone", "many"])
+@pytest.mark.parametrize(
+    "users",
+    [pytest.param("calico", id="alone", marks=pytest.mark.long), pytest.param(MANY, id="many")],
+)
 @pytest.mark.parametrize("rounds", [5, pytest.param(1000, marks=pytest.mark.long)])
 def test_killed_anywhere_the_next_make_leaves_every_pair_whole(
     folder: Factory, running: Callable[..., Any], rounds: int, users: str

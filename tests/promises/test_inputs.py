@@ -110,7 +110,7 @@ def test_what_is_accepted_comes_out_of_the_certificate_and_what_is_refused_names
 ) -> None:
     accepted = refused = 0
 
-    @examples(pytestconfig, 25, 1500)
+    @examples(pytestconfig, 15, 1500)
     @given(INVENTORIES)
     def come_out(inventory: dict[str, Any]) -> None:
         nonlocal accepted, refused
