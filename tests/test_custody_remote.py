@@ -673,6 +673,11 @@ def test_a_ca_below_another_goes_to_servers_with_what_is_above_it(tmp_path: Path
         assert "the certificate of a CA below another, and not the root" in done.stderr
         assert "hint: `--ca FILE` brings it: a file with that certificate, those" in done.stderr
         assert not (tmp_path / "x").exists()
+        for goal in (("new", str(tmp_path / "x"), *given), ("-C", str(folder), "sync")):
+            done = tls_scaffold(*goal, *words(url), "--ca-sha256", "a" * 64)
+            assert done.returncode == 1
+            assert "gives a certificate of another CA than is pinned" in done.stderr
+        assert contents(folder / "certs") == before
         done = tls_scaffold("-C", str(folder), "sync", *words(url))
         assert done.returncode == 0, done.stderr
         key = before.pop("ca-key.pem")

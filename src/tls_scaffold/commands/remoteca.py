@@ -43,6 +43,12 @@ def fetch_certificate(custody: Custody, folder: Path) -> BroughtCA:
     context = read_tls_context(custody.remote_ca, folder)
     found = fetch_ca(custody.remotes, custody.label, context)
     pin = found.certificate.sum
+    if custody.pins_another(pin):
+        raise ScaffoldError(
+            f"`{found.server}` gives a certificate of another CA than is pinned",
+            [f"its SHA-256 is {pin}, and {custody.sha256} is pinned"],
+            "see what that server is, and who is on the way to it",
+        )
     pem, chain, trust = (plain_or_empty(folder / path) for path in (CA, CHAIN, TRUST))
     there = BroughtCA(pem, chain, trust)
     known = certificates.read_or_none(there.certificate)
@@ -61,11 +67,5 @@ def fetch_certificate(custody: Custody, folder: Path) -> BroughtCA:
         )
     if not custody.sha256:
         raise UnconfirmedCAError(found.server, found.certificate, pin)
-    if custody.pins_another(pin):
-        raise ScaffoldError(
-            f"`{found.server}` gives a certificate of another CA than is pinned",
-            [f"its SHA-256 is {pin}, and {custody.sha256} is pinned"],
-            "see what that server is, and who is on the way to it",
-        )
     # That one alone: of others in the answer one below it would be the one that signs.
     return broughtca.take_apart(found.certificate.pem, b"", signer.utc_now(), found.server)
