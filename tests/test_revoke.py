@@ -1,6 +1,7 @@
 """`tls-scaffold revoke` on files: what it finds, what it writes, and what it refuses."""
 
 import json
+import re
 import shutil
 import subprocess
 from datetime import datetime, timezone
@@ -263,6 +264,21 @@ def test_nobody_who_is_revoked_is_renewed_nor_handed_on(
     assert "alice" not in make(folder, "renew", "RENEW_DAYS=300", SIGNER=signer).stderr
     make(folder, "renew", "RENEW_DAYS=400", SIGNER=signer)
     assert serial(folder / "certs/alice.pem") not in listed(folder)
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_a_number_is_the_same_without_its_leading_zero(signed: Factory, signer: str) -> None:
+    folder = signed(*FOLDER)
+    revoke(folder, "alice")
+    ca = ("-CA", str(folder / "certs/ca.pem"), "-CAkey", str(folder / "certs/ca-key.pem"))
+    where = ("-in", str(folder / "certs/alice.csr"), "-out", str(folder / "certs/alice.pem"))
+    openssl("x509", "-req", *ca, *where, "-set_serial", "0x0ab1", "-days", "300")
+    noted = folder / "revoked.tsv"
+    noted.write_text(re.sub(r"^[0-9a-f]+\t", "ab1\t", noted.read_text(), flags=re.MULTILINE))
+
+    done = make(folder, "renew", "RENEW_DAYS=400", SIGNER=signer)
+
+    assert "warning: `certs/alice.pem` is revoked, and stays" in done.stderr
 
 
 def test_remove_revoke_takes_both_certificates_of_a_member_and_says_no_more_that_they_open_ports(

@@ -462,8 +462,8 @@ ends() { # ends BASE SECONDS [not]: whether it is known to end, or not to, withi
     openssl x509 -noout -checkend "$2" -in "$1.pem" 2>/dev/null | grep -q "will ${3:+$3 }expire"
 }
 is_revoked() { # is_revoked BASE: whether members are to refuse what is there
-    number=$(openssl x509 -noout -serial -in "$1.pem" 2>/dev/null | cut -d = -f 2)
-    [ -n "$number" ] && cut -f 1 revoked.tsv 2>/dev/null | grep -qix -e "$number"
+    number=$(openssl x509 -noout -serial -in "$1.pem" 2>/dev/null | sed 's/.*=0*//')
+    [ -n "$number" ] && cut -f 1 revoked.tsv 2>/dev/null | grep -qix -e "0*$number"
 }
 number_of_end() { # number_of_end BASE: such as 2036134126124242, a later end a larger number
     end_of "$1" | awk '{ gsub(":", ""); month = index("JanFebMarAprMayJunJulAugSepOctNovDec", $1)
