@@ -143,7 +143,7 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
             for line in (
                 "\tfor i in $(A); do \\\n\t mkdir -p $$i && exit 1; done",
                 "\tchmod 700 \\\n\t  certs",
-                "\tchmod 600 certs/*-key.pem; chmod 755 certs && chmod 644 certs/x.pem",
+                "\tchmod 600 certs/*-key.pem; chmod 755 certs monkey.sh && chmod 644 certs/x.pem",
                 "\tchmod -R go-rwx certs; chmod u+r certs/x-key.pem; chmod -R 0700 certs",
                 "\t@-(echo a; { true; })",
                 "\tif ! [ -f certs/x.pem ]; then mkdir -p certs; elif test -d y; then true; fi",
@@ -206,6 +206,7 @@ def test_a_block_reads_variables_however_they_are_written() -> None:
                 "chmod 644 certs/*.pem",
                 "chmod -R a+rX certs",
                 "chmod g+r certs/x-key.pem",
+                "chmod --recursive 755 certs",
                 "for f in certs/x*; do chmod 644 $$f; done",
             )
         ),

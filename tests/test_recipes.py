@@ -80,6 +80,7 @@ def test_a_leaf_goes_by_the_last_place_of_its_ca() -> None:
         (("cfssl selfsign h x.json | cfssljson -bare x",), "has no CA"),
         (("openssl x509 -req -in x.csr -CA ca.pem -CAkey k.pem -out x.pem",), "openssl signs it"),
         (("openssl req -subj '/CN=a;b' -x509 -key k.pem -out x.pem",), "openssl signs it"),
+        (("openssl req -CA ca.pem -CAkey k.pem -in x.csr -out x.pem",), "openssl signs it"),
         (("while :; do openssl x509 --req -CA ca.pem -in x.csr; done",), ""),
         (("make req",), "by `$(MAKE)` another make would tell"),
         ((f"grep -q x y && {SIGNS_X}",), "known to the shell alone"),

@@ -6,7 +6,7 @@ from pathlib import Path
 DOCS = "docs"
 INSTALLED = f"share/doc/tls-scaffold/{DOCS}"
 PACKAGE = Path(__file__).resolve().parents[1]
-NAMED = re.compile(rf"(?<![\w/]){DOCS}/[\w/.-]*\w(?:#[\w-]+)?")
+NAMED = re.compile(rf"(?<![\w/]){DOCS}/[\w/.-]*\w\.md(?:#[\w-]+)?")
 
 
 def page_place(page: str, package: Path = PACKAGE) -> str:

@@ -29,7 +29,7 @@ CALLS_CFSSL = re.compile(BY_NAME)
 SIGNS = re.compile(rf"\bgencert\b|{BY_NAME}")
 """Text that does so, under whatever name."""
 # What openssl signs by: always, or with one of some flags. Mostly it shows or converts.
-OPENSSL = {"ca": (), "req": ("x509",), "x509": ("req", "new", "signkey", "key", "CA")}
+OPENSSL = {"ca": (), "req": ("x509", "CA"), "x509": ("req", "new", "signkey", "key", "CA")}
 SIGNS_BY_OPENSSL = re.compile(
     r"\bopenssl\s+(?:"
     + "|".join(
