@@ -266,7 +266,7 @@ def test_a_key_that_an_edit_leaves_here_is_told_until_it_goes(signed: Factory) -
     inventory, key = folder / "tls-scaffold.json", folder / "certs/ca-key.pem"
     plain = json.loads(inventory.read_text())
     for word, told in (
-        ("encrypted", "is in the clear still: `make encrypt-ca-key` encrypts it"),
+        ("encrypted", f"is in the clear still: `make -C {folder} encrypt-ca-key` encrypts it"),
         (
             "offline",
             "is here still, and the inventory says that it is elsewhere: `",

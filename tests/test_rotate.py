@@ -543,6 +543,13 @@ def test_a_clone_without_keys_does_not_say_that_no_ca_follows_another(
     said = refused(path, step)
     assert "error: the CA is on record, and not here" in said
     assert "`tls-scaffold restore FILE`" in said
+    # Where its key is kept elsewhere none follows another, here or there.
+    inventory = path / "tls-scaffold.json"
+    kept_elsewhere = {**json.loads(inventory.read_text()), "ca": {"key": "offline"}}
+    inventory.write_text(json.dumps(kept_elsewhere))
+    done = tls_scaffold("rotate", step, cwd=path)
+    assert "on record" not in done.stderr
+    assert done.returncode == (0 if step == "status" else 1)
 
 
 def test_nobody_goes_back_to_a_ca_that_has_ended(signed: Factory, tmp_path: Path) -> None:
@@ -568,6 +575,15 @@ def test_who_is_revoked_is_told_where_the_new_ca_lets_him_in_again(signed: Facto
     assert "warning: `certs/alice.pem` was revoked, and members take the new one: if it is" in said
     assert "`tls-scaffold remove --revoke alice`" in said.replace("\n  ", " ")
     assert said.count(" was revoked, ") == 1
+
+
+def test_a_member_s_second_pair_that_is_revoked_goes_with_its_member(signed: Factory) -> None:
+    path = signed(*OUR_WORDS, "--peer-ca")
+    make(path, SIGNER="tls-scaffold")
+    revoke(path, "--force", str(path / "certs/peer-etcd1.pem"))
+    said = rotate(path, "start", "--peer-ca").stderr.replace("\n  ", " ")
+    assert "`certs/peer-etcd1.pem` was revoked" in said
+    assert "`tls-scaffold remove --revoke etcd1`" in said
 
 
 def test_a_ca_that_somebody_laid_beside_is_neither_trusted_nor_put_in_place(

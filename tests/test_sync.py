@@ -850,6 +850,11 @@ def test_peers_of_another_cn_are_told_of_whatever_characters_it_has(folder: Fact
     change(path, members_cn="etcd")
     (back,) = told()
     assert back.startswith(f"{start} `{odd}`: ")
+    # What somebody wrote into the table need be no word of a shell.
+    table = path / "COMPONENTS.md"
+    flag = "--peer-cert-allowed-cn="
+    table.write_text(table.read_text("utf-8").replace(f"{flag}etcd", rf"{flag}etcd\;x"), "utf-8")
+    kept(path, "sync")
 
 
 def test_a_user_that_comes_by_its_certificate_from_now_on_keeps_its_password_till_it_is_deleted(

@@ -19,12 +19,12 @@ from tls_scaffold.disk.folder import lock_kept
 from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.inventory.values import PEER
 from tls_scaffold.live.rotationgates import Step
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CERTIFICATE_ENDING, CHAINS, OLD_CAS, TRUSTS
+from tls_scaffold.paths import CHAINS, OLD_CAS, PEER_CA, TRUSTS
 from tls_scaffold.signing import certificates, rotationabort, rotationend, rotationstart
 from tls_scaffold.signing.canumbers import check_newest
-from tls_scaffold.signing.copies import name_of
 from tls_scaffold.signing.crlfile import serials_in
 from tls_scaffold.signing.execution import Means
 from tls_scaffold.signing.followedcas import followed_ca
@@ -111,11 +111,13 @@ def _revoked_before(folder: Path, signings: Sequence[Signing]) -> Iterator[str]:
     """Yield a warning of each that is revoked, and whose next certificate is not."""
     revoked = read_revoked(folder).by_serial
     for each in signings:
-        path = f"{each.output}{CERTIFICATE_ENDING}"
+        path = each.certificate_path
         if any(serial in revoked for serial in serials_in(folder, path)):
+            # A member's second pair goes with the member.
+            name = each.name.removeprefix(PEER) if each.ca == PEER_CA else each.name
             yield (
                 f"`{path}` was revoked, and members take the new one: if it is to stay out, "
-                f"`tls-scaffold remove --revoke {name_of(path)}`"
+                f"`tls-scaffold remove --revoke {name}`"
             )
 
 

@@ -13,7 +13,7 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.makefile import Survey
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules
 from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, PEER_CA
-from tls_scaffold.signing.custodies import ANOTHER_FOR_PEERS
+from tls_scaffold.signing.custodies import ANOTHER_FOR_PEERS, custody_of
 from tls_scaffold.signing.record import has_ca_on_record
 from tls_scaffold.signing.rotation import NEXT, PUT_OLD_BACK, Rotation, rotation_of, strange_old_cas
 
@@ -54,6 +54,8 @@ def check_old_ca_is_ours(folder: Path) -> None:
 
 def check_ca_is_here(folder: Path) -> None:
     """Raise ScaffoldError in a clone without keys: whether one CA follows another is not seen."""
+    if not custody_of(folder).makes_ca:
+        return  # none follows another there
     if not os.path.lexists(folder / CA) and has_ca_on_record(folder, CA):
         raise ScaffoldError(
             "the CA is on record, and not here: whether another follows it can't be told",

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tls_scaffold.commands.results import Outcome, outcome_of
+from tls_scaffold.commands.results import Outcome, as_typed, outcome_of
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.disk.sharing import group_of_keys, share_keys
 from tls_scaffold.errors import ScaffoldError
@@ -144,7 +144,10 @@ def _with_custody_told(
     from tls_scaffold.commands import custodyfiles
 
     if not change.says_custody:
-        left = custodyfiles.of_key_left(outcome.folder, change.new.ca)
+        left = [
+            as_typed(each, outcome.folder)
+            for each in custodyfiles.of_key_left(outcome.folder, change.new.ca)
+        ]
         return replace(outcome, warnings=(*outcome.warnings, *left))
     told = [*of_root, *custodyfiles.of_key(change.old, change.new, held)]
     if not outcome.dry_run and held.are_said:

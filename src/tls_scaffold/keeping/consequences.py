@@ -32,7 +32,7 @@ from tls_scaffold.spelling import MINUTE
 COMPONENTS = "COMPONENTS.md"
 ENDPOINT = "endpoint\t"
 # A word of a shell: CNs may have blanks and quotes.
-FLAG_OF_PEER_CNS = re.compile(r"--peer-cert-allowed-cn=((?:'[^'\n]*'|\"'\"|[^\s`;'\"])+)")
+FLAG_OF_PEER_CNS = re.compile(r"--peer-cert-allowed-cn=((?:'[^'\n]*'|\"'\"|[^\s`;'\"\\])+)")
 NO_SETTINGS = {"members", "proxies", "users", "removed", "forgotten"}
 NO_RIGHTS = ("#", "endpoint\t", "certificate\t", "forgotten\t")
 MEMBER_ID = "`etcdctl member list` shows the ID"
