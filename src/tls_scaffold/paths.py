@@ -86,3 +86,19 @@ MIB = 1024 * 1024
 # Bytes of a file, read or written: no giant is loaded, and none is made that no command reads. An
 # inventory of 10,000 users with the longest names there are makes files of up to 11 MiB.
 LARGEST_FILE = 64 * MIB
+
+
+class AtOutput:
+    """What has a certificate and its key at `output`, a path below the folder without `.pem`."""
+
+    output: str
+
+    @property
+    def certificate_path(self) -> str:
+        """Where its certificate lies, below the folder."""
+        return f"{self.output}{CERTIFICATE_ENDING}"
+
+    @property
+    def key_path(self) -> str:
+        """Where its key lies, below the folder."""
+        return f"{self.output}{KEY_ENDING}"

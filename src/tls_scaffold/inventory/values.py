@@ -19,7 +19,7 @@ from tls_scaffold.inventory.terms import (
     Terms,
     profile_name,
 )
-from tls_scaffold.paths import CA, CERTIFICATE_ENDING, KEY_ENDING, PEER_CA, own_request
+from tls_scaffold.paths import CA, PEER_CA, AtOutput, own_request
 from tls_scaffold.spelling import Key, canonical_host
 
 FILE = "tls-scaffold.json"
@@ -46,7 +46,7 @@ NAME_FIELDS = {
 
 
 @dataclass(frozen=True)
-class Component:
+class Component(AtOutput):
     """Anything in the folder that gets a certificate, with its paths and its profile there.
 
     `request` and `output` (without `.pem`) are relative to the folder; an empty `profile` is the
@@ -64,16 +64,6 @@ class Component:
     terms: Terms = AS_ALL
     has_named_profile: bool = False
     ca: str = CA
-
-    @property
-    def certificate_path(self) -> str:
-        """Where its certificate lies, below the folder."""
-        return f"{self.output}{CERTIFICATE_ENDING}"
-
-    @property
-    def key_path(self) -> str:
-        """Where its key lies, below the folder."""
-        return f"{self.output}{KEY_ENDING}"
 
     @property
     def usages(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.makefiles.blocks import CLOSING, OPENING, continued_lines
-from tls_scaffold.paths import CERTIFICATE_ENDING, MAKEFILE, PEER_CA
+from tls_scaffold.paths import MAKEFILE, PEER_CA, AtOutput
 
 COMPONENT_LINE = re.compile(
     r"req-([^ \t:]*)[ \t]+([^ \t:]*)\.pem[ \t]*:[ \t]*([^ \t;]*)[^;]*;?[ \t]*(.*)", re.ASCII
@@ -27,18 +27,13 @@ BETWEEN_COMMANDS = re.compile(r"\s*(#.*)?")
 
 
 @dataclass(frozen=True)
-class ComponentLine:
+class ComponentLine(AtOutput):
     """One line: a component's name, its certificate without `.pem`, its request, its recipe."""
 
     name: str
     output: str
     request: str
     recipe: str
-
-    @property
-    def certificate_path(self) -> str:
-        """Where its certificate lies, below the folder."""
-        return f"{self.output}{CERTIFICATE_ENDING}"
 
     @property
     def flags(self) -> tuple[str, ...] | None:

@@ -6,15 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tls_scaffold.makefiles.componentlines import PEER_CA_FLAG
-from tls_scaffold.paths import (
-    CA,
-    CA_KEY,
-    CERTIFICATE_ENDING,
-    CONFIG,
-    KEY_ENDING,
-    PEER_CA,
-    PEER_CA_KEY,
-)
+from tls_scaffold.paths import CA, CA_KEY, CONFIG, PEER_CA, PEER_CA_KEY, AtOutput
 
 FIELDS = {
     "ca": "ca",
@@ -31,7 +23,7 @@ NO = ("false", "f", "0", "F", "FALSE", "False")  # what Go takes for it
 
 
 @dataclass(frozen=True)
-class Signing:
+class Signing(AtOutput):
     """One certificate that make would have signed, with paths relative to the folder.
 
     `target` is the goal that asks for it, `output` has no `.pem`, an empty `profile` is the default
@@ -62,16 +54,6 @@ class Signing:
     line: str = field(default="", compare=False)
     copies: tuple[str, ...] = field(default=(), compare=False)
     """Where other commands of make's put copies of the certificate."""
-
-    @property
-    def certificate_path(self) -> str:
-        """Where its certificate lies, below the folder."""
-        return f"{self.output}{CERTIFICATE_ENDING}"
-
-    @property
-    def key_path(self) -> str:
-        """Where its key lies, below the folder."""
-        return f"{self.output}{KEY_ENDING}"
 
     def unset_problem(self, command: str = "…") -> str:
         """Say which variables that are to name it are not set, and the way to set them."""
