@@ -18,7 +18,8 @@ HELPER = re.compile(
 )
 # Keys that others than the owner may read: those of ours are never so by themselves.
 OPENS_KEYS = re.compile(
-    r"chmod\s+(?=\S.*\s\S*(?:(?<![a-z])keys?(?![a-z])|\*|\$\$)|(?:.*\s)?(?:-\w*R|--recursive))(?:-\S+\s+)*"
+    r"chmod\s+(?=\S.*\s\S*(?:(?<![a-z])keys?(?![a-z])|\*|\$\$)|(?:.*\s)?(?:-\w*R|--recursive))"
+    r"(?:-\S+\s+)*"
     r"(?:[0-7]{1,2}(?!00)[0-7]{2}(?!\S)|\S*[goa]\w*[+=]\w*r|[+=]\w*r)"
 )
 BEFORE_COMMAND = re.compile(r"^((do|if|then|elif|else|!)(\s+|$))+")
