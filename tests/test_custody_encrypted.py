@@ -128,6 +128,22 @@ def test_it_is_made_encrypted_opened_and_kept_so(
         verify(path, f"certs/{name}.pem")
 
 
+@either
+def test_a_password_that_does_not_open_the_key_that_was_is_told_before_the_next_key_gets_it(
+    encrypted: Callable[[str], Path], signer: str
+) -> None:
+    path, how = encrypted(signer), SIGNERS[signer]
+    told = f"warning: the password in {VARIABLE} does not open `certs/ca-key.pem`: the next CA's"
+    assert "does not open" not in make(path, "regenerate", **how, **GIVEN).stderr
+    assert told in refused(path, "regenerate", **{**how, VARIABLE: "another", "YES": ""})
+
+    done = make(path, "regenerate", **{**how, VARIABLE: "another"})
+
+    assert done.stderr.count(told) == 1
+    make(path, "req-alice", **{**how, VARIABLE: "another"})
+    verify(path, "certs/alice.pem")
+
+
 def test_what_one_signer_made_the_others_open(encrypted: Callable[[str], Path]) -> None:
     for maker, opener in (("own", "cfssl 1.2"), ("cfssl 1.2", "cfssl 1.6"), ("cfssl 1.6", "own")):
         path = encrypted(maker)

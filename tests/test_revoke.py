@@ -267,6 +267,35 @@ def test_nobody_who_is_revoked_is_renewed_nor_handed_on(
 
 
 @pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_whatever_else_signs_for_who_is_revoked_says_that_members_take_that(
+    signed: Factory, signer: str
+) -> None:
+    folder = signed(*FOLDER)
+    told = "warning: `certs/alice.pem` was revoked: members take the new one"
+    if signer == "tls-scaffold":
+        told = "warning: `certs/alice.pem` was revoked, and members take the new one: if it is to"
+    revoke(folder, "alice")
+    profiles = folder / "config/ca-config.json"
+    profiles.write_text(profiles.read_text().replace('"8760h"', '"8700h"'))
+
+    done = make(folder, SIGNER=signer)
+
+    assert set(re.findall("signed certs/([a-z0-9]*)", done.stdout)) == set(NAMES)
+    assert told in done.stderr
+    assert done.stderr.count(" was revoked") == 1
+    assert states(folder)["alice"] == "valid"
+    assert "revoked" not in make(folder, "req-alice", SIGNER=signer).stderr
+    for goals in (("req-alice",), ("regenerate", "YES=1")):
+        revoke(folder, "alice")
+        done = make(folder, *goals, SIGNER=signer)
+        assert told in done.stderr
+        assert done.stderr.count(" was revoked") == 1
+    revoke(folder, "alice")
+    assert "members take" not in tls_scaffold("-C", str(folder), "revoke", "--sign-again", "alice").stderr
+    assert states(folder)["alice"] == "valid"
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
 def test_a_number_is_the_same_without_its_leading_zero(signed: Factory, signer: str) -> None:
     folder = signed(*FOLDER)
     revoke(folder, "alice")

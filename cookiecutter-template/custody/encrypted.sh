@@ -28,7 +28,16 @@ give_password() { # put the password into the variable
     export CFSSL_CA_PK_PASSWORD
 }
 
-check_custody() { :; } # it is said
+check_custody() { # before another CA is made; that the password is lost may be the reason for that
+    [ -n "${CFSSL_CA_PK_PASSWORD-}${CFSSL_CA_PK_PASSWORD_FILE-}" ] || return 0
+    give_password
+    for each in $cas; do # one that is in the clear is opened by any
+        [ ! -e "certs/$each-key.pem" ] ||
+            openssl pkey -noout -passin env:CFSSL_CA_PK_PASSWORD -in "certs/$each-key.pem" \
+                2>/dev/null || say "warning: the password in $given does not open\
+ \`certs/$each-key.pem\`: the next CA's key is encrypted with it" >&2
+    done
+}
 
 open_key() { # before it is used; one that is in the clear still needs nothing
     grep -qs ENCRYPTED "$ca-key.pem" || return 0

@@ -54,8 +54,7 @@ choose_ca() { # choose_ca FLAGS...: that of peers where `-peer-ca` is first
 digits() { $sha "$@" 2>/dev/null | while read -r sum _; do printf %.10s "$sum"; done; }
 
 inputs() { # inputs [FLAGS] REQUEST: what a certificate is made from
-    all=$*
-    for request; do :; done
+    all=$* && for request; do :; done
     [ -f "$request" ] || [ ! -e "$request" ] || fail "\`$request\` should be a file"
     printf %s "${all%"$request"}" | digits - "$request" config/ca-config.json "$ca.pem" "$chain"
 }
@@ -361,6 +360,7 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     sign_pair "$@"
     [ "$(number_of_end "$work/$name")" -le "$(number_of_end "$ca")" ] ||
         say "warning: \`$ca.pem\` ends $(end_of "$ca"): nobody takes what it signed then" >&2
+    ! is_revoked "$base" || say "warning: \`$base.pem\` was revoked: members take the new one" >&2
     [ ! -f "$chain" ] || cat "$chain" >>"$work/$name.pem"
     flush "$work/$name.pem"
     [ -n "$into" ] || lock

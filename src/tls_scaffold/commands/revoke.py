@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -166,7 +166,7 @@ def _sign_again(folder: Path, paths: Sequence[str], password: CAPassword) -> lis
     done = sign.sign(folder, paths, sign.quiet_means(password), force=True)
     if done.problem:
         raise done.problem
-    return sign.warnings(done)
+    return sign.warnings(replace(done, readmitted=()))  # that is what was asked for
 
 
 def bring(folder: Path, path: str, now: datetime, *, force: bool) -> Done:

@@ -1,6 +1,6 @@
 """`tls-scaffold rotate`: another CA takes the place of a folder's, while the cluster runs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,17 +19,13 @@ from tls_scaffold.disk.folder import lock_kept
 from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.inventory.values import PEER
 from tls_scaffold.live.rotationgates import Step
-from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CHAINS, OLD_CAS, PEER_CA, TRUSTS
+from tls_scaffold.paths import CHAINS, OLD_CAS, TRUSTS
 from tls_scaffold.signing import certificates, rotationabort, rotationend, rotationstart
 from tls_scaffold.signing.canumbers import check_newest
-from tls_scaffold.signing.crlfile import serials_in
 from tls_scaffold.signing.execution import Means
 from tls_scaffold.signing.followedcas import followed_ca
 from tls_scaffold.signing.hangingfiles import hanging_files
-from tls_scaffold.signing.revocations import read_revoked
 from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
 from tls_scaffold.signing.rotationabort import Aborted
 from tls_scaffold.signing.rotationstart import Started
@@ -82,7 +78,6 @@ def start(
         check_can_rotate(folder, ca, is_compromised=is_compromised)
         check_components_alone(folder, ca)
         signings = signings_of(folder, ca)
-        let_in_again = tuple(_revoked_before(folder, signings))
         started = rotationstart.start(
             folder, ca, signings, means, now, is_compromised=is_compromised
         )
@@ -98,27 +93,13 @@ def start(
         archived=(ca,),
         warnings=(
             *started.done.warnings,
+            *started.done.readmitted,
             *started.done.unshared,
-            *let_in_again,
             *bundles.warnings,
         ),
         until=started.cross.not_after if started.cross else None,
         bundles=bundles,
     )
-
-
-def _revoked_before(folder: Path, signings: Sequence[Signing]) -> Iterator[str]:
-    """Yield a warning of each that is revoked, and whose next certificate is not."""
-    revoked = read_revoked(folder).by_serial
-    for each in signings:
-        path = each.certificate_path
-        if any(serial in revoked for serial in serials_in(folder, path)):
-            # A member's second pair goes with the member.
-            name = each.name.removeprefix(PEER) if each.ca == PEER_CA else each.name
-            yield (
-                f"`{path}` was revoked, and members take the new one: if it is to stay out, "
-                f"`tls-scaffold remove --revoke {name}`"
-            )
 
 
 def _rest_of_start(folder: Path, ca: str, _now: datetime) -> Turned | None:

@@ -166,6 +166,7 @@ def warnings(done: Done) -> list[str]:
     left = "signs in a way that is not understood, what it asks for is left to make"
     return [
         *map(escaped, done.warnings),
+        *done.readmitted,
         *done.unshared,
         *done.waiting,
         *(f"{each.place} {left}: {escaped(each.message)}" for each in done.left),

@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tls_scaffold.disk.files import create
@@ -48,8 +49,7 @@ def sign_into(folder: Path, made: Path, signings: Sequence[Signing], means: Mean
     planned = plan_round(folder, signings, (), force=True, target=made)
     unshared: dict[str, None] = {}
     sign_round(planned, means, Told(lambda _: None, unshared.setdefault))
-    done = planned.done
-    return Done(done.signed, 0, done.commands, warnings=done.warnings, unshared=tuple(unshared))
+    return replace(planned.done, unshared=tuple(unshared))
 
 
 def keep_what_is_replaced(folder: Path, made: Path, signings: Sequence[Signing]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError
 from tls_scaffold.inventory.custody import Custody
+from tls_scaffold.inventory.values import PEER
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import (
     CA,
@@ -23,9 +24,11 @@ from tls_scaffold.paths import (
 from tls_scaffold.signing import authority, commandlines, custodies, plan, signer
 from tls_scaffold.signing.canumbers import renamed_texts
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.crlfile import serials_in
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.pins import check_pin
 from tls_scaffold.signing.record import Record
+from tls_scaffold.signing.revocations import known_revocations
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Done:
     by the same paths. `left` has the commands of the Makefile that sign in a way that is not
     understood; `not_run` the components with commands of their own, which make
     would have run had it signed them; `warnings` what is otherwise than somebody may expect,
-    `waiting` says of what is signed by a key of its own that this is not here, and
+    `waiting` says of what is signed by a key of its own that this is not here,
+    `readmitted` of what was revoked that members take the new one, and
     `unshared` why keys are not open to the group that may read them;
     `problem` is what ended the signing when something had been signed.
     """
@@ -48,6 +52,7 @@ class Done:
     left: tuple[Problem, ...] = ()
     not_run: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    readmitted: tuple[str, ...] = ()
     unshared: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     problem: ScaffoldError | OSError | None = None
@@ -66,6 +71,7 @@ class Done:
             self.kept + other.kept,
             {**self.commands, **other.commands},
             warnings=(*self.warnings, *other.warnings),
+            readmitted=(*self.readmitted, *other.readmitted),
             waiting=(*self.waiting, *other.waiting),
         )
 
@@ -90,6 +96,7 @@ class Round:
     inputs: Mapping[str, str]
     now: datetime
     warnings: tuple[str, ...]
+    readmitted: tuple[str, ...]
     waiting: tuple[str, ...]
     custody: Custody
     renamed: Mapping[str, str]
@@ -110,7 +117,14 @@ class Round:
             else:
                 commands[path] = commandlines.component_command(each.signing)
         kept = len(self.signings) - len(self.wanted) - len(self.waiting)
-        return Done(signed, kept, commands, warnings=self.warnings, waiting=self.waiting)
+        return Done(
+            signed,
+            kept,
+            commands,
+            warnings=self.warnings,
+            readmitted=self.readmitted,
+            waiting=self.waiting,
+        )
 
 
 def split_into_rounds(signings: Sequence[Signing]) -> tuple[tuple[Signing, ...], ...]:
@@ -185,10 +199,26 @@ def plan_round(
         inputs=inputs,
         now=now,
         warnings=(*planned.warnings, *_both_trusted(folder, cas)),
+        readmitted=tuple(_readmitted(folder, planned.wanted)),
         waiting=planned.waiting,
         custody=custody,
         renamed=renamed,
     )
+
+
+def _readmitted(folder: Path, wanted: Sequence[plan.Wanted]) -> Iterator[str]:
+    """Say of each that is revoked that its next certificate is not."""
+    revoked = known_revocations(folder)
+    for each in wanted if revoked else ():
+        signing = each.signing
+        path = signing.certificate_path
+        if not revoked.keys().isdisjoint(serials_in(folder, path)[:1]):
+            # A member's second pair goes with the member.
+            name = signing.name.removeprefix(PEER) if signing.ca == PEER_CA else signing.name
+            yield (
+                f"`{path}` was revoked, and members take the new one: if it is to stay out, "
+                f"`tls-scaffold remove --revoke {name}`"
+            )
 
 
 def _check_name_cas(signings: Sequence[Signing]) -> None:
