@@ -17,6 +17,10 @@ from pathlib import Path
 import pyrage
 import pytest
 from click.testing import CliRunner, Result
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 import backup_kills
 import certs
@@ -316,6 +320,30 @@ def test_a_backup_replaces_an_older_one_of_the_folder_and_nothing_else(place: Pl
     assert "is no backup that was made of this folder here" in done.stderr
 
 
+def test_the_backup_that_has_what_is_lost_is_not_written_over(place: Place) -> None:
+    said = "has what is lost here: nothing is written over it"
+    for lost in ("certs/ca-key.pem", "certs"):
+        place.backup()
+        before = place.file.read_bytes()
+        elsewhere = shutil.move(place.folder / lost, place.top / "elsewhere")
+
+        refused = place.backup(code=1).stderr
+
+        assert f"error: `{place.file}` {said}" in refused
+        assert "`certs/ca-key.pem` is in it, and not here" in refused
+        assert f"hint: `tls-scaffold restore {place.file}` brings it back" in refused
+        assert place.file.read_bytes() == before
+        other = ("-C", str(place.folder), "backup", "other.age", "--to", place.recipient)
+        missing = {"certs": "`certs/ca.pem`"}.get(lost, f"`{lost}`")
+        for _ in range(2):  # of which none has more than the other
+            assert f"warning: {missing} is not in it" in place.ours(*other).stderr
+        shutil.move(elsewhere, place.folder / lost)
+        place.backup()
+    # Whose key is elsewhere by the inventory misses nothing.
+    assert run("tls-scaffold", "sync", "--ca-offline", cwd=place.folder).returncode == 0
+    assert "warning" not in place.backup().stderr
+
+
 def secret_file(path: Path, text: str) -> None:
     path.touch(mode=0o600)
     path.write_text(text)
@@ -496,6 +524,73 @@ def test_a_ca_that_was_renewed_keeps_its_newest_certificate(place: Place) -> Non
 
     assert (certs / "ca.pem").read_bytes() == renewed.read_bytes() != old
     assert (certs / "ca-key.pem").exists()
+
+
+def test_a_certificate_with_the_ca_s_public_key_alone_is_not_its_next(place: Place) -> None:
+    place.backup()
+    ca = x509.load_pem_x509_certificate((place.folder / "certs/ca.pem").read_bytes())
+    begin = ca.not_valid_before_utc + certs.DAY
+    builder = x509.CertificateBuilder(
+        ca.subject, ca.subject, ca.public_key(), 7, begin, begin + certs.DAY, list(ca.extensions)
+    )
+    forged = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    pem = forged.public_bytes(Encoding.PEM)
+    name = hashlib.sha256(pem).hexdigest()[:10]
+    (place.folder / f"issued/ca-{name}.pem").write_bytes(pem)
+    before = state(place.folder)
+    shutil.rmtree(place.folder / "certs")
+
+    place.restore("tls-setup", "--yes")
+
+    assert state(place.folder) == before
+
+
+def test_the_ca_s_key_stays_encrypted_or_away_where_the_folder_has_it_so(place: Place) -> None:
+    place.backup()
+    saved = place.top / "saved.age"
+    shutil.copy(place.file, saved)
+    back = ("restore", str(saved), "tls-setup", "--identity", str(place.key), "--yes")
+    sync = ("tls-scaffold", "sync", "--encrypt-ca-key")
+    assert run(*sync, cwd=place.folder, CFSSL_CA_PK_PASSWORD="geheimgeheim").returncode == 0
+    before = state(place.folder)
+
+    done = place.ours(*back)
+
+    assert "stays: certs/ca-key.pem differs from the backup's" in done.stderr
+    assert state(place.folder) == before
+    assert "ENCRYPTED" in (place.folder / "certs/ca-key.pem").read_text()
+
+    place.ours("-C", "tls-setup", "sync", "--ca-offline")
+    shutil.rmtree(place.folder / "certs")
+    told = place.ours(*back).stderr
+    assert "`certs/ca-key.pem` stays in the backup" in told
+    assert not (place.folder / "certs/ca-key.pem").exists()
+    assert (place.folder / "certs/calico-key.pem").exists()
+
+
+def test_what_is_revoked_takes_no_other_s_place_and_what_is_older_is_told(place: Place) -> None:
+    place.backup()
+    make(place.folder, "req-calico", SIGNER="tls-scaffold")
+    calico = place.folder / "certs/calico.pem"
+    old = opened(place)["certs/calico.pem"]
+    assert calico.read_bytes() != old
+    before = state(place.folder)
+    for name in ("etcd1", "calico"):
+        place.ours("-C", "tls-setup", "revoke", "--sign-again", name)
+    valid = contents(place.folder / "certs")
+
+    done = place.restore("tls-setup", "--yes")
+
+    assert "stays: certs/etcd1.pem differs from the backup's" in done.stderr
+    assert contents(place.folder / "certs") == valid
+    # One that is only older comes, and is told.
+    (place.folder / "revoked.tsv").unlink()
+    later = x509.load_pem_x509_certificate(old).not_valid_before_utc + certs.DAY
+    certs.leaf(place.folder, "calico", begin=later)
+    done = place.restore("tls-setup", "--yes")
+    assert "warning: `certs/calico.pem` takes the place of a newer one" in done.stderr
+    assert calico.read_bytes() == old
+    assert before["certs/ca.pem"] == (place.folder / "certs/ca.pem").read_bytes()
 
 
 def test_both_cas_come_back_with_their_newest_certificates(

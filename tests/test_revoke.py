@@ -291,7 +291,10 @@ def test_whatever_else_signs_for_who_is_revoked_says_that_members_take_that(
         assert told in done.stderr
         assert done.stderr.count(" was revoked") == 1
     revoke(folder, "alice")
-    assert "members take" not in tls_scaffold("-C", str(folder), "revoke", "--sign-again", "alice").stderr
+    assert (
+        "members take"
+        not in tls_scaffold("-C", str(folder), "revoke", "--sign-again", "alice").stderr
+    )
     assert states(folder)["alice"] == "valid"
 
 

@@ -1,7 +1,7 @@
 """`tls-scaffold backup`: the whole state of a folder in one encrypted file."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +16,9 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping.journal import finish_pending
-from tls_scaffold.paths import CA, ENDINGS, MIB
+from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, ENDINGS, MIB, PEER_CA_KEY
 from tls_scaffold.signing import agefiles, certificates
+from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.spelling import UTC_TIME
 
 MANIFEST = "tls-scaffold-backup.json"
@@ -44,16 +45,18 @@ def backup(folder: Path, target: Path, lock: agefiles.Lock, now: datetime) -> Ma
     _check_place(folder, target)
     with folder_lock(folder):
         finish_pending(folder)
-        check_target(folder, target)
         # What is wrong with it `check` tells: it is kept as it is.
         inventory = intake.load_or_none(folder)
         state = read_state(folder, paths_elsewhere(inventory), agefiles.is_age_file)
+        lost = _lost_keys(folder, inventory, state)
+        check_target(folder, target, lost)
         pem = next((each.content for each in state.files if each.path == CA), b"")
         sealed = agefiles.encrypt(packed((_manifest(now), *state.files)), lock)
         if len(sealed) > LARGEST_BACKUP:
             raise ScaffoldError(f"the backup is larger than {LARGEST_BACKUP // MIB} MiB")
-        put_backup(folder, target, sealed, now, _pin(pem))
-    return Made(len(state.files), tuple(_warnings(folder, target, inventory, state)))
+        keys = tuple(each.path for each in state.files if each.path in CA_KEYS.values())
+        put_backup(folder, target, sealed, now, _pin(pem), keys)
+    return Made(len(state.files), tuple(_warnings(folder, target, inventory, state, lost)))
 
 
 def paths_elsewhere(inventory: Inventory | None) -> tuple[str, ...]:
@@ -87,13 +90,25 @@ def _manifest(now: datetime) -> Packed:
     return Packed(MANIFEST, text.encode(), 0o600, int(now.timestamp()))
 
 
+def _lost_keys(folder: Path, inventory: Inventory | None, state: State) -> tuple[str, ...]:
+    """Return the paths of the CAs' keys that belong into a folder and are not in its state."""
+    wanted = [CA_KEY] if custody_of(folder).has_key_here else []
+    wanted += [PEER_CA_KEY] if inventory and inventory.peer_ca else []
+    there = {each.path for each in state.files}
+    return tuple(path for path in wanted if path not in there)
+
+
 def _pin(pem: bytes) -> str:
     ca = certificates.read_or_none(pem)
     return ca.sum if ca else ""
 
 
 def _warnings(
-    folder: Path, target: Path, inventory: Inventory | None, state: State
+    folder: Path,
+    target: Path,
+    inventory: Inventory | None,
+    state: State,
+    lost: Collection[str],
 ) -> Iterable[str]:
     if not inventory:
         yield f"`{FILE}` has mistakes: what it names outside of `certs/` and `config/` is not in it"
@@ -103,3 +118,6 @@ def _warnings(
         yield f"`{path}` is left out: it is a link, or no plain file"
     if not plain_or_empty(folder / CA):
         yield f"`{CA}` is not in it: there is none"
+    for ca, key in CA_KEYS.items():
+        if key in lost and key not in state.left_out and plain_or_empty(folder / ca):
+            yield f"`{key}` is not in it: it is not here"

@@ -122,7 +122,7 @@ def with_cas_of_record(
         if ca not in files:
             continue
         old = files[ca].content
-        newest = backedup.newest_ca(record, ca, cns.get(ca, ""))
+        newest = backedup.newest_ca(record, ca, cns.get(ca, ""), _contents(files))
         theirs = certificate_in({ca: old}, ca.removesuffix(CERTIFICATE_ENDING))
         if not newest or not theirs:
             continue

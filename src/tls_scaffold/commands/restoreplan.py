@@ -5,7 +5,7 @@ not, and what of its record it lacks.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -22,6 +22,7 @@ from tls_scaffold.commands.restorechecks import (
     record_of,
     with_cas_of_record,
 )
+from tls_scaffold.commands.restorepairs import older, replaced, whole_pairs
 from tls_scaffold.disk.tarballs import Packed
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
@@ -30,14 +31,13 @@ from tls_scaffold.keeping.journal import RULES
 from tls_scaffold.paths import (
     ARCHIVE,
     AWAITING,
-    CERTIFICATE_ENDING,
+    CA_KEY,
     CERTS,
     ISSUED,
     KEY_ENDING,
     MAKEFILE,
 )
-from tls_scaffold.signing import matching
-from tls_scaffold.signing.backedup import CAS, ORDER, certificate_in, output_of
+from tls_scaffold.signing.backedup import CAS, ORDER, output_of
 from tls_scaffold.signing.custodies import custody_of
 
 
@@ -96,18 +96,28 @@ def _plan_for_ours(
     record = record_of(folder)
     files = with_cas_of_record(backup, record, cns_of_cas(folder))
     judgement = judged(files, record)
-    check_pinned(custody_of(folder), files)
+    custody = custody_of(folder)
+    check_pinned(custody, files)
     check_ca_in_place(folder, files)
     outputs = set(elsewhere)
     come: list[Packed] = []
     stays: list[str] = []
     absent: list[str] = []
+    remarks = list(judgement.remarks)
+    cas_keys = {f"{output}{KEY_ENDING}" for output in CAS}
     for path, file in files.items():
         there = content_of(folder, path)
         if there == file.content:
             continue
         top = path.partition("/")[0]
-        if top in (CERTS, AWAITING) or path in outputs:
+        if path in cas_keys and there is not None:  # of the same CA, as was found out
+            stays.append(path)
+        elif path == CA_KEY and not custody.has_key_here:
+            remarks.append(
+                f"`{path}` stays in the backup: `{FILE}` has the CA's key elsewhere, and "
+                "`tls-scaffold restore FILE DIRECTORY` brings it into a new folder"
+            )
+        elif top in (CERTS, AWAITING) or path in outputs:
             come.append(file)
         elif there is not None:
             stays.append(path)
@@ -115,8 +125,9 @@ def _plan_for_ours(
             come.append(file)
         elif path != RULES:  # which keeps itself out of git, and each change of a folder makes
             absent.append(path)
-    come, kept = _whole_pairs(folder, files, come)
-    gone = list(_replaced(folder, files, come))
+    come, kept = whole_pairs(folder, files, come)
+    remarks += older(folder, come)
+    gone = list(replaced(folder, files, come))
     return RestorePlan(
         is_new=False,
         files=tuple(sorted(come, key=_turn)),
@@ -124,43 +135,8 @@ def _plan_for_ours(
         copied=tuple(path for path in gone if output_of(path) in CAS),
         stays=(*stays, *kept),
         absent=tuple(absent),
-        remarks=judgement.remarks,
+        remarks=tuple(remarks),
     )
-
-
-def _whole_pairs(
-    folder: Path, files: Mapping[str, Packed], come: list[Packed]
-) -> tuple[list[Packed], list[str]]:
-    """Return what comes without halves of pairs, and the paths of those that therefore stay.
-
-    A certificate whose key is not in the backup does not take the place of one beside another key.
-    """
-    kept = []
-    for file in come:
-        output = output_of(file.path)
-        key = f"{output}{KEY_ENDING}"
-        there = content_of(folder, key)
-        if file.path == f"{output}{CERTIFICATE_ENDING}" and key not in files and there is not None:
-            certificate = certificate_in({file.path: file.content}, output)
-            if certificate and not matching.key_fits(certificate, there):
-                kept.append(output)
-    rest = [each for each in come if output_of(each.path) not in kept]
-    return rest, [each.path for each in come if each not in rest]
-
-
-def _replaced(folder: Path, files: Mapping[str, Packed], come: Iterable[Packed]) -> Iterator[str]:
-    """Yield what has to go for what comes: the files of the same names, the certificate first.
-
-    With a certificate that changes goes the CSR beside it if the backup has none.
-    """
-    paths = [each.path for each in come]
-    for output in dict.fromkeys(map(output_of, paths)):
-        changes = f"{output}{CERTIFICATE_ENDING}" in paths
-        names = [f"{output}{ending}" for ending in reversed(ORDER)] if output not in paths else []
-        for path in names or [output]:
-            is_left_over = changes and path not in files and not path.endswith(KEY_ENDING)
-            if (path in paths or is_left_over) and os.path.lexists(folder / path):
-                yield path
 
 
 def _turn(file: Packed) -> tuple[int, str, int]:

@@ -11,8 +11,9 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -33,12 +34,14 @@ DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T")
 class Noted:
     """A backup that was made of a folder: the sum of its file, when it was made, of which CA.
 
-    One that is not `done` may never have come to its place.
+    `keys` are the paths of the CAs' keys in it. One that is not `done` may never have come to its
+    place.
     """
 
     sha256: str
     time: str
     ca: str
+    keys: tuple[str, ...] = ()
     done: bool = False
 
 
@@ -46,7 +49,7 @@ def read_notes(folder: Path) -> tuple[Noted, ...]:
     """Return the backups that were made of a folder, the newest last; none where that is lost."""
     with suppress(ValueError, TypeError, KeyError, RecursionError):
         listed = json.loads(plain_or_empty(folder / NOTE) or b"{}")["backups"]
-        found = tuple(Noted(**each) for each in listed)
+        found = tuple(Noted(**{**each, "keys": tuple(each["keys"])}) for each in listed)
         if all(SHA256.fullmatch(each.sha256) and DATE.match(each.time) for each in found):
             return found
     return ()
@@ -63,10 +66,11 @@ def note_on_backups(folder: Path, ca: str) -> str:
     return f"the last backup, of {done[-1].time[:10]}, has another CA than `{CA}`: make one"
 
 
-def check_target(folder: Path, target: Path) -> None:
+def check_target(folder: Path, target: Path, lost: Collection[str]) -> None:
     """Raise ScaffoldError where a backup of `folder` can't be put at `target`.
 
-    There may be nothing yet, or a backup that was made of this folder.
+    There may be nothing yet, or a backup that was made of this folder, but for one with a key of
+    a CA that is `lost`, by its path.
     """
     with telling(target, "written"):
         if not target.parent.is_dir():
@@ -79,20 +83,31 @@ def check_target(folder: Path, target: Path) -> None:
             found = hashlib.sha256()
             while part := file.read(1024**2):
                 found.update(part)
-    if found.hexdigest() not in {each.sha256 for each in read_notes(folder)}:
+    noted = {each.sha256: each for each in read_notes(folder)}.get(found.hexdigest())
+    if not noted:
         raise ScaffoldError(
             f"`{target}` is there, and is no backup that was made of this folder here",
             hint="give another name, or move it away: nothing is written over it",
         )
+    # The night after an accident is when the backup of the night before is needed.
+    if gone := [f"`{path}` is in it, and not here" for path in noted.keys if path in lost]:
+        raise ScaffoldError(
+            f"`{target}` has what is lost here: nothing is written over it",
+            gone,
+            f"`tls-scaffold restore {target}` brings it back; else give another name",
+        )
 
 
-def put_backup(folder: Path, target: Path, content: bytes, now: datetime, ca: str) -> None:
+def put_backup(
+    folder: Path, target: Path, content: bytes, now: datetime, ca: str, keys: tuple[str, ...]
+) -> None:
     """Put a backup of a folder in its place, whole by one rename, for its owner's eyes alone.
 
-    The folder, whose lock is held, notes it before, so that it is known again, and then that it is
-    there. What killed runs have left beside it is removed.
+    The folder, whose lock is held, notes it before, with its CA and the paths of the CAs' keys in
+    it, so that it is known again, and then that it is there. What killed runs have left beside it
+    is removed.
     """
-    noted = Noted(hashlib.sha256(content).hexdigest(), now.strftime(UTC_TIME), ca)
+    noted = Noted(hashlib.sha256(content).hexdigest(), now.strftime(UTC_TIME), ca, keys)
     _note(folder, noted)
     with telling(target, "written"):
         _clear_leftovers(target)
@@ -113,7 +128,7 @@ def put_backup(folder: Path, target: Path, content: bytes, now: datetime, ca: st
         finally:
             os.close(descriptor)
         flush_path(target.parent)
-    _note(folder, Noted(noted.sha256, noted.time, noted.ca, done=True))
+    _note(folder, replace(noted, done=True))
 
 
 def _note(folder: Path, noted: Noted) -> None:

@@ -11,6 +11,7 @@ from tls_scaffold.paths import (
     ARCHIVE,
     CA_OUTPUT,
     CERTIFICATE_ENDING,
+    CHAINS,
     CSR_ENDING,
     ENDINGS,
     ISSUED,
@@ -57,17 +58,28 @@ def certificate_in(files: Mapping[str, bytes], output: str) -> Certificate | Non
         return None
 
 
-def newest_ca(files: Mapping[str, bytes], ca: str, cn: str) -> tuple[bytes, Certificate] | None:
+def newest_ca(
+    files: Mapping[str, bytes], ca: str, cn: str, kept: Mapping[str, bytes]
+) -> tuple[bytes, Certificate] | None:
     """Return the CA of a path that a record, its files, had last, as PEM and taken apart.
 
     That is the last that has the CN `cn`, by the inventory today's CA, where one has: a CA that was
-    to follow it may have been given up.
+    to follow it may have been given up. Another certificate for the key of the CA that was `kept`,
+    the files of a backup, counts only if that key signed it, or one that was kept with it: the
+    record comes from git, and anybody can write a public key into a certificate.
     """
+    theirs = certificate_in(kept, ca.removesuffix(CERTIFICATE_ENDING))
+    above = certificates.read_all_or_none(kept.get(CHAINS[ca], b""))
     found = []
     for path, pem in files.items():
         if PATHS_OF_CAS[ca].fullmatch(path):
             with suppress(ScaffoldError):
                 certificate = certificates.read(pem, path)
+                is_same_key = theirs and certificate.public_key == theirs.public_key
+                if is_same_key and not any(
+                    matching.signed_by(certificate, each) for each in (certificate, *above)
+                ):
+                    continue
                 # What else stands in the file came with a clone, and nobody is to trust it.
                 is_alone = begun(pem, CERTIFICATE) == 1
                 found.append((pem if is_alone else certificate.pem, certificate))
