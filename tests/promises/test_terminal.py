@@ -192,8 +192,9 @@ def in_place_of_an_inventory(folder: Path) -> None:
         in_a_broken_makefile,
         in_file_names,
         in_a_certificate,
-        in_a_set,
-        in_the_set_of_today_s_ca,
+        # make alone reads them, of which there is a test below.
+        pytest.param(in_a_set, marks=pytest.mark.long),
+        pytest.param(in_the_set_of_today_s_ca, marks=pytest.mark.long),
         in_issued,
         in_the_record,
         in_the_journal,
