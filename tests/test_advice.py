@@ -22,6 +22,7 @@ from tls_scaffold.state.advice import (
     CLONED,
     COMPONENT,
     CSR,
+    DENIED,
     ENDING,
     EXPORT,
     FOREIGN,
@@ -89,7 +90,7 @@ def entry(kind: str | None, *, unread: bool = False, target: str = TARGET) -> En
 
 def row(entry: Entry, state: str) -> Row:
     """Return a row of a state; one that only advice tells apart is another in a row."""
-    from_missing = {UNREADABLE, CLONED, LOST_KEY}
+    from_missing = {UNREADABLE, DENIED, CLONED, LOST_KEY}
     told = "expired" if state == NOT_YET else "missing" if state in from_missing else state
     begin = NOW + DAY if state == NOT_YET else NOW - DAY
     return Row("a", entry.path, entry.kind, "", (), "", begin, None, None, told, ())
@@ -172,6 +173,8 @@ def test_where_another_machine_signs_a_csr_is_the_way() -> None:
 def test_each_row_of_the_other_table_gives_its_page(tmp_path: Path, state: str, kind: str) -> None:
     (tmp_path / "certs").mkdir()
     found = cloned(tmp_path) if state == CLONED else entry("user" if kind == COMPONENT else kind)
+    if state == DENIED:
+        found = replace(found, denied=(found.path,))
     if state in (UNREADABLE, LOST_KEY):
         (tmp_path / found.path).touch()
         found = replace(found, certificate=OURS if state == LOST_KEY else None)
@@ -194,7 +197,7 @@ def test_nothing_is_to_be_read_about_what_is_well(tmp_path: Path) -> None:
 
 
 def test_every_trouble_has_its_page() -> None:
-    in_trouble = {*STATES, NOT_YET, UNREADABLE, LOST_KEY} - {"valid", ON_REQUEST}
+    in_trouble = {*STATES, NOT_YET, UNREADABLE, DENIED, LOST_KEY} - {"valid", ON_REQUEST}
     assert {state for state, kind in PAGES if kind == COMPONENT} == in_trouble
     assert {state for state, kind in PAGES if kind == CA_KIND} == {*in_trouble, CLONED, ENDING}
 

@@ -149,7 +149,7 @@ def test_json_holds_the_documented_fields(every_state: Path) -> None:
     document = json.loads(done.stdout)
     by_name = {component["name"]: component for component in document["components"]}
     parts = ["components", "removed", "earlier_cas", "stale_bundles", "hooks_owed"]
-    parts.append("lost_ca_keys")
+    parts += ["lost_ca_keys", "denied"]
     assert list(document) == ["version", *parts]
     assert document["version"] == 1
     assert done.stderr == ""
@@ -1177,3 +1177,38 @@ def test_a_key_that_a_ca_lacks_is_told_and_the_ca_stays_valid(
     kept = {**json.loads(inventory.read_text()), "ca": {"key": "offline"}}
     inventory.write_text(json.dumps(kept))
     assert "ca-key" not in invoke("-C", str(path), "status").stderr
+
+
+@pytest.mark.needs("setpriv")
+def test_what_another_user_alone_may_read_is_neither_lost_nor_to_be_made_anew(
+    small: Callable[..., Path],
+) -> None:
+    path = small("alice")
+    # root reads everything, unless it gives that up
+    less = ("setpriv", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() == 0 else ()
+    ours = (*less, str(BIN / "tls-scaffold"), "-C", str(path))
+    (path / "certs/ca-key.pem").chmod(0)
+    as_owner = "can't be read by you: Permission denied; run it as the user whose files they are\n"
+
+    done = run(*ours, "status")
+
+    assert (done.returncode, done.stderr) == (0, f"note: `certs/ca-key.pem` {as_owner}")
+    document = json.loads(run(*ours, "status", "--json").stdout)
+    assert (document["lost_ca_keys"], document["denied"]) == ([], ["certs/ca-key.pem"])
+    for name in ("etcd1", "alice"):
+        (path / f"certs/{name}-key.pem").chmod(0)
+    done = run(*ours, "status")
+    assert done.returncode == 1
+    assert done.stderr.splitlines(keepends=True) == [
+        f"note: `certs/ca-key.pem` and 2 more {as_owner}",
+        f"page: {PAGES}/life/states.md#unreadable\n",
+    ]
+    done = run(*ours, "bundle", "alice")
+    assert done.returncode == 1
+    assert "hint: run it as the user whose files they are\n" in done.stderr
+    # No other CA for one that ends soon and whose key is here.
+    certs.ca(path, begin=NOW + 20 * DAY - 10 * YEAR)
+    certs.member(path, life=10 * DAY)
+    certs.leaf(path, "alice")
+    (path / "certs/ca-key.pem").chmod(0)
+    assert f"next: make -C {path} renew-ca\n" in run(*ours, "status").stderr

@@ -12,10 +12,16 @@ SHOWN_REMOVED = 10
 def notes_on(report: "Report") -> Iterator[str]:
     """Yield what a report has beside its certificates, a line each."""
     from tls_scaffold.commands.owedhooks import owed_sentence
+    from tls_scaffold.state.advice import AS_OWNER
 
     yield from _notes_on_makefile(report)
     for path in report.lost_keys:
         yield f"`{path}` is missing: what is signed goes on, and nothing more can be signed"
+    if report.denied:
+        first, *others = report.denied
+        beside = f" and {len(others)} more" if others else ""
+        told = f"can't be read by you: Permission denied; {AS_OWNER}"
+        yield f"`{first}`{beside} {told}"
     for name in report.stale_bundles:
         told = f"holds other files than `certs/`: `tls-scaffold bundle {name}` makes it anew"
         yield f"`dist/{name}` {told}"

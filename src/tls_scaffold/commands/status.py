@@ -72,7 +72,8 @@ class Report:
     `backup` says that no backup which was made here has the CA of today; empty if there is no need.
     `own_hosts` are those that the inventory gives the component whose certificate is at a path.
     `live` is what was seen of running members, where that was asked for; `stale_bundles` are those
-    that hold other certificates than `certs/`. `lost_keys` are those of CAs that should be here.
+    that hold other certificates than `certs/`. `lost_keys` are those of CAs that should be here,
+    `denied` the files that are another user's.
     """
 
     rows: tuple[Row, ...]
@@ -95,6 +96,7 @@ class Report:
     crl_end: datetime | None = None
     page: str = ""
     lost_keys: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
     strange_lines: tuple[Problem, ...] = ()
 
     @property
@@ -130,6 +132,7 @@ class Report:
             "stale_bundles": list(self.stale_bundles),
             "hooks_owed": list(self.hooks_owed),
             "lost_ca_keys": list(self.lost_keys),
+            "denied": list(self.denied),
             **({"live": live.document(self.live)} if self.live else {}),
         }
 
@@ -223,6 +226,7 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
         crl_end=revocationlists.next_update(plain_or_empty(folder / CRL)),
         page=advice.page(folder, found, rows, steps, now),
         lost_keys=lost_keys(folder, found),
+        denied=tuple(path for each in found.entries for path in each.denied),
         strange_lines=tuple(strange_lines(text, {each.name for each in components})),
     )
 

@@ -16,6 +16,7 @@ from tls_scaffold.signing.matching import signed_by
 from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.signing.trust import Trust, read_trust
 from tls_scaffold.state import states
+from tls_scaffold.state.advice import AS_OWNER
 from tls_scaffold.state.contents import contents_of_folder
 from tls_scaffold.state.entries import KEY, SIGNER, Contents, Entry, Fault
 from tls_scaffold.state.statewords import EXPIRED, MISSING, STATES
@@ -90,6 +91,8 @@ def _what_mends(
 ) -> str:
     """Say what `status` would: one decision tells both what to run."""
     troubled = {path for path, found in faults.items() if any(fault.hinders for fault in found)}
+    if any(each.denied for each in contents.entries if each.path in troubled):
+        return AS_OWNER
     commands = commands_about(folder, inventory, contents, troubled, now)
     if not commands:
         return PUT_BACK

@@ -27,7 +27,9 @@ from tls_scaffold.state.statewords import (
 )
 
 UNREADABLE = "unreadable"
-"""Missing, although a file is there: make takes it for the certificate, and signs no other."""
+"""Missing, although a file is there: a Makefile of others may take it for the certificate."""
+DENIED = "denied"
+"""There, and readable by another user alone: it may be as asked for, and nothing is to be run."""
 NOT_YET = "not yet valid"
 CLONED = "cloned"
 """Of a CA: missing, in a clone to which git brought no keys."""
@@ -106,6 +108,8 @@ PAGES = {
     (CLONED, CA_KIND): "docs/team/who-has-the-keys.md#give-it-to-a-second-person",
     (UNREADABLE, COMPONENT): "docs/life/states.md#unreadable",
     (UNREADABLE, CA_KIND): "docs/life/states.md#unreadable",
+    (DENIED, COMPONENT): "docs/life/states.md#unreadable",
+    (DENIED, CA_KIND): "docs/life/states.md#unreadable",
     (LOST_KEY, COMPONENT): "docs/life/a-lost-key.md",
     (LOST_KEY, CA_KIND): "docs/life/a-lost-key.md#the-cas-key-is-lost",
     (REVOKED, COMPONENT): "docs/life/states.md#revoked",
@@ -125,6 +129,8 @@ PAGES = {
     (ENDING, CA_KIND): LAST_YEAR,
 }
 """Nothing is to be read about what is valid, or signed on request."""
+
+AS_OWNER = "run it as the user whose files they are"
 
 Steps = dict[str, list[str]]
 
@@ -179,7 +185,8 @@ def _is_ca_at_fault(
 ) -> bool:
     """Tell whether a CA is to be mended before anything that it signs can be."""
     cas = [entry for entry in contents.entries if entry.kind == CA_KIND]
-    if any(states[ca.path] in (MISMATCHED, EXPIRED, NOT_YET, UNREADABLE, CLONED) for ca in cas):
+    at_fault = (MISMATCHED, EXPIRED, NOT_YET, UNREADABLE, DENIED, CLONED)
+    if any(states[ca.path] in at_fault for ca in cas):
         return True
     if any(ca.unmet for ca in cas):
         return True
@@ -222,17 +229,19 @@ def carried(found: Steps) -> Steps:
 def brought(found: Steps, contents: Contents) -> Steps:
     """Return the steps of a folder with a CA of its own, which makes none where that is missing."""
     ca = next((entry for entry in contents.entries if entry.path == CA), None)
-    is_missing = ca is not None and ca.certificate is None and not ca.is_there
+    is_missing = ca is not None and ca.certificate is None and not (ca.is_there or ca.denied)
     return {BRING_CA: []} if is_missing and RESTORE not in found else found
 
 
 def _step_for(entry: Entry, state: str, line: str, contents: Contents) -> str:
     """Return the step of the table; empty where there is none, or it would be no help."""
-    if entry.awaiting and entry.kind != CA_KIND:  # whatever else is wrong with what is there
+    is_waiting = bool(entry.awaiting) and entry.kind != CA_KIND
+    if is_waiting and state != DENIED:  # whatever else is wrong with what is there
         return EXPORT
     step = ADVICE.get((state, CA_KIND if entry.kind == CA_KIND else COMPONENT, line), "")
     is_another_s = step == RENEW_CA and entry.came_from_elsewhere
-    if step == RENEW_CA and entry.key is None:  # nobody knows whether it is kept or lost
+    # Nobody knows whether it is kept or lost.
+    if step == RENEW_CA and entry.key is None and not entry.denied:
         step = "" if state == ENDING else REGENERATE
     return "" if is_another_s or _is_in_vain(entry, state, contents) else step
 
@@ -260,6 +269,8 @@ def _state_for_advice(
 
     The target of a CA in a Makefile of others writes over what is there, be it the key alone.
     """
+    if row.state == MISSING and entry.denied:
+        return DENIED
     halves = [row.path, entry.key_path] if row.kind == CA_KIND else [row.path]
     if row.state == MISSING and any((folder / half).exists() for half in halves):
         return UNREADABLE

@@ -66,6 +66,8 @@ class Entry:
     unmet: tuple[str, ...] = ()
     is_there: bool = False
     """Whether there is a file at its path, be it a certificate or not."""
+    denied: tuple[str, ...] = ()
+    """Those of its files that are there, and that whoever asks may not read."""
     awaiting: str = ""
     """What of it waits for a signature from another machine, in words; empty if nothing does."""
     above: Certificate | None = None

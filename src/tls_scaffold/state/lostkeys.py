@@ -11,11 +11,11 @@ def lacks_key(folder: Path, entry: Entry) -> bool:
     """Tell whether a CA of ours lacks a key that is to lie beside it.
 
     One that is kept elsewhere is missed by nobody; that of peers' CA is always here. Where a
-    Makefile is not one of ours it may name another place.
+    Makefile is not one of ours it may name another place. One that another user's is, is not lost.
     """
     if entry.path not in CA_KEYS or not (folder / RULES).is_file():
         return False
-    if not entry.certificate or entry.key is not None:
+    if not entry.certificate or entry.key is not None or entry.key_path in entry.denied:
         return False
     return entry.path == PEER_CA or custody_of(folder).has_key_here
 

@@ -102,7 +102,7 @@ class Reader:
             above = read_trust(self.folder, path).above if self._chain_of(path) else ()
             first = min(above, key=lambda ca: ca.not_after, default=None)
             entry = replace(entry, above=first)
-        elif path in CA_KEYS and entry.absent:
+        elif path in CA_KEYS and entry.absent and path not in entry.denied:
             entry = self._with_way_to_ca(path, entry, entry.absent)
         return entry
 
@@ -258,16 +258,21 @@ class Reader:
     def _with_files(self, entry: Entry) -> Entry:
         """Return an entry with its certificate and key, or why one is missing."""
         certificate, absent, key, keyless = None, entry.absent, None, ""
+        denied = []
         try:
             pem = content(self.folder, entry.path)
             certificate = certificates.read(pem, entry.path)
             certificates.check_others(pem, entry.path)
         except ScaffoldError as error:
             absent = (*error.problems, Problem(Place(), error.summary))[0]
+            if isinstance(error.__cause__, PermissionError):
+                denied.append(entry.path)
         try:
             key = content(self.folder, entry.key_path)
         except ScaffoldError as error:
             keyless = error.summary
+            if isinstance(error.__cause__, PermissionError):
+                denied.append(entry.key_path)
         is_there = os.path.lexists(self.folder / entry.path)
         return replace(
             entry,
@@ -276,6 +281,7 @@ class Reader:
             key=key,
             keyless=keyless,
             is_there=is_there,
+            denied=tuple(denied),
         )
 
 
