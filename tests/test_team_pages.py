@@ -209,6 +209,23 @@ def test_exit_codes(signed: Factory, tmp_path: Path) -> None:
     assert night(1) == ""
 
 
+def test_what_nobody_asks_for_holds_up_no_nightly_renewal(signed: Factory) -> None:
+    script, _ = blocks_of("team/exit-codes.md", "test_exit_codes")
+    words = ("--members", "10.0.0.1", "--proxies", "0", "--users", "calico,bob")
+    folder = signed(*words, "--expiry", "20d", *P256)
+    inventory = json.loads((folder / "tls-scaffold.json").read_text())
+    inventory["users"] = [each for each in inventory["users"] if each.get("name") != "bob"]
+    (folder / "tls-scaffold.json").write_text(json.dumps(inventory))
+    tls_scaffold("-C", str(folder), "sync")
+    assert tls_scaffold("-C", str(folder), "status").returncode == 4
+
+    done = run("sh", "-c", script, cwd=folder)
+
+    assert done.returncode == 0, done.stderr
+    signed_again = re.findall("^signed certs/(.*).pem", done.stdout, re.MULTILINE)
+    assert signed_again == ["etcd1", "calico"]
+
+
 def playbook_runs(ansible: Reader, command: str) -> dict[str, dict[str, int]]:
     """Run the playbook; return what was done on each host."""
     said = ansible.types(command)
