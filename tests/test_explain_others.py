@@ -381,6 +381,21 @@ def test_a_file_is_looked_into(folder: Path, tmp_path: Path) -> None:
     assert explained(folder, str(tmp_path / "certs/alice.pem"))[:2] == (["client-namesake"], 0)
 
 
+def test_a_file_of_an_ended_ca_below_one_or_of_what_is_revoked(
+    folder: Path, tmp_path: Path
+) -> None:
+    place = Path(shutil.copytree(folder, tmp_path / "tls-setup"))
+    alice = place / "certs/alice.pem"
+    assert tls_scaffold("-C", str(place), "revoke", "alice").returncode == 0
+    assert explained(place, str(alice))[:2] == (["revoked"], 0)
+    (place / "certs/trust.pem").unlink()
+    certs.ca(place, begin=certs.NOW - 3 * certs.DAY, life=certs.DAY)
+    certs.leaf(place, "root")
+    for name in ("ca", "root"):
+        found, code, said = explained(place, str(place / f"certs/{name}.pem"))
+        assert (found, code) == (["ca-expired"], 0), said
+
+
 def test_a_log_s_path_is_no_certificate(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "etcd.log").write_text("etcd has begun\n")
     assert explained(folder, str(tmp_path / "etcd.log"))[:2] == ([], 1)

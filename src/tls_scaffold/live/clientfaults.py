@@ -11,7 +11,7 @@ from tls_scaffold.live.causes import Cause
 from tls_scaffold.live.diagnosis import has_namesake
 from tls_scaffold.live.known import Known, is_trusted
 from tls_scaffold.live.shakes import HUNG_UP, Pair, Shake
-from tls_scaffold.paths import KEY_ENDING
+from tls_scaffold.paths import KEY_ENDING, REVOKED
 from tls_scaffold.signing import certificates, contentkinds, keys, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.pemfiles import seems_key
@@ -78,6 +78,9 @@ def certificate_faults(
         if cause := _distrusted(chain, known, side, cas):
             yield cause, f"its CA is `{dict(leaf.issuer).get('CN', '')}`: {DIFFERS[cause]}"
             return
+        if ended := _ended_ca(chain, cas, now):
+            yield causes.CA_EXPIRED, f"its CA `{ended.cn}` ended {ended.not_after:{MINUTE}}"
+            return
         if bad := ca_without_client_auth(cas):
             told = f"`{bad.cn}` is for {', '.join(bad.usages)}"
             yield causes.CA_USAGE, told
@@ -96,6 +99,18 @@ def _distrusted(
     if has_namesake(leaf, behind, cas):
         return causes.CLIENT_NAMESAKE
     return causes.CLIENT_OLD_CA if is_trusted(leaf, behind, known.earlier) else causes.CLIENT_CA
+
+
+def _ended_ca(
+    chain: tuple[Certificate, ...], cas: tuple[Certificate, ...], now: datetime
+) -> Certificate | None:
+    """Return a CA that has ended, and without which a leaf leads to none of these CAs."""
+    leaf, *behind = chain
+    for ended in (each for each in (*cas, *behind) if each.has_ended(now)):
+        others = (tuple(each for each in found if each != ended) for found in (behind, cas))
+        if not is_trusted(leaf, *others):
+            return ended
+    return None
 
 
 def ca_without_client_auth(cas: Iterable[Certificate]) -> Certificate | None:
@@ -118,6 +133,10 @@ def file_faults(path: Path, known: Known, now: datetime) -> Iterator[tuple[Cause
         side = next(iter(known.trusted))
         trusts = known.trusts_of_others(side)
         yield from certificate_faults(chain, known, trusts, side, now)
+        if known.has_revoked(chain[0]):
+            yield causes.REVOKED, f"`{REVOKED}` has it, or the list that is made from that"
+    elif chain[0].has_ended(now):
+        yield causes.CA_EXPIRED, f"it ended {chain[0].not_after:{MINUTE}}"
     elif not chain[0].is_for_clients:
         yield causes.CA_USAGE, f"it is for {', '.join(chain[0].usages)}"
     beside = path.with_name(f"{path.name.removesuffix('.pem')}{KEY_ENDING}")
