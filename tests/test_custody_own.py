@@ -613,7 +613,12 @@ def test_its_next_certificate_signs_nothing_again(own: Path, tmp_path: Path) -> 
         assert "nothing to sign: " in done.stdout + done.stderr
     assert serials(own) == before
     check_pairs(own)
-    assert tls_scaffold("-C", str(own), "status").returncode == 0
+    told = tls_scaffold("-C", str(own), "status")
+    assert told.returncode == 0
+    assert "ends, the pairs have to be laid out with their new chain" in told.stderr
+    assert "no member has to restart" in told.stderr
+    document = json.loads(tls_scaffold("-C", str(own), "status", "--json").stdout)
+    assert [each["restart"] for each in document["earlier_cas"]] == [False]
     (shelf,) = (each for each in (own / "archive").iterdir() if each.is_dir())
     assert pems(shelf / "certs/ca.pem") == [text(SIGNER)]
     # Again it changes nothing.

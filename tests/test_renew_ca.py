@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import certs
 from certs import DAY, NOW, YEAR
@@ -125,8 +128,23 @@ def test_status_and_check_offer_it_a_year_before_and_repeat_until_when_all_resta
     assert earlier["not_after"] == f"{end:%Y-%m-%dT%H:%M:%SZ}"
     assert earlier["days_left"] in (359, 360)
     assert (path / earlier["file"]).is_file()
+    assert earlier["restart"] is True
     found = json.loads(run("tls-scaffold", "check", "--json", cwd=path).stdout)["findings"]
     assert [each["id"] for each in found] == ["ca-key-in-the-clear"]
+
+
+def test_no_earlier_certificate_is_believed_that_another_key_signed(signed: Factory) -> None:
+    path = signed(*SMALL)
+    ca = x509.load_pem_x509_certificate((path / "certs/ca.pem").read_bytes())
+    forged = (
+        x509.CertificateBuilder(ca.issuer, ca.subject, ca.public_key(), 1)
+        .not_valid_before(NOW - DAY)
+        .not_valid_after(NOW + DAY)
+        .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    )
+    pem = forged.public_bytes(serialization.Encoding.PEM)
+    (path / "issued/ca-0123456789.pem").write_bytes(pem)
+    assert "signed again" not in run("tls-scaffold", "status", cwd=path).stderr
 
 
 def test_what_ended_holds_nobody_up(folder: Factory) -> None:

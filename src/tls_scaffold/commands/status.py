@@ -305,4 +305,5 @@ def _earlier_document(earlier: EarlierCertificate, now: datetime) -> dict[str, A
         "file": earlier.path,
         "not_after": f"{earlier.not_after:{UTC_TIME}}",
         "days_left": (earlier.not_after - now) // DAY,
+        "restart": not earlier.is_below,
     }

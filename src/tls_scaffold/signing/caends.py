@@ -10,12 +10,16 @@ from tls_scaffold.disk.plainfiles import names
 from tls_scaffold.paths import CERTIFICATE_ENDING, ISSUED
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.matching import signs_itself
 
 RECORDED_CA = re.compile(rf"{ISSUED}/(?:[a-z]+-)?ca-[0-9a-f]{{{DIGITS}}}\.pem")
 
 
 def earlier_certificates(folder: Path, ca: Certificate) -> Iterator[tuple[str, Certificate]]:
-    """Yield what a folder's record has of a CA's name and key that ends before it, by path."""
+    """Yield what a folder's record has of a CA's name and key that ends before it, by path.
+
+    What says that it signed itself, and did not, is somebody's who has not that key.
+    """
     for path in names(folder, ISSUED, CERTIFICATE_ENDING):
         if not RECORDED_CA.fullmatch(path):
             continue
@@ -23,7 +27,9 @@ def earlier_certificates(folder: Path, ca: Certificate) -> Iterator[tuple[str, C
         if found is None:
             continue
         has_its_name = found.parsed.subject == ca.parsed.subject
-        if has_its_name and found.public_key == ca.public_key and found.not_after < ca.not_after:
+        is_its = has_its_name and found.public_key == ca.public_key
+        is_forged = found.names_itself and not signs_itself(found)
+        if is_its and found.not_after < ca.not_after and not is_forged:
             yield path, found
 
 

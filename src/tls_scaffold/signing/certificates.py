@@ -74,6 +74,11 @@ class Certificate:
         return _words_and_texts(self.parsed.issuer)
 
     @property
+    def names_itself(self) -> bool:
+        """Whether its issuer is its subject, as a root's is; whether it signed itself is unsaid."""
+        return self.parsed.issuer == self.parsed.subject
+
+    @property
     def subject_text(self) -> str:
         """Whom it is for, as one text: `O=…, CN=…`."""
         return text_of_name(self.subject)
@@ -363,7 +368,7 @@ def is_of_ca(pem: bytes) -> bool:
             found = read(text, "")
         except ScaffoldError:
             continue
-        return found.is_ca or (found.may_sign and found.parsed.subject == found.parsed.issuer)
+        return found.is_ca or (found.may_sign and found.names_itself)
     return False
 
 

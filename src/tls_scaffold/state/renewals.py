@@ -6,27 +6,36 @@ from pathlib import Path
 
 from tls_scaffold.signing.caends import earlier_certificates
 from tls_scaffold.spelling import MINUTE
-from tls_scaffold.state.entries import Contents
+from tls_scaffold.state.entries import CA_KIND, Contents
 
 
 @dataclass(frozen=True)
 class EarlierCertificate:
     """A certificate that a CA had before, by its path in the record, and when it ends.
 
-    `ca` is the path of the CA's own.
+    `ca` is the path of the CA's own; `is_below` says that both are below a root, which is trusted.
     """
 
     ca: str
     path: str
     not_after: datetime
+    is_below: bool = False
 
     @property
     def sentence(self) -> str:
         """What has to be done until then."""
+        todo = (
+            "each member and client has to get the new one and to be restarted; which of them has "
+            "can't be seen from outside"
+        )
+        if self.is_below:
+            todo = (
+                "the pairs have to be laid out with their new chain, as after `make renew`; no "
+                "member has to restart"
+            )
         return (
             f"`{self.ca}` was signed again: until {self.not_after:{MINUTE}}, when the one before "
-            "ends, each member and client has to get the new one and to be restarted; which of "
-            "them has can't be seen from outside"
+            f"ends, {todo}"
         )
 
 
@@ -36,9 +45,15 @@ def still_held(folder: Path, contents: Contents, now: datetime) -> tuple[Earlier
     What has ended holds nobody up any more.
     """
     found = (
-        EarlierCertificate(path, recorded, earlier.not_after)
-        for path, ca in contents.authorities.items()
-        for recorded, earlier in earlier_certificates(folder, ca)
+        EarlierCertificate(
+            ca.path,
+            recorded,
+            earlier.not_after,
+            is_below=ca.above is not None and not earlier.names_itself,
+        )
+        for ca in contents.entries
+        if ca.kind == CA_KIND and ca.certificate
+        for recorded, earlier in earlier_certificates(folder, ca.certificate)
         if not earlier.has_ended(now)
     )
     return tuple(sorted(found, key=lambda each: (each.not_after, each.path)))
