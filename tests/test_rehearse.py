@@ -402,6 +402,19 @@ LAID_OUT = ["members' trust files", "unplanned restart of etcd3"]
 ROLLING = [f"restart of {name}" for name in ("etcd1", "etcd2", "etcd3")]
 
 
+def test_in_a_clone_it_sends_to_who_has_the_keys(signed: Factory) -> None:
+    folder = signed(*THREE, *ALICE)
+    for name in ("certs", "archive"):
+        shutil.rmtree(folder / name)
+    mends = f"hint: `tls-scaffold restore FILE`, as `tls-scaffold -C {folder} status` says\n"
+
+    done = rehearse(folder)
+
+    assert (done.returncode, done.stderr.endswith(mends)) == (1, True), done.stderr
+    done = tls_scaffold("-C", str(folder), "status", "--live", "--user", "alice")
+    assert (done.returncode, done.stderr.endswith(mends)) == (1, True), done.stderr
+
+
 @pytest.mark.parametrize("path", short_with("newest 3.5"))
 def test_a_rotation_loses_nothing_and_asks_for_no_password(folder: Factory, path: str) -> None:
     encrypted = folder(*THREE, *ALICE, "--encrypt-ca-key")

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tls_scaffold.commands.nextsteps import what_mends_all
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, Component, Inventory
@@ -15,6 +16,7 @@ from tls_scaffold.live.looks import SECONDS, Ask, Looking
 from tls_scaffold.live.served import LiveReport, LiveRow, live_rows
 from tls_scaffold.live.shakes import Pair
 from tls_scaffold.paths import CERTIFICATE_ENDING, KEY_ENDING
+from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.signing.trust import read_trust
 from tls_scaffold.spelling import UTC_TIME
 
@@ -97,7 +99,10 @@ def pair_of(folder: Path, inventory: Inventory | None, name: str) -> tuple[Compo
     component = intake.components_named(inventory, [name])[0]
     output = folder / component.output
     pair = Pair(Path(f"{output}{CERTIFICATE_ENDING}"), Path(f"{output}{KEY_ENDING}"))
-    server.check_pair(pair)
+    missing = [f"`{each}` is missing" for each in (pair.certificate, pair.key) if not each.exists()]
+    if missing:
+        hint = what_mends_all(folder, inventory, utc_now())
+        raise ScaffoldError("there is no pair to come with", missing, hint)
     return component, pair
 
 

@@ -14,9 +14,11 @@ from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.spelling import RENEW_DAYS
 from tls_scaffold.state import advice, states
+from tls_scaffold.state.contents import contents_of_folder
 from tls_scaffold.state.entries import CA_KIND, Contents
 from tls_scaffold.state.states import Row
 
+PUT_BACK = "put back what was changed or is gone; `tls-scaffold status` says more"
 FEW = 5  # targets that a line has room for
 
 
@@ -59,6 +61,33 @@ def commands_about(
     soon = timedelta()
     rows = states.status_rows(concerned, now, soon)
     return commands_of(steps_for(folder, inventory, concerned, rows, now), Path(), soon)
+
+
+def what_mends(
+    folder: Path,
+    inventory: Inventory,
+    contents: Contents,
+    paths: Collection[str],
+    now: datetime,
+    instead: str = "",
+) -> str:
+    """Say what `status` would of the certificates of these paths: one decision tells both.
+
+    `instead` is what may be done in the place of the commands, if there are some.
+    """
+    if any(each.denied for each in contents.entries if each.path in paths):
+        return advice.AS_OWNER
+    commands = commands_about(folder, inventory, contents, paths, now)
+    if not commands:
+        return PUT_BACK
+    told = ", then ".join(f"`{each}`" for each in commands)
+    return f"{told}, as `tls-scaffold status` says{instead}"
+
+
+def what_mends_all(folder: Path, inventory: Inventory, now: datetime) -> str:
+    """Say what `status` would of all that an inventory asks for."""
+    paths = {each.certificate_path for each in inventory.components}
+    return what_mends(folder, inventory, contents_of_folder(folder, inventory), paths, now)
 
 
 def commands_of(steps: advice.Steps, folder: Path, within: timedelta) -> tuple[str, ...]:

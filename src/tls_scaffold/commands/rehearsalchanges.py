@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.commands import add, rotate, sign, sync
+from tls_scaffold.commands.nextsteps import what_mends_all
 from tls_scaffold.commands.results import Outcome
 from tls_scaffold.commands.rotationrefusals import (
     check_can_rotate,
@@ -109,7 +110,7 @@ def read_begin(folder: Path, name: str) -> State:
     files = file_of_certs if name == CERTS else file_of_dist
     inventory = intake.load(folder)
     there = laid_out(inventory, lambda each: os.path.lexists(folder / files(inventory, each)))
-    return with_their_cns((read_certs if name == CERTS else read_dist)(folder, there))
+    return with_their_cns(_read_here(folder, name, there))
 
 
 def read_state(folder: Path, name: str) -> State:
@@ -119,7 +120,17 @@ def read_state(folder: Path, name: str) -> State:
     """
     if name not in (CERTS, DIST):
         return read_revision(folder, name)
-    return (read_certs if name == CERTS else read_dist)(folder, intake.load(folder))
+    return _read_here(folder, name, intake.load(folder))
+
+
+def _read_here(folder: Path, name: str, inventory: Inventory) -> State:
+    if name == DIST:
+        return read_dist(folder, inventory)
+    try:
+        return read_certs(folder, inventory)
+    except ScaffoldError as error:
+        hint = what_mends_all(folder, inventory, utc_now())
+        raise ScaffoldError(error.summary, error.problems, hint) from error
 
 
 @dataclass(frozen=True)

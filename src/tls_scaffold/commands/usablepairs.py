@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tls_scaffold.bundles import members
 from tls_scaffold.bundles.settings import Pems
-from tls_scaffold.commands.nextsteps import commands_about
+from tls_scaffold.commands.nextsteps import what_mends
 from tls_scaffold.disk.plainfiles import text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Component, Inventory
@@ -16,12 +16,10 @@ from tls_scaffold.signing.matching import signed_by
 from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.signing.trust import Trust, read_trust
 from tls_scaffold.state import states
-from tls_scaffold.state.advice import AS_OWNER
 from tls_scaffold.state.contents import contents_of_folder
 from tls_scaffold.state.entries import KEY, SIGNER, Contents, Entry, Fault
 from tls_scaffold.state.statewords import EXPIRED, MISSING, STATES
 
-PUT_BACK = "put back what was changed or is gone; `tls-scaffold status` says more"
 CA_CHANGED = "; a CA that was changed can be put back instead"
 CLOCK = "is the clock right? "
 
@@ -89,16 +87,10 @@ def _what_mends(
     faults: Mapping[str, tuple[Fault, ...]],
     now: datetime,
 ) -> str:
-    """Say what `status` would: one decision tells both what to run."""
     troubled = {path for path, found in faults.items() if any(fault.hinders for fault in found)}
-    if any(each.denied for each in contents.entries if each.path in troubled):
-        return AS_OWNER
-    commands = commands_about(folder, inventory, contents, troubled, now)
-    if not commands:
-        return PUT_BACK
-    told = ", then ".join(f"`{each}`" for each in commands)
     is_of_other_ca = any(fault.about == SIGNER for found in faults.values() for fault in found)
-    return f"{told}, as `tls-scaffold status` says{CA_CHANGED if is_of_other_ca else ''}"
+    instead = CA_CHANGED if is_of_other_ca else ""
+    return what_mends(folder, inventory, contents, troubled, now, instead)
 
 
 def _faults_by_path(

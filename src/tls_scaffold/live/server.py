@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.etcd.versions import HOLES, Hole
 from tls_scaffold.live.shakes import Pair
 
@@ -100,12 +99,3 @@ def _reply(connection: "HTTPConnection", method: str, path: str, body: str) -> t
     connection.request(method, path, body)
     answer = connection.getresponse()
     return answer.status, answer.read(LARGEST).decode(errors="replace")
-
-
-def check_pair(pair: Pair) -> None:
-    """Raise ScaffoldError where a pair's files are not there."""
-    missing = [f"`{each}` is missing" for each in (pair.certificate, pair.key) if not each.exists()]
-    if missing:
-        raise ScaffoldError(
-            "there is no pair to come with", missing, "`make` signs what is missing"
-        )

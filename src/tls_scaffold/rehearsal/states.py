@@ -164,7 +164,7 @@ def read_certs(folder: Path, inventory: Inventory, name: str = f"{CERTS}/") -> S
         key = plain_or_empty(folder / component.key_path)
         return Held(chain_of, trusts[component.ca], matching.key_trouble(chain_of[0], key))
 
-    held = _all_held(inventory, read, "`make` signs what is missing")
+    held = _all_held(inventory, read)
     return State(
         name, inventory, held, plain_or_empty(folder / SCRIPT), plain_or_empty(folder / CRL)
     )
@@ -193,7 +193,7 @@ def read_dist(folder: Path, inventory: Inventory) -> State:
 
 
 def _all_held(
-    inventory: Inventory, read: Callable[[Component], Held], hint: str
+    inventory: Inventory, read: Callable[[Component], Held], hint: str = ""
 ) -> dict[str, Held]:
     held: dict[str, Held] = {}
     problems: dict[str, None] = {}
