@@ -337,6 +337,36 @@ def test_remove_takes_what_waits_to_the_archive(folder: Factory) -> None:
     assert {each.name for each in shelf.iterdir()} == {f"alice{end}" for end in ENDINGS}
 
 
+def test_where_the_key_comes_back_what_waits_goes_to_the_archive(
+    trusted: Path, hand: Machine
+) -> None:
+    make(trusted, "csr", RENEW_DAYS="400")
+    (trusted / "certs/alice.pem").unlink()
+    waiting = awaiting(trusted)
+    assert "root-key.pem" in waiting
+    words = ("-C", str(trusted), "sync", "--ca-here", "--ca-key", str(hand.key))
+    shown = tls_scaffold(*words, "--dry-run")
+    assert awaiting(trusted) == waiting
+
+    done = tls_scaffold(*words)
+
+    for each in (shown, done):
+        assert each.returncode == 0, each.stderr
+        told = "what waits in `awaiting/` goes to archive/, and packs that are on their way are of"
+        assert (
+            f"`make` signs here from now on what is missing, and `make renew` what ends: {told}"
+            in (each.stderr)
+        )
+    assert awaiting(trusted) == {}
+    shelf = max((trusted / "archive").glob("*/awaiting"))
+    assert {each.name: each.read_bytes() for each in shelf.iterdir()} == waiting
+    assert modes(shelf)["root-key.pem"] == "0o600"
+    said = make(trusted).stdout
+    assert [line for line in said.splitlines() if line.startswith("signed")] == [
+        "signed certs/alice.pem"
+    ]
+
+
 def test_a_folder_may_change_to_it_and_nothing_is_signed_again(
     signed: Factory, tmp_path: Path
 ) -> None:

@@ -130,8 +130,9 @@ def of_key(before: Inventory, after: Inventory, held: CustodyWords) -> Iterator[
         )
     elif old.key is KeyPlace.OFFLINE:
         yield (
-            f"`make` signs here from now on, what waits in `{AWAITING}/` too: packs that are on "
-            "their way are of no use any more"
+            "`make` signs here from now on what is missing, and `make renew` what ends: what waits "
+            f"in `{AWAITING}/` goes to archive/, and packs that are on their way are of no use any "
+            "more"
         )
 
 

@@ -18,7 +18,18 @@ from tls_scaffold.disk.obstacles import check_changeable, inside
 from tls_scaffold.disk.plainfiles import content, names, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
-from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, CERTS, CHAIN, ISSUED, PEER_CA_KEY, TRUST
+from tls_scaffold.paths import (
+    AWAITING,
+    CA,
+    CA_KEY,
+    CA_KEYS,
+    CERTS,
+    CHAIN,
+    ISSUED,
+    PEER_CA_KEY,
+    TRUST,
+    WAITING_ENDINGS,
+)
 from tls_scaffold.signing import certificates, matching, recordcompletion
 from tls_scaffold.signing.broughtca import BroughtCA
 from tls_scaffold.signing.certificates import Certificate
@@ -45,8 +56,9 @@ class CAFiles:
     """What is to be done with the files of a CA, by path below the folder.
 
     `written` holds what files get, leaves with another chain behind them included; `gone` are those
-    that leave for the archive. What they were goes there too, but for leaves. `notes` are what the
-    record is to have of each certificate before that.
+    that leave for the archive, what waits for another machine that signs no more among them. What
+    they were goes there too, but for leaves. `notes` are what the record is to have of each
+    certificate before that.
     """
 
     written: Mapping[str, bytes]
@@ -77,13 +89,15 @@ def plan_ca_files(
     if now[PEER_CA_KEY] and new.has_key_here:  # it never leaves, and one password is for both
         wanted[PEER_CA_KEY] = _form_after(old, new, now[PEER_CA_KEY], PEER_CA_KEY)
     written = {path: pem for path, pem in wanted.items() if pem and pem != now[path]}
-    gone = tuple(path for path, pem in wanted.items() if now[path] and not pem)
+    gone = [path for path, pem in wanted.items() if now[path] and not pem]
+    if new.key is not KeyPlace.OFFLINE:
+        gone += (path for ending in WAITING_ENDINGS for path in names(folder, AWAITING, ending))
     leaves = {}
     if wanted[CHAIN] != now[CHAIN]:
         leaves = dict(_leaves_with_chain(folder, wanted[CA], wanted[CHAIN]))
     changed = {**texts, **{path: wanted[path] for path in (CA, CHAIN)}, **leaves}
     notes = recordcompletion.notes_after(folder, changed) if now[CA] else {}
-    return CAFiles({**leaves, **written}, gone, notes)
+    return CAFiles({**leaves, **written}, tuple(gone), notes)
 
 
 def _content(folder: Path, path: str) -> bytes:
