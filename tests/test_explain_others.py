@@ -320,6 +320,8 @@ def test_a_certificate_that_is_well_has_no_cause(name: str, folder: Path) -> Non
     assert "nothing that is known is wrong with `" in said
 
 
+NO_CERTIFICATE = "tls: client didn't provide a certificate"
+NO_TLS = "tls: first record does not look like a TLS handshake"
 SAME_NAME = "x509: ECDSA verification failure while trying to verify candidate authority"
 DESTROYS = r"make (clean|regenerate)\b"
 OTHER_USAGE = "x509: certificate specifies an incompatible key usage"
@@ -379,6 +381,34 @@ def test_a_file_is_looked_into(folder: Path, tmp_path: Path) -> None:
     certs.ca(tmp_path)
     certs.leaf(tmp_path, "alice")
     assert explained(folder, str(tmp_path / "certs/alice.pem"))[:2] == (["client-namesake"], 0)
+
+
+def test_lines_of_several_causes_are_told_from_one_line_that_has_several(
+    folder: Path, tmp_path: Path
+) -> None:
+    certain = [REJECTED % json.dumps(each) for each in (NO_CERTIFICATE, NO_TLS)]
+    lines = tmp_path / "lines"
+    lines.write_text("\n".join(certain))
+
+    found, code, _ = explained(folder, "--file", str(lines))
+
+    assert (sorted(found), code) == (["no-client-certificate", "plain-http"], 0)
+    told = ("-C", str(folder), "explain", "--timeout", "0.3", "--file", str(lines))
+    said = CliRunner().invoke(cli, told).stderr
+    assert said.endswith("these are 2 causes, and each is certain\n")
+    lines.write_text("\n".join([certain[0], REJECTED % json.dumps(SAME_NAME)]))
+    done = CliRunner().invoke(cli, told)
+    assert done.exit_code == 1
+    which = "`client-namesake`, `same-subject`"
+    assert f"it can't be told which of {which} it is: " in done.stderr
+    # Of a file each fault is seen.
+    certs.leaf(
+        folder, "both", usages=[certs.SERVER], begin=certs.NOW - 2 * certs.DAY, life=certs.DAY
+    )
+    (folder / "certs/both-key.pem").unlink()
+    found, code, _ = explained(folder, str(folder / "certs/both.pem"))
+    (folder / "certs/both.pem").unlink()
+    assert (found, code) == (["client-expired", "client-usage"], 0)
 
 
 def test_a_file_of_an_ended_ca_below_one_or_of_what_is_revoked(

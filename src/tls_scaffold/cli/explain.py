@@ -57,8 +57,8 @@ def explain(  # noqa: PLR0913 - its options
 
     A line comes as the argument, several by --file or stdin. It is never printed again, and where
     it alone can't tell, members are looked at: those of the inventory or of --endpoints, never an
-    address that stands in it. Exits with 0 where one cause is found, 1 where none is or several
-    fit.
+    address that stands in it. Exits with 0 where each cause that is found is certain, 1 where none
+    is found or several fit.
     """
     from datetime import datetime, timezone
 
@@ -80,9 +80,13 @@ def explain(  # noqa: PLR0913 - its options
         well = f"nothing that is known is wrong with {answer.about}, as far as can be seen"
         said = well if answer.is_well else f"no cause is known for {answer.about}"
         talk(f"{said}; `tls-scaffold explain --list` has all")
-    elif answer.exit_code:
+    elif unsure := {each.cause.id for each in answer.unsure}:
         may = "a port that answers" if live.user or cert else "`--user NAME` or `--cert`"
-        talk(f"it can't be told which of these it is: {may} may tell")
+        is_all = len(unsure) == len(answer.causes)
+        which = "these" if is_all else ", ".join(f"`{each}`" for each in sorted(unsure))
+        talk(f"it can't be told which of {which} it is: {may} may tell")
+    elif len(answer.causes) > 1:
+        talk(f"these are {len(answer.causes)} causes, and each is certain")
     sys.exit(answer.exit_code)
 
 

@@ -60,9 +60,13 @@ class Answer:
 
     @property
     def exit_code(self) -> ExitCode:
-        """DONE where there is one cause, and nothing else can be; else REFUSED."""
-        is_one = len(self.causes) == 1 and all(each.is_sure for each in self.explanations)
-        return ExitCode.DONE if is_one else ExitCode.REFUSED
+        """DONE where there are causes, and each is certain; else REFUSED."""
+        return ExitCode.DONE if self.causes and not self.unsure else ExitCode.REFUSED
+
+    @property
+    def unsure(self) -> tuple[Found, ...]:
+        """The causes of which nobody tells which it is."""
+        return tuple(each for one in self.explanations if not one.is_sure for each in one.found)
 
     def mends(self, found: Found) -> tuple[str, ...]:
         """Return what mends a cause, its commands as they are run on this folder."""
@@ -207,5 +211,5 @@ def _of_file(folder: Path, path: Path, now: datetime) -> Answer:
     pem = read_file(path)
     whose = name if name in known_names else known.name_of(pem)
     found = tuple(Found(cause, knows, whose) for cause, knows in file_faults(path, known, now))
-    explanations = (Explanation(found, len({each.cause for each in found}) == 1),) if found else ()
+    explanations = tuple(Explanation((each,), is_sure=True) for each in found)
     return Answer(explanations, folder, f"`{path}`", is_well=not found)
