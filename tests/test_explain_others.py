@@ -508,3 +508,9 @@ def test_commands_are_those_of_the_folder(folder: Path) -> None:
         *("-C", str(folder), "explain", FORMS["JSON"]), cwd=folder.parent
     )  # fmt: skip
     assert f"mend: `tls-scaffold -C {folder} bundle NAME`" in done.stdout.replace("\n  ", " ")
+
+
+def test_the_table_is_no_json() -> None:
+    done = tls_scaffold("explain", "--list", "--json")
+    told = json.loads(done.stdout)["error"]["summary"]
+    assert (done.returncode, told) == (2, "`--json` and `--list` exclude each other")

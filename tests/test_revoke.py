@@ -633,4 +633,6 @@ def test_without_a_word_and_without_a_list_it_says_how_to_begin(signed: Factory)
     assert f"`tls-scaffold -C {folder} sync --crl` gives members an empty list" in done.stderr
     for words in (("--crl", "x", "--serials"), ("--serials", "alice"), ("--crl", "x", "alice")):
         assert "each go alone" in revoke(folder, *words, code=2).stderr
+    told = json.loads(revoke(folder, "--serials", "--json", code=2).stdout)["error"]["summary"]
+    assert told == "`--json` and `--serials` exclude each other"
     assert not (folder / REVOKED).exists()

@@ -67,6 +67,8 @@ def explain(  # noqa: PLR0913 - its options
     from tls_scaffold.live import causes
 
     if is_list:
+        if as_json:
+            raise click.UsageError("`--json` and `--list` exclude each other")
         give(causes.table())
         return
     text = _text(word, file)

@@ -79,6 +79,8 @@ def revoke(  # noqa: PLR0913 - its options
     is_named = bool(words) or sign_again or dry_run
     if (brought or serials) and (is_named or (brought and serials)):
         raise click.UsageError("`--crl` and `--serials` each go alone")
+    if serials and as_json:
+        raise click.UsageError("`--json` and `--serials` exclude each other")
     now = datetime.now(timezone.utc).replace(microsecond=0)
     if serials:
         give(command.serials(folder, now))
