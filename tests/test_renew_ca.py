@@ -343,9 +343,14 @@ def test_a_file_of_several_that_others_trust_stays_and_is_told(
 
 def test_json_tells_what_was_done(signed: Factory) -> None:
     path = signed(*SMALL)
+    old = x509.load_pem_x509_certificate((path / "certs/ca.pem").read_bytes())
     done = run(str(BIN / "tls-scaffold"), "renew-ca", "--json", cwd=path)
     document = json.loads(done.stdout)
     assert document["command"] == "renew-ca"
+    new = x509.load_pem_x509_certificate((path / "certs/ca.pem").read_bytes())
+    ends = {"not_after": new.not_valid_after_utc, "until": old.not_valid_after_utc}
+    told = {name: f"{end:%Y-%m-%dT%H:%M:%SZ}" for name, end in ends.items()}
+    assert document["renewed"] == [{"ca": "certs/ca.pem", **told}]
     assert document["signed"] == ["certs/ca.pem"]
     assert document["written"] == ["certs/ca.pem", "certs/trust.pem"]
     assert (path / document["archive"] / "certs/ca.pem").is_file()

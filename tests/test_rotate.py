@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -252,6 +253,7 @@ def test_what_a_step_did_is_said_to_programs_too(signed: Factory) -> None:
     assert document["bundles"] == ["alice"]
     life = timedelta(hours=87600)  # of a CA: two or three days less than ten years
     assert int(document["until"][:4]) in {(at + life).year for at in (begun, utc_now())}
+    assert re.fullmatch(r"[0-9-]{10}T[0-9:]{8}Z", document["until"])
     assert (path / document["archive"] / CA).exists()
     document = json.loads(rotate(path, "trust", "--json").stdout)
     assert (document["stage"], document["written"]) == ("trusting", [TRUSTS[CA]])

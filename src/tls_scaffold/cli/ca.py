@@ -60,7 +60,7 @@ def renew_ca(folder: Path, /, *, as_json: bool) -> None:
         warn(escaped(doubt))
     renewed = command.renew_ca(folder, CAPassword(asking()), now)
     if as_json:
-        give_json(command.result(folder, renewed, doubts).to_json())
+        give_json(command.to_json(folder, renewed, doubts))
         return
     if left := command.left(renewed):
         talk(left)

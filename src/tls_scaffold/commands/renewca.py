@@ -23,7 +23,7 @@ from tls_scaffold.signing.canumbers import check_newest
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.custodies import BRING_KEY, check_followed
 from tls_scaffold.signing.renewal import Renewed
-from tls_scaffold.spelling import MINUTE, listed
+from tls_scaffold.spelling import MINUTE, UTC_TIME, listed
 
 RENEWCA = "cfssl gencert -renewca -ca CA -ca-key KEY"
 
@@ -121,10 +121,13 @@ def warnings(renewed: Renewed) -> Iterator[str]:
         yield f"{listed(paths)} {ends} with the old one: `make renew` signs again"
 
 
-def result(folder: Path, renewed: Sequence[Renewed], before: Sequence[str]) -> Result:
-    """Return what was done in the shape that all commands share; `before` was told before that."""
+def to_json(folder: Path, renewed: Sequence[Renewed], before: Sequence[str]) -> str:
+    """Return what was done as JSON in the shape of all commands; `before` was told before that.
+
+    The one before ends `until` then: whoever runs has to have the new one, and been restarted.
+    """
     paths = tuple(each.path for each in renewed)
-    return Result(
+    done = Result(
         "renew-ca",
         str(folder),
         changed=True,
@@ -135,3 +138,12 @@ def result(folder: Path, renewed: Sequence[Renewed], before: Sequence[str]) -> R
         signed=paths,
         warnings=(*before, *(warning for each in renewed for warning in warnings(each))),
     )
+    ends = [
+        {
+            "ca": each.path,
+            "not_after": f"{each.new.not_after:{UTC_TIME}}",
+            "until": f"{each.old.not_after:{UTC_TIME}}",
+        }
+        for each in renewed
+    ]
+    return done.to_json({"renewed": ends})

@@ -9,7 +9,7 @@ from tls_scaffold.commands.rotate import Turned
 from tls_scaffold.paths import CA, OLD_CAS, TRUSTS
 from tls_scaffold.signing.rotationabort import Aborted
 from tls_scaffold.signing.rotationstart import Started
-from tls_scaffold.spelling import MINUTE
+from tls_scaffold.spelling import MINUTE, UTC_TIME
 
 
 def started(folder: Path, done: Started | None, turned: Turned) -> Iterator[str]:
@@ -118,7 +118,7 @@ def result(command: str, folder: Path, turned: Turned, *then: str) -> str:
         {
             "ca": turned.ca,
             "stage": turned.stage.value if turned.stage else None,
-            "until": turned.until.isoformat() if turned.until else None,
+            "until": f"{turned.until:{UTC_TIME}}" if turned.until else None,
             "bundles": list(turned.bundles.made),
         }
     )
