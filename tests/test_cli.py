@@ -1,6 +1,7 @@
 """The command group: help, completion, what is imported when, and how errors are told."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from click.testing import CliRunner
 
 import tls_scaffold.cli as package
 from conftest import Factory
-from support import BIN, environment, run
+from support import BIN, PAGES, environment, run
 from tls_scaffold import __version__
 from tls_scaffold.cli import ScaffoldGroup, cli
 from tls_scaffold.cli.examples import EXAMPLES
@@ -49,6 +50,21 @@ def commands(
 
 COMMANDS = dict(commands())
 PARAMETERS = [(path, each) for path, command in COMMANDS.items() for each in command.params]
+
+
+def test_the_page_for_scripts_names_all_that_print_json() -> None:
+    page = (Path(PAGES) / "for-scripts.md").read_text("utf-8")
+    done, what_is = page.split("## What went wrong")
+    shared = done.split("always with these keys")[0]
+    helps = {
+        " ".join(path): each.help
+        for path, each in PARAMETERS
+        if isinstance(each, click.Option) and "--json" in each.opts
+    }
+    of_shape = {name for name, text in helps.items() if text == helps["add"]}
+    assert set(re.findall(r"`([a-z][a-z-]+(?: [a-z]+)?)`", shared)) == of_shape
+    rows = set(re.findall(r"`([a-z -]+?)(?: --diff)? --json`", what_is))
+    assert rows == helps.keys() - of_shape
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
