@@ -95,6 +95,18 @@ def test_where_the_key_lies_here_in_the_clear_nothing_more_is_said(sound: Path) 
     assert found(sound, *IN_THE_CLEAR) == []
 
 
+@pytest.mark.parametrize("custody", ["offline", "remote", "own offline"])
+def test_where_the_key_is_to_be_elsewhere_nobody_is_told_to_encrypt_it(
+    sound: Path, custody: str
+) -> None:
+    held(sound, CUSTODIES[custody])
+    (sound / SHELF / "certs/ca-key.pem").rename(sound / "certs/ca-key.pem")
+
+    (finding,) = found(sound, *IN_THE_CLEAR, "ca-key-in-the-clear")
+
+    assert (finding.id, finding.where) == ("ca-key-here", "certs/ca-key.pem")
+
+
 def test_no_link_is_followed_and_nothing_large_is_read(sound: Path, tmp_path: Path) -> None:
     held(sound, CUSTODIES["offline"])
     kept = tmp_path / "elsewhere"

@@ -14,7 +14,16 @@ from tls_scaffold.disk.files import NOT_THE_OWNER
 from tls_scaffold.disk.sharing import name_of_group, number_of_group
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.custody import KeyPlace
-from tls_scaffold.paths import ARCHIVE, AWAITING, CA, CA_KEYS, KEY_ENDING, OLD_CA_KEYS, PEER_CA_KEY
+from tls_scaffold.paths import (
+    ARCHIVE,
+    AWAITING,
+    CA,
+    CA_KEY,
+    CA_KEYS,
+    KEY_ENDING,
+    OLD_CA_KEYS,
+    PEER_CA_KEY,
+)
 from tls_scaffold.signing import contentkinds, pemfiles
 from tls_scaffold.signing.keys import key_block
 from tls_scaffold.signing.rotation import rotation_of
@@ -199,8 +208,12 @@ def earlier_ca_keys(view: View) -> Iterator[Problem]:
 )
 def ca_key_in_the_clear(view: View) -> Iterator[Problem]:
     """No CA's key lies in the folder in the clear."""
+    # One that is to be elsewhere is taken there, not encrypted: `ca-key-here` tells.
+    is_elsewhere = view.inventory is not None and not view.inventory.ca.has_key_here
     if view.has_our_rules and not _wants_encrypted_key(view):
-        yield from _clear_keys_of_cas(view)
+        for problem in _clear_keys_of_cas(view):
+            if not (is_elsewhere and problem.place.path == CA_KEY):
+                yield problem
 
 
 def _wants_encrypted_key(view: View) -> bool:
