@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -267,6 +268,14 @@ def test_a_ca_elsewhere(signed: Factory, tmp_path: Path) -> None:
     reader(other).types(by_hand)
     assert (other / "requests.tar").exists()
     assert not (other / "certs/ca-key.pem").exists()
+    page = (DOCS / "life/ca-elsewhere.md").read_text("utf-8")
+    (signs,) = re.findall(r"`(tls-scaffold requests sign [^`]*)`", page)
+    (key,) = other.glob("archive/*/certs/ca-key.pem")
+    machine = tmp_path / "machine"
+    machine.mkdir()
+    for each in (key, other / "certs/ca.pem", other / "requests.tar"):
+        shutil.copy(each, machine)
+    assert run("sh", "-c", f"{signs} --yes", cwd=machine).returncode == 0
 
 
 def test_pages_are_short() -> None:

@@ -494,6 +494,8 @@ def test_a_pack_that_nobody_has_signed_is_told(desk: Desk) -> None:
     before = contents(desk.place)
     said = told_once(*desk.import_(desk.pack))
     assert "holds no certificate: nobody has signed it yet" in said
+    command = "`tls-scaffold requests sign FILE --ca ca.pem --ca-key ca-key.pem`"
+    assert f"hint: {command} does, on the CA's machine" in said
     said = told_once(*desk.sign(desk.signed))
     assert "is signed already" in said
     assert contents(desk.place) == before

@@ -27,8 +27,8 @@ def requests() -> None:
     """Carry requests to the machine that has the CA's key, and its answers back.
 
     For a folder whose CA's key is on another machine (`new --ca-offline`). Here `make csr` and
-    `requests export FILE`, on that machine `requests sign FILE`, and here again `requests import
-    FILE`. Keys never leave the folder.
+    `requests export FILE`, on that machine `requests sign FILE --ca ca.pem --ca-key ca-key.pem`,
+    and here again `requests import FILE`. Keys never leave the folder.
     """
 
 

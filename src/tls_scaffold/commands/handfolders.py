@@ -15,6 +15,9 @@ from tls_scaffold.signing.custodies import custody_of
 
 TO_OFFLINE = "`tls-scaffold sync --ca-offline` makes it one whose CA's key is on another machine"
 
+SIGNS = "tls-scaffold requests sign {} --ca ca.pem --ca-key ca-key.pem"
+"""What signs a pack, on the CA's machine."""
+
 
 def is_signed_by_hand(folder: Path) -> bool:
     """Tell whether a folder's requests are carried to the CA's machine by hand.

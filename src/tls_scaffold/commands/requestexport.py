@@ -42,7 +42,7 @@ class Exported:
     @property
     def next(self) -> tuple[str, ...]:
         """What is to be done then: on the CA's machine, and here when that has signed."""
-        signing = f"tls-scaffold requests sign {self.target.name} --ca ca.pem --ca-key ca-key.pem"
+        signing = handfolders.SIGNS.format(self.target.name)
         back = f"{self.target.stem}-signed.tar"
         return (signing, handfolders.command(self.folder, f"import {back}"))
 

@@ -149,7 +149,7 @@ def _look(folder: Path, data: bytes, path: Path, names: Sequence[str], now: date
     if not pack.is_signed:
         raise ScaffoldError(
             f"`{path}` holds no certificate: nobody has signed it yet",
-            hint="`tls-scaffold requests sign FILE` does, on the CA's machine",
+            hint=f"`{handfolders.SIGNS.format('FILE')}` does, on the CA's machine",
         )
     ca, new_ca = _find_ca(folder, inventory, pack, now)
     signings = handfolders.signings_by_name(folder)
