@@ -1,6 +1,7 @@
 """What a bad day brings: odd names, an odd environment, clones of others, programs that fail."""
 
 import contextlib
+import json
 import os
 import shutil
 import stat
@@ -618,6 +619,27 @@ def test_a_ca_is_not_made_that_would_be_called_like_the_one_before(
     assert done.returncode == 2
     assert f"error: `{file}` does not tell what the next CA is called" in done.stderr
     assert in_certs(path) == before
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+@pytest.mark.parametrize("goals", [("regenerate",), ("clean", "all")])
+def test_the_number_of_a_ca_goes_to_its_name_and_to_no_value_that_is_called_like_it(
+    signed: Factory, signer: str, goals: tuple[str, ...]
+) -> None:
+    values = ("--country", "CN", "--organizational-unit", "CN", "--ca-cn", 'the "CN" CA')
+    path = signed(*SMALL, "--peer-ca", *values)
+    requests = [path / f"config/{each}-csr.json" for each in ("ca", "peer-ca")]
+    before = [json.loads(each.read_text()) for each in requests]
+
+    for goal in goals:
+        make(path, goal, YES="1", SIGNER=signer)
+
+    now = [json.loads(each.read_text()) for each in requests]
+    assert now == [{**each, "CN": f"{each['CN']} 2"} for each in before]
+    inventory = json.loads((path / "tls-scaffold.json").read_text())
+    assert (inventory["country"], inventory["organizational_unit"]) == ("CN", "CN")
+    assert read(path / "certs/ca.pem").cn == 'the "CN" CA 2'
+    assert run(*SYNC, "--check", cwd=path).returncode == 0
 
 
 @pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])

@@ -393,7 +393,8 @@ every_ca() { names_of_cas issued/*ca-??????????.pem archive/*/issued/*ca-???????
 is_name_taken() { # whether the folder has had a CA that was called as the first one would be
     ! grep -qs '"record": *false' tls-scaffold.json || return 1 # such folders are thrown away
     known=$(every_ca)
-    sed -n 's/.*"CN": *"\(.*\)",\{0,1\}$/\1/p' config/*ca-csr.json | (
+    sed -nE '/"CN" *: *"/{s/.*"CN" *: *"(([^"\\]|\\.)*)".*/\1/
+        s/\\(.)/\1/g;p;}' config/*ca-csr.json | (
         while IFS= read -r cn; do ! printf '%s\n' "$known" | grep -qxF -e "$cn" || exit 0; done
         exit 1)
 }
@@ -408,8 +409,9 @@ next_generation() { # a CN of its own: two CAs of one name can't be told apart f
         case $file in */peer-*) old=$(generation peer-ca) ;; *) old=$(generation ca) ;; esac
         [ "$old" != 1 ] || old='' # the first has no number
         cp -p "$file" "$into$file" # with its mode
-        sed "s/\(ca_generation\": *\)[0-9]*/\1$new/
-            /\"CN\"/{${old:+s/ $old\"/\"/;}s/\"\(,\{0,1\}\)\$/ $new\"\1/;}" "$file" >"$into$file"
+        sed -E "s/(ca_generation\": *)[0-9]*/\1$new/
+            /\"CN\" *: *\"([^\"\\]|\\\\.)*\",?\$/{${old:+s/ $old(\",?)\$/\1/;}s/\",?\$/ $new&/;}" \
+            "$file" >"$into$file"
         ! cmp -s "$file" "$into$file" || fail "\`$file\` does not tell what the next CA is called" \
             "\`tls-scaffold sync\` writes \"ca_generation\"; \"CN\" needs a line of its own"
     done
