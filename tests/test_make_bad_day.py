@@ -263,6 +263,43 @@ def test_own_commands_of_a_line_run_on_the_pair_of_a_new_set(signed: Factory, si
     verify(path, "certs/calico.pem")
 
 
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+@pytest.mark.parametrize("more", ["\n\t", " && ", "; "])
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_own_commands_of_a_line_run_once_and_on_no_old_pair(
+    signed: Factory, signer: str, more: str, *, is_lost: bool
+) -> None:
+    path = signed(*SMALL)
+    text = (path / "Makefile").read_text()
+    line = next(each for each in text.splitlines() if each.startswith("req-calico"))
+    command = "cat certs/calico.pem certs/calico-key.pem >>both.pem"
+    (path / "Makefile").write_text(text.replace(line, f"{line}{more}{command}"))
+    if is_lost:
+        shutil.rmtree(path / "certs")
+
+    make(path, "regenerate", YES="1", SIGNER=signer)
+
+    pair = ((path / each).read_bytes() for each in ("certs/calico.pem", "certs/calico-key.pem"))
+    assert (path / "both.pem").read_bytes() == b"".join(pair)
+
+
+@pytest.mark.parametrize("is_override", [True, False])
+def test_a_new_set_has_what_make_alone_knows_of_a_line(
+    signed: Factory, *, is_override: bool
+) -> None:
+    path = signed(*SMALL)
+    text = (
+        (path / "Makefile").read_text().replace("-profile client $<", "-profile client $(MORE) $<")
+    )
+    own = "" if is_override else "req-calico: MORE = -hostname set.example\n"
+    (path / "Makefile").write_text(f"{text}\n{own}SHELL = /bin/bash\n.SHELLFLAGS = -eu -c\n")
+    given = ("MORE=-hostname set.example",) if is_override else ()
+
+    make(path, "regenerate", *given, YES="1", SIGNER="cfssl")
+
+    assert read(path / "certs/calico.pem").sans == ("DNS:set.example",)
+
+
 def test_what_make_does_not_make_is_not_told_as_signed(signed: Factory) -> None:
     path = signed(*SMALL)
     text = (path / "Makefile").read_text()

@@ -2,6 +2,9 @@
 # What make is seldom asked for: renew, renew-ca, regenerate, clean. sign.sh reads it then.
 # shellcheck shell=sh disable=SC2034,SC2046,SC2086,SC2154  # sign.sh has the variables
 with='' # what goes to the archive beside certs/
+case $1:$(ls certs/old-ca-key.pem certs/old-peer-ca-key.pem 2>/dev/null) in
+regenerate:?* | renew-ca:?*) fail "one CA is taking the place of another: nothing was changed" \
+    "\`make rotate-status\` says what comes next, \`make rotate-abort\` takes it back" ;; esac
 
 renew() { # renew [--make MAKE --hook HOOK]: what ends soon, but not what ends with the CA
     [ "${RENEW_HOOK:+set}$#" != set0 ] || say "warning: RENEW_HOOK is for make's command line" >&2
@@ -144,9 +147,10 @@ regenerate() {
     components | while read -r _ base _; do [ ! -f "$base.pem" ] || say "signed $base.pem"; done
     echo "whoever uses one of them has to be restarted, with the new $(echo certs/*trust.pem)"
     echo "new CA and certificates in certs/, the old ones in $shelf/"
-    # The team's own commands, which have seen the old pairs at most.
+    # The team's own commands. What more stands on a line make runs by itself where cfssl signs.
     make_again all
-    commands=$(awk '/^req-[^ :]*  *[^ :]*\.pem *:/ { name = $1; next }
+    commands=$(awk -v own="${SIGNER#cfssl}" '
+        /^req-[^ :]*  *[^ :]*\.pem *:/ { name = $1; if (own && !/\$< *$/) print name; next }
         /^\t/ && name { print name; name = "" } /^[^#]/ { name = "" }' Makefile)
     [ -z "$commands" ] || (export TLS_SCAFFOLD_SIGNED=1 && make_again $commands)
 }

@@ -178,11 +178,8 @@ find_cfssl() { # what CFSSL and JSON say, without the @ by which make shows no c
         case $each in *[!A-Za-z0-9_./-]*) ;; *) need "$each" ;; esac # a shell has to read it first
     done
 }
-by_shell() { # by_shell WORDS ARGUMENT...: as in a recipe, with quotes, ~ and variables
-    words=$1
-    shift
-    eval "$words \"\$@\""
-}
+# by_shell WORDS ARGUMENT...: as in a recipe, with quotes, ~ and variables
+by_shell() { words=$1 && shift && eval "$words \"\$@\""; }
 run_cfssl() { # run_cfssl BASE ARGUMENTS...: leave the three files of BASE's last part in $work
     base=$1 name=${1##*/}
     shift
@@ -254,10 +251,7 @@ sign_pair() { # sign_pair [FLAGS] REQUEST
     run_cfssl "$base" gencert -ca "$ca.pem" -ca-key "$ca-key.pem" -config config/ca-config.json "$@"
 }
 make_ca_pair() { run_cfssl "${ca#"$into"}" gencert -initca "$1"; } # make_ca_pair REQUEST
-make_trust() {
-    (umask 022 && cat "$ca.pem" >"$work/trust.pem")
-    mv "$work/trust.pem" "$trust"
-}
+make_trust() { (umask 022 && cat "$ca.pem" >"$work/trust.pem") && mv "$work/trust.pem" "$trust"; }
 
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
     ! exists certs/.new && ! exists archive/.half &&
@@ -393,10 +387,8 @@ every_ca() { names_of_cas issued/*ca-??????????.pem archive/*/issued/*ca-???????
 is_name_taken() { # whether the folder has had a CA that was called as the first one would be
     ! grep -qs '"record": *false' tls-scaffold.json || return 1 # such folders are thrown away
     known=$(every_ca)
-    sed -nE '/"CN" *: *"/{s/.*"CN" *: *"(([^"\\]|\\.)*)".*/\1/
-        s/\\(.)/\1/g;p;}' config/*ca-csr.json | (
-        while IFS= read -r cn; do ! printf '%s\n' "$known" | grep -qxF -e "$cn" || exit 0; done
-        exit 1)
+    sed -nE '/"CN" *: *"/{s/.*"CN" *: *"(([^"\\]|\\.)+)".*/\1/
+        s/\\(.)/\1/g;p;}' config/*ca-csr.json | grep -qxF -e "$known"
 }
 next_generation() { # a CN of its own: two CAs of one name can't be told apart from outside
     new=$(for each in $cas; do generation "$each"; done | sort -n | tail -n 1) && new=$((new + 1))
@@ -430,9 +422,8 @@ new_cas() { # new_cas NAME...: of a new set
     done
 }
 
-make_again() { # make_again GOALS: with the variables that this make was given, not with its flags
-    MAKEFLAGS="-- ${OVERRIDES-}" MFLAGS='' "$MAKE_PROGRAM" --no-print-directory "$@"
-}
+# make_again GOALS: with the variables that this make was given, not with its flags
+make_again() { MAKEFLAGS="-- ${OVERRIDES-}" MFLAGS='' "$MAKE_PROGRAM" --no-print-directory "$@"; }
 
 make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one rename decides
     [ -f certs/ca-key.pem ] || { [ "$1" != peer-ca ] && ! exists certs/ca-key.pem; } ||
@@ -442,7 +433,7 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
     mkdir -p "${into}config"
     case $1 in .tls-set) next_generation ;; ca) ! is_name_taken || next_generation ;; esac
     (export TLS_SCAFFOLD_INTO="$into" && case $1 in peer-ca) sh sign.sh "$1" ;;
-        *) make_again "$1" -j "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)" ;; esac) ||
+        *) make_again "$1" -sj "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)" ;; esac) ||
         exit 1
     lock
     if [ "$1" != .tls-set ] && exists "certs/$1.pem"; then exit; fi # another make was first
@@ -477,6 +468,8 @@ check_days() { case ${RENEW_DAYS-} in '' | *[!0-9]* | 0?* | ??????*)
 
 case $0 in */*) cd "${0%/*}" ;; esac
 [ "$*" != components ] || { components && exit; } # it looks at the Makefile alone
+[ "${1-}" != only ] || # make's shell for a set, where nothing else is run on the line either
+    { for each; do :; done && case $each in 'sh sign.sh again '*) eval "exec $each" ;; esac; exit; }
 trap '[ -z "$work$half" ] || rm -rf "$work" "$half"' EXIT
 trap 'exit 143' HUP INT TERM
 sha=$(command -v sha256sum >/dev/null && echo sha256sum || echo shasum -a 256)
@@ -506,9 +499,6 @@ case $#:${1-} in 1:clean) ;; 1:*) # each make asks for one of these
     check_followed
     [ "$1" = regenerate ] || check_newest ;;
 esac
-case ${1-}:$(ls certs/old-ca-key.pem certs/old-peer-ca-key.pem 2>/dev/null) in
-regenerate:?* | renew-ca:?*) fail "one CA is taking the place of another: nothing was changed" \
-    "\`make rotate-status\` says what comes next, \`make rotate-abort\` takes it back" ;; esac
 case $into in '' | certs/.work.??????/new/) ;; *) fail "\`$into\` is no place for a new set" ;; esac
 case $SIGNER:${1-}:$#:${TLS_SCAFFOLD_SIGNED-} in
 *:need:2:* | *:clean:1:* | *:renew:[15]:* | *:regenerate:1:* | *:csr:1:*) "$@" ;;

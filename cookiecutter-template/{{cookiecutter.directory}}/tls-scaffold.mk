@@ -41,6 +41,11 @@ $(if $(filter failed,$(tls_wanted)),$(error sign.sh can't tell what to sign))
 $(if $(filter cfssl tls-scaffold,$(SIGNER)),,$(error SIGNER is neither cfssl nor tls-scaffold))
 export TLS_SCAFFOLD_SIGNS := $(firstword $(tls_wanted))
 tls_certificate = $(or $(patsubst $@:%,%,$(firstword $(filter $@:%,$(tls_lines)))),$@)
+# Of a new set make signs alone: what a team runs behind that waits until the set is in place.
+ifdef TLS_SCAFFOLD_INTO
+tls_shell := $(SHELL)
+override SHELL = $(if $(filter $@,$(tls_requests)),sh sign.sh only,$(tls_shell))
+endif
 sign = @sh sign.sh $(if $(tls_again)$(filter $@,$(tls_goals)),again,changed) $(tls_certificate)
 tls_own = tls-scaffold sign --own-lines $(if $(tls_again),--force) \
   $(addprefix --into ,$(TLS_SCAFFOLD_INTO))
@@ -57,8 +62,7 @@ all: ## sign what is missing, or is not as asked for
 req: ## sign all again
 ca: ## make the CA if there is none
 # Members that look into a list refuse all without it. None is made where the CA's key is not.
-tls_list := $(shell [ -f tls-scaffold.json ] && grep '"crl": *true' tls-scaffold.json)
-all: $(if $(tls_list),certs/crl.der)
+all: $(if $(shell [ -f tls-scaffold.json ] && grep '"crl": *true' tls-scaffold.json),certs/crl.der)
 certs/crl.der: | ca
 	@[ ! -e certs/ca-key.pem ] || { sh sign.sh need tls-scaffold && tls-scaffold revoke; }
 csr: ## make keys and CSRs for a CA whose key is on another machine
