@@ -782,6 +782,27 @@ def test_of_lines_below_a_condition_make_s_own_counts(
     assert contents(path) == before
 
 
+@pytest.mark.parametrize("copied", ["req-calico certs/other.pem", "req-other certs/calico.pem"])
+def test_a_copied_line_that_kept_a_target_signs_nothing(signed: Factory, copied: str) -> None:
+    path = signed(*SMALL)
+    request = json.loads((path / "config/req-calico.json").read_text())
+    (path / "config/req-other.json").write_text(json.dumps({**request, "CN": "other"}))
+    with (path / "Makefile").open("a") as file:
+        file.write(f"{copied}: config/req-other.json ; $(sign) -profile client $<\n")
+    before = contents(path)
+    both = f"`req-calico certs/calico.pem` and `{copied}`"
+
+    for signer in ("cfssl", "tls-scaffold"):
+        for goal in ("all", "req", "req-calico", "regenerate", "renew"):
+            done = run("make", f"SIGNER={signer}", goal, cwd=path, YES="1")
+            assert done.returncode == 2
+            assert f"component lines share a target: {both}." in done.stderr
+    done = run(str(BIN / "tls-scaffold"), "sign", cwd=path)
+    assert done.returncode == 1
+    assert f"share a target, and nothing is signed\n  {both}\n" in done.stderr
+    assert contents(path) == before
+
+
 @pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
 def test_a_new_set_is_made_for_one_whose_ca_and_record_are_lost(
     signed: Factory, signer: str

@@ -17,7 +17,12 @@ tls_flags := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
 $(if $(findstring t,$(tls_flags)),$(error make -t signs nothing))
 
 # The components are the lines `req-NAME CERTIFICATE: …` of the Makefile, wherever they stand.
-tls_lines := $(shell sh sign.sh components | awk '{ print "req-" $$1 ":" $$2 ".pem" }')
+# Of two that share a target make would follow one, and sign it from the request of the other.
+tls_lines := $(shell sh sign.sh components | awk '{ line = "req-" $$1 ":" $$2 ".pem"; print line; \
+  for (at = 1; at < 3; at++) { if (!first[at, $$at]) first[at, $$at] = line; \
+    if (first[at, $$at] != line) print "=`" first[at, $$at] "`=and=`" line "`" } }')
+tls_twice := $(if $(findstring n,$(tls_flags)),,$(firstword $(filter =%,$(tls_lines))))
+$(if $(tls_twice),$(error component lines share a target:$(subst =, ,$(subst :, ,$(tls_twice)))))
 tls_requests := $(foreach each,$(tls_lines),$(firstword $(subst :, ,$(each))))
 tls_certificates := $(foreach each,$(tls_lines),$(lastword $(subst :, ,$(each))))
 
