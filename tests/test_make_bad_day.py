@@ -452,6 +452,47 @@ def test_the_command_line_s_signer_counts_whatever_the_environment_says(signed: 
     assert (done.stdout, done.stderr) == ("nothing to sign: all is as asked for\n", "")
 
 
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_a_comment_behind_a_value_is_no_part_of_it(signed: Factory, signer: str) -> None:
+    path = signed(*SMALL)
+    text = (path / "Makefile").read_text()
+    values = {"SIGNER": signer, "RENEW_DAYS": "14", "YES": "1"}
+    (path / "Makefile").write_text(
+        "".join(f"{name} = {value}  # as agreed\n" for name, value in values.items()) + text
+    )
+    (path / "certs/calico.pem").unlink()
+
+    assert "signed certs/calico.pem" in make(path).stdout
+    assert "nothing expires within 14 days" in make(path, "renew").stdout
+    make(path, "regenerate", YES="")
+
+
+@pytest.mark.parametrize("line", ["export", ".EXPORT_ALL_VARIABLES:"])
+def test_a_makefile_that_exports_all_is_looked_at_once(signed: Factory, line: str) -> None:
+    path = signed(*SMALL)
+    text = (path / "Makefile").read_text()
+    (path / "Makefile").write_text(f"{line}\n{text}")
+    (path / "config/req-calico.json").write_text(
+        (path / "config/req-calico.json").read_text().replace("calico", "other")
+    )
+
+    done = make(path, SIGNER="cfssl")
+
+    assert "nothing to sign" not in done.stdout
+    assert "signed certs/calico.pem" in done.stdout
+    assert make(path, SIGNER="cfssl").stdout.count("nothing to sign") == 1
+
+
+def test_what_the_environment_has_is_no_word_of_ours(signed: Factory) -> None:
+    path = signed(*SMALL)
+    words = "custody group hint into key known last of peer shelf sum trust with work half each"
+
+    done = make(path, SIGNER="cfssl", **dict.fromkeys(words.split(), "of-the-environment"))
+
+    assert (done.stdout, done.stderr) == ("nothing to sign: all is as asked for\n", "")
+    make(path, "req", "regenerate", YES="1", **dict.fromkeys(words.split(), "/of-the-environment"))
+
+
 @pytest.mark.parametrize("goal", ["renew", "regenerate"])
 def test_what_is_signed_again_uses_the_variables_of_the_command_line(
     signed: Factory, tmp_path: Path, goal: str

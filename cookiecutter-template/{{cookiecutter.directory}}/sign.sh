@@ -10,7 +10,7 @@ export LC_ALL=C
 unset CDPATH TAR_OPTIONS QUOTING_STYLE # cd would print, tar leave out, ls put quotes
 : "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}" "${MAKE_PROGRAM:=make}"
 into=${TLS_SCAFFOLD_INTO-} # where a new set is made, with paths as in the folder
-record=${into}issued ca=${into}certs/ca chain=${into}certs/chain.pem work='' half='' shelf=''
+record=${into}issued ca=${into}certs/ca chain=${into}certs/chain.pem work='' half='' shelf='' custody=''
 files='.pem -key.pem .csr'
 cas=ca # and the one that signs what members show their peers, where the folder has another
 [ ! -f config/peer-ca-csr.json ] || cas='ca peer-ca'
@@ -207,7 +207,7 @@ refused() { # refused EXIT-CODE: end with cfssl's own words, which cfssljson wou
 check_followed() { # an edit by hand of who holds the CA; while a killed sync is half done it may be
     said=$(tr -d ' \t\r\n' 2>/dev/null <tls-scaffold.json | grep -Eo \
         '"(own|peer_ca)":true|"key":"(encrypted|offline|remote)"' | sort | paste -s -d ' ' -) || :
-    [ "$said" = "${custody-}" ] || exists .tls-scaffold/pending.json ||
+    [ "$said" = "$custody" ] || exists .tls-scaffold/pending.json ||
         fail "\`tls-scaffold.json\` says \`${said:-nothing}\` of who holds the CA, and the folder's\
  scripts go by \`${custody:-nothing}\`" "\`tls-scaffold sync\` makes them follow"
 }
@@ -218,7 +218,7 @@ check_custody() { # a key that was encrypted by hand would be followed by one in
     done
 }
 check_newest() { # a clone that was pulled has keys still of a CA that others have replaced
-    case ${custody-} in *own* | *offline* | *remote*) return 0 ;; esac # none is made here
+    case $custody in *own* | *offline* | *remote*) return 0 ;; esac # none is made here
     ! exists certs/.new || return 0 # it is half in place, and is finished first
     grep -Eqs '_generation": *([2-9]|1[0-9])' tls-scaffold.json || return 0 # none was followed
     for each in $cas; do

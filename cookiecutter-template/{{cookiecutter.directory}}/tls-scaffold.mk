@@ -3,16 +3,20 @@
 # cfssl where both its programs are, else tls-scaffold; SIGNER=… or CFSSL=… JSON=… choose.
 tls_both := $(shell command -v cfssl >/dev/null && command -v cfssljson)
 SIGNER ?= $(if $(CFSSL)$(tls_both),cfssl,tls-scaffold)
-SIGNER := $(SIGNER)
+RENEW_DAYS ?= 30
+# Make keeps the blanks before a comment that follows a value.
+$(foreach each,SIGNER RENEW_DAYS YES,$(eval $(each) := $$(strip $$($(each)))))
 CFSSL ?= $(if $(filter cfssl,$(SIGNER)),cfssl,tls-scaffold cfssl)
 JSON ?= $(if $(filter cfssl,$(SIGNER)),cfssljson,tls-scaffold cfssljson)
 CFSSL_VERSION ?= 1.6.5
-RENEW_DAYS ?= 30
 # By other names: make runs a recipe that names $(MAKE) even with -n, and exports neither.
 MAKE_PROGRAM := $(MAKE)
 OVERRIDES = $(MAKEOVERRIDES)
 override tls_hook := $(if $(filter command,$(firstword $(origin RENEW_HOOK))),$(value RENEW_HOOK))
 export SIGNER CFSSL JSON RENEW_DAYS MAKE_PROGRAM OVERRIDES YES tls_goals tls_hook
+# Of a team's own `export` of all: what is asked for anew at each use, and what grows with them.
+unexport sign tls_idle tls_look tls_certificate tls_lines tls_requests tls_certificates tls_named \
+  tls_busy tls_wanted
 tls_flags := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
 $(if $(findstring t,$(tls_flags)),$(error make -t signs nothing))
 
@@ -52,8 +56,6 @@ tls_shell := $(SHELL)
 override SHELL = $(if $(filter $@,$(tls_requests)),sh sign.sh only,$(tls_shell))
 endif
 sign = @sh sign.sh $(if $(tls_again)$(filter $@,$(tls_goals)),again,changed) $(tls_certificate)
-tls_own = tls-scaffold sign --own-lines $(if $(tls_again),--force) \
-  $(addprefix --into ,$(TLS_SCAFFOLD_INTO))
 .PHONY: all req .tls-set .tls-sign .tls-always $(tls_named)
 .DEFAULT_GOAL := all
 .PRECIOUS: $(tls_certificates)
@@ -62,7 +64,8 @@ req .tls-set: $(tls_wanted)
 $(tls_certificates) $(tls_requests): | ca
 $(tls_certificates): .tls-always
 .tls-sign:
-	@sh sign.sh need tls-scaffold && exec $(tls_own)
+	@sh sign.sh need tls-scaffold && exec tls-scaffold sign --own-lines \
+	  $(if $(tls_again),--force) $(addprefix --into ,$(TLS_SCAFFOLD_INTO))
 all: ## sign what is missing, or is not as asked for
 req: ## sign all again
 ca: ## make the CA if there is none
