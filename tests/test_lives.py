@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -154,6 +155,31 @@ def test_a_ca_that_has_ended_signs_nothing(folder: Factory, signer: str) -> None
     assert there - before <= {"certs/trust.pem", "certs/.gitignore"}
     make(path, "regenerate", YES="1", SIGNER=signer)
     assert {each["state"] for each in rows(path).values()} == {"valid"}
+
+
+@pytest.mark.parametrize("signer", SIGNERS)
+def test_a_ca_that_begins_later_than_the_clock_says_signs_nothing(
+    folder: Factory, signer: str
+) -> None:
+    path = folder(*CLUSTER)
+    now = utc_now()
+    certs.ca(path, begin=now + timedelta(minutes=8))
+    before = {name for name in contents(path) if name.startswith("certs/")}
+    for goal in ("all", "req", "req-alice"):
+        done = make(path, goal, SIGNER=signer, code=2)
+        assert "error: " in done.stderr
+        assert re.search(
+            "`certs/ca.pem` begins .*later than this machine's clock says", done.stderr
+        )
+        assert "hint: set the clock\n" in done.stderr
+        assert "regenerate" not in done.stderr
+    there = {name for name in contents(path) if name.startswith("certs/")}
+    assert there - before <= {"certs/trust.pem", "certs/.gitignore"}
+
+    certs.ca(path, begin=now + timedelta(minutes=3))
+    (path / "certs/trust.pem").unlink(missing_ok=True)
+    shutil.rmtree(path / "issued", ignore_errors=True)
+    assert "signed certs/alice.pem" in make(path, SIGNER=signer).stdout
 
 
 def test_a_ca_that_has_ended_signs_nothing_for_the_stand_in(folder: Factory) -> None:

@@ -317,6 +317,12 @@ check_output() { # check_output BASE: where a component's pair may be, in no oth
     check_path "$1.pem"
     # Where upper and lower case are one, as on macOS, CA.pem is the CA. Peers have a set too.
     case $(printf %s "$1" | tr A-Z a-z | sed 's|^certs/peer-|certs/|') in ca | */ca | *-key | \
+check_clock() { # whether $ca has begun; a few minutes lie between any two machines
+    at=$(($(date +%s) + 300))
+    ! openssl verify -partial_chain -attime "$at" -CAfile "$ca.pem" "$ca.pem" 2>&1 |
+        grep -q 'not yet valid' ||
+        fail "\`$ca.pem\` begins later than this machine's clock says: $(date -u)" "set the clock"
+}
         certs/trust | certs/chain | certs/old-ca | certs/old-peer-ca | archive/* | config/* | \
         data/* | dist/* | issued/*)
         fail "\`$1.pem\` is no component's" ;; esac
@@ -325,6 +331,7 @@ check_output() { # check_output BASE: where a component's pair may be, in no oth
     done
 }
 profile_of() { printf '%s\n' "$@" | sed -n '/^--*profile$/{n;p;}; s/^--*profile=//p' | tail -n 1; }
+    check_clock
 check_silences() { # check_silences FLAGS...: what cfssl would sign with, or by, without a word
     asked=$(profile_of "$@")
     config=$(tr -s ' \t\r\n' '    ' 2>/dev/null <config/ca-config.json) || return 0 # cfssl says why

@@ -105,9 +105,9 @@ class Call:
     def signing_ca(self, now: datetime) -> issuer.CA:
         """Return the CA that is to sign `now`; ScaffoldError where nobody takes what it signs."""
         ca = self.load_ca()
-        ended = mistakes.ended_ca(f"`{self.text('ca')}`", ca.certificate.not_after, now)
-        if ended:
-            raise ScaffoldError(ended)
+        life = ca.certificate.not_before, ca.certificate.not_after
+        if over := mistakes.out_of_life(f"`{self.text('ca')}`", *life, now):
+            raise ScaffoldError(over)
         return ca
 
     def profile(self) -> Profile:

@@ -132,8 +132,7 @@ def plan_new_ca(
     )
     if problems:
         raise ScaffoldError("the CA can't be made", [f"{path}: {problem}" for problem in problems])
-    _, end = profile.validity(now)
-    return NewCA(path, request, end)
+    return NewCA(path, request, *profile.validity(now))
 
 
 def put_new_cas(folder: Path, made: Mapping[str, Signed], renamed: Mapping[str, str]) -> None:

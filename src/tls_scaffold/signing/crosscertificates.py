@@ -49,7 +49,7 @@ def refusals(old: Certificate, now: datetime) -> Iterator[str]:
         yield "it is no root: another CA signed it"
     if old.has_ended(now):
         yield f"it ended {old.not_after:{MINUTE}}"
-    elif old.not_before > now:
+    elif old.not_before > now + BACKDATE:
         yield f"it begins {old.not_before:{MINUTE}}"
     if old.path_length == 0:
         yield "it lets no CA follow below it (`pathlen:0`)"

@@ -73,8 +73,8 @@ def review(
 
 
 def _problems_of_ca(ca: Certificate, now: datetime) -> Iterator[str]:
-    if ended := mistakes.ended_ca("the CA", ca.not_after, now):
-        yield ended
+    if over := mistakes.out_of_life("the CA", ca.not_before, ca.not_after, now):
+        yield over
     for each in caconstraints.refusals(ca):
         yield f"the CA: {each.words}"
 

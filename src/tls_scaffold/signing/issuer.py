@@ -38,10 +38,11 @@ class CA:
 
 @dataclass(frozen=True)
 class NewCA:
-    """A CA that is yet to be made: the path of its request, the request, and when it will end."""
+    """A CA that is yet to be made: the path of its request, the request, and its life."""
 
     request_path: str
     request: Request
+    not_before: datetime
     not_after: datetime
 
     @property

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from tls_scaffold.cfssl import durations, sans
 from tls_scaffold.cfssl.fields import IgnoredField
-from tls_scaffold.cfssl.profiles import Profile, SigningConfig
+from tls_scaffold.cfssl.profiles import BACKDATE, Profile, SigningConfig
 from tls_scaffold.cfssl.requests import WORDS, Request
 from tls_scaffold.cfssl.usages import KNOWN, meanings
 from tls_scaffold.cfssl.whitelist import allows, pattern_problem
@@ -211,12 +211,17 @@ def _misspelt_fields(ignored: Iterable[IgnoredField]) -> Iterator[Mistake]:
             yield Mistake(each.place.key, each.message, is_signed=True, rule="misspelt-field")
 
 
-def ended_ca(ca: str, end: datetime, now: datetime) -> str:
-    """Say that a CA, which messages call `ca`, has ended by `now`; empty if it has not.
+def out_of_life(ca: str, begin: datetime, end: datetime, now: datetime) -> str:
+    """Say that a CA, which messages call `ca`, has ended by `now`, or not begun; empty otherwise.
 
-    cfssl signs with such a CA in silence, and nobody takes what it signed.
+    cfssl signs with such a CA in silence, and nobody takes what it signed. A few minutes lie
+    between the clocks of any two machines.
     """
-    return f"{ca} ended {end:{MINUTE}}: nobody takes what it signs" if end < now else ""
+    if end < now:
+        return f"{ca} ended {end:{MINUTE}}: nobody takes what it signs"
+    if begin > now + BACKDATE:
+        return f"{ca} begins {begin:{MINUTE}}, later than this machine's clock says: {now:{MINUTE}}"
+    return ""
 
 
 @lru_cache(maxsize=16)

@@ -264,9 +264,8 @@ class _Planner:
             cut = profile.ending_by(end, self._now)
         except ScaffoldError:  # of which `refusals` tells
             return profile, [], []
-        ended = mistakes.ended_ca(f"`{signing.ca}`", end, self._now)
-        if ended:
-            return profile, [ended], []
+        if over := mistakes.out_of_life(f"`{signing.ca}`", ca.not_before, end, self._now):
+            return profile, [over], []
         is_as_said = signing.flags is None or profile.remote or profile.lifetime > ca.lifetime
         if cut is not profile and is_as_said:
             place = signing.config or signing.name

@@ -37,6 +37,7 @@ from tls_scaffold.signing.rotationsets import (
 )
 from tls_scaffold.signing.rounds import Done
 from tls_scaffold.signing.trust import read_trust
+from tls_scaffold.spelling import MINUTE
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,9 @@ def _check_can_be_followed(ca: str, old: Certificate, now: datetime) -> None:
         raise ScaffoldError(
             f"nobody would take what `{ca}` signs for the CA that follows it: nothing was changed",
             reasons,
-            "one that has ended `make renew-ca` signs again, with the same key; else `make "
+            f"this machine's clock says {now:{MINUTE}}: set it"
+            if old.not_before > now
+            else "one that has ended `make renew-ca` signs again, with the same key; else `make "
             "regenerate` makes another CA, which everybody has to trust first",
         )
 

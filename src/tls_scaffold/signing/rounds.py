@@ -21,7 +21,7 @@ from tls_scaffold.paths import (
     PEER_CA_REQUEST,
     PEER_TRUST,
 )
-from tls_scaffold.signing import authority, commandlines, custodies, plan, signer
+from tls_scaffold.signing import authority, commandlines, custodies, mistakes, plan, signer
 from tls_scaffold.signing.canumbers import renamed_texts
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.crlfile import serials_in
@@ -185,9 +185,7 @@ def plan_round(
     unfinished = _without_finished_cas(folder, signings, every)
     planned = plan.plan_signing(folder, unfinished, cas, record, now, force=force)
     if planned.problems:
-        raise ScaffoldError(
-            "nothing is signed", planned.problems, _hint_for_ended(folder, cas, now)
-        )
+        raise ScaffoldError("nothing is signed", planned.problems, _hint_for_life(folder, cas, now))
     return Round(
         folder=folder,
         target=target,
@@ -254,10 +252,15 @@ def _without_finished_cas(
     ]
 
 
-def _hint_for_ended(folder: Path, cas: Mapping[str, plan.AnyCA], now: datetime) -> str:
-    """Return what helps where one of the folder's own CAs has ended; empty where none has."""
-    ended = [path for path in CA_KEYS if path in cas and cas[path].not_after < now]
-    return custodies.another_hint(folder, ended[0]) if ended else ""
+def _hint_for_life(folder: Path, cas: Mapping[str, plan.AnyCA], now: datetime) -> str:
+    """Return what helps where one of the folder's own CAs has ended, or not begun; else empty."""
+    for path in CA_KEYS:
+        if path in cas and mistakes.out_of_life(
+            path, cas[path].not_before, cas[path].not_after, now
+        ):
+            has_ended = cas[path].not_after < now
+            return custodies.another_hint(folder, path) if has_ended else "set the clock"
+    return ""
 
 
 def _cas_without_components(every: Sequence[Signing]) -> dict[str, str]:

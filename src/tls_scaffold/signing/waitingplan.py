@@ -52,10 +52,10 @@ def plan_waiting(
     """
     now = signer.utc_now()
     ca = authority.find_ca(folder, CA, CA_KEY)
-    cas: dict[str, AnyCA] = {CA: ca or NewCA(CA_REQUEST, Request(), now + FAR)}
-    ended = mistakes.ended_ca(f"`{CA}`", ca.not_after, now) if ca else ""
+    cas: dict[str, AnyCA] = {CA: ca or NewCA(CA_REQUEST, Request(), now, now + FAR)}
+    over = mistakes.out_of_life(f"`{CA}`", ca.not_before, ca.not_after, now) if ca else ""
     planned = plan_signing(folder, signings, cas, record, now, force=force)
-    problems = [*filter(None, [ended]), *planned.problems, *_overridden(signings)]
+    problems = [*filter(None, [over]), *planned.problems, *_overridden(signings)]
     if problems:
         raise ScaffoldError("nothing is asked for", problems)
     wanted = {each.signing.name: each for each in planned.wanted}
