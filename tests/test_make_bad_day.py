@@ -748,6 +748,24 @@ def test_a_set_that_can_t_be_moved_is_kept_until_it_can(signed: Factory) -> None
     verify(path, "certs/etcd1.pem")
 
 
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+@pytest.mark.parametrize("ca", ["ca", "peer-ca"])
+def test_no_ca_is_replaced_whose_key_is_behind_a_link(
+    signed: Factory, tmp_path: Path, signer: str, ca: str
+) -> None:
+    path = signed(*SMALL, "--peer-ca")
+    (path / f"certs/{ca}-key.pem").rename(tmp_path / "kept.pem")
+    (path / f"certs/{ca}-key.pem").symlink_to(tmp_path / "kept.pem")
+    before = contents(path)
+
+    done = run("make", "regenerate", cwd=path, YES="", SIGNER=signer)
+
+    assert done.returncode == 2
+    assert f"error: `certs/{ca}-key.pem` is not here but behind a link" in done.stderr
+    assert "make one?" not in done.stderr
+    assert contents(path) == before
+
+
 # --- what is told
 
 

@@ -133,6 +133,8 @@ tell_renewal() { # tell_renewal BASE: of a CA that was signed again
 }
 
 regenerate() {
+    for each in $cas; do [ ! -h "certs/$each-key.pem" ] ||
+        fail "\`certs/$each-key.pem\` is not here but behind a link" "bring it here first"; done
     [ -d issued ] || exists certs/ca-key.pem || signed | grep -q . || { make_again all; exit; }
     check_custody
     how="\`make rotate-start\` brings one so that nothing fails"
