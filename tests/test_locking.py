@@ -343,15 +343,15 @@ def test_the_folder_of_a_run_that_is_gone_is_cleared_and_no_other(
     signed: Factory, running: Start, tmp_path: Path, side: str
 ) -> None:
     path = signed(*SMALL)
-    for name in ("free", "held", "1"):
+    for name in ("freE01", "held02", "fr_e0345", "keys", "my-own", "ca-backup"):
         (path / f"certs/.work.{name}").mkdir()
         (path / f"certs/.work.{name}/ca-key.pem").touch()
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys/mine").touch()
     (path / "certs/.work.link").symlink_to(tmp_path / "keys")
     # As a child of a killed run is still at work there.
-    running("sh", "-c", "exec 8<certs/.work.held; flock 8; sleep 60", cwd=path)
-    wait_for(lambda: not _can_be_locked(path / "certs/.work.held"))
+    running("sh", "-c", "exec 8<certs/.work.held02; flock 8; sleep 60", cwd=path)
+    wait_for(lambda: not _can_be_locked(path / "certs/.work.held02"))
 
     if side == "python":
         with lock(path):
@@ -360,8 +360,8 @@ def test_the_folder_of_a_run_that_is_gone_is_cleared_and_no_other(
         assert run(*SIGNING, cwd=path, SIGNER="cfssl").returncode == 0
 
     left = {each.name for each in path.glob("certs/.work.*")} - {".work.link"}
-    assert left == {".work.held"}
-    assert (path / "certs/.work.held/ca-key.pem").exists()
+    assert left == {f".work.{name}" for name in ("held02", "keys", "my-own", "ca-backup")}
+    assert all((path / "certs" / name / "ca-key.pem").exists() for name in left)
     assert (tmp_path / "keys/mine").exists()
 
 

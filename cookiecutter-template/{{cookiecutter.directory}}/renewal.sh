@@ -177,11 +177,11 @@ put_away() { # copy certs/, what was signed elsewhere and $with to a new shelf o
     half=archive/.half # a shelf is whole from its first moment
     mkdir "$half" || fail "\`archive\` can't be written: nothing was moved there"
     [ -z "$files" ] || copy_to_half
-    rm -rf "$half/.tar" "$half/certs/.gitignore" "$half"/certs/.work.*
+    (cd "$half" && rm -rf .tar certs/.gitignore $works)
     put_on_shelf
 }
 copy_to_half() { # what is copied is deleted next: each step is asked how it ended
-    skip='--exclude=certs/.work.*' # busybox may know none
+    skip="--exclude=${works% *} --exclude=${works#* }" # busybox may know none
     tar $skip -cf /dev/null sign.sh 2>/dev/null || skip=''
     tar $skip -cf "$half/.tar" $files || no_copy
     tar -xpf "$half/.tar" -C "$half" || no_copy
@@ -189,7 +189,8 @@ copy_to_half() { # what is copied is deleted next: each step is asked how it end
 }
 no_copy() { fail "the copy of \`certs\` in \`archive\` is not whole: nothing was moved there"; }
 sums_in() { # sums_in FOLDER: of each file of $files there
-    (cd "$1" && find $files -type f ! -path 'certs/.work.*' -exec $sha {} + | sort)
+    (cd "$1" && find $files -type f ! -path "${works% *}/*" ! -path "${works#* }/*" \
+        -exec $sha {} + | sort)
 }
 put_on_shelf() { # what is in $half
     sync

@@ -10,8 +10,9 @@ export LC_ALL=C
 unset CDPATH TAR_OPTIONS QUOTING_STYLE # cd would print, tar leave out, ls put quotes
 : "${SIGNER:=cfssl}" "${CFSSL:=cfssl}" "${JSON:=cfssljson}" "${MAKE_PROGRAM:=make}"
 into=${TLS_SCAFFOLD_INTO-} # where a new set is made, with paths as in the folder
-record=${into}issued ca=${into}certs/ca chain=${into}certs/chain.pem work='' half='' shelf='' custody=''
-files='.pem -key.pem .csr'
+record=${into}issued ca=${into}certs/ca chain=${into}certs/chain.pem
+one='[0-9A-Za-z_]' works=certs/.work.$one$one$one$one$one$one # as mktemp of sh or Python calls them
+works="$works $works$one$one" work='' half='' shelf='' custody='' files='.pem -key.pem .csr'
 cas=ca # and the one that signs what members show their peers, where the folder has another
 [ ! -f config/peer-ca-csr.json ] || cas='ca peer-ca'
 renewable="\`make renew-ca\` signs it again, with the same key: what it signed goes on then"
@@ -112,8 +113,8 @@ workshop() { # work = an empty folder in certs/, which is held while this proces
     lock
     group=$(sed -n 's/.*"key_group": *"\([^-"\\][^"\\]*\)".*/\1/p' tls-scaffold.json 2>&-) || :
     folder certs "${group:+u=rwx,g-w,o=}"
-    rm -f issued/.draft.* issued/.*.pem # who makes a draft holds the lock
-    for each in certs/.work.*; do # of runs that were killed
+    rm -f issued/.draft.* issued/.*-??????????.pem # who makes a draft holds the lock
+    for each in $works; do # of runs that were killed
         [ ! -d "$each" ] || { ! flock -n 8 || rm -rf "$each"; } 2>/dev/null 8<"$each" || :
     done
     work=$(mktemp -d certs/.work.XXXXXX)
@@ -255,7 +256,7 @@ make_trust() { (umask 022 && cat "$ca.pem" >"$work/trust.pem") && mv "$work/trus
 
 make_ca() { # unless there is one, or was one; where all is done it needs no right to write
     ! exists certs/.new && ! exists archive/.half &&
-        [ "$(echo certs/.work.*)" = 'certs/.work.*' ] && [ -s certs/.gitignore ] &&
+        [ "$(echo $works)" = "$works" ] && [ -s certs/.gitignore ] &&
         is_noted ca && { [ "$cas" = ca ] || is_noted peer-ca; } && return
     workshop
     lock

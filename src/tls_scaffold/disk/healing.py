@@ -57,6 +57,7 @@ KEYS = {KEY: CA_KEY, PEER_KEY: PEER_CA_KEY}
 """The keys that a set may be known by, the first that is there, with their places."""
 OTHERS_IN_A_SET = (*CA_REQUESTS.values(), "tls-scaffold.json")
 NO_FILES: Mapping[str, str] = MappingProxyType({})
+DRAFT = f".*-{'[0-9a-f]' * issued.DIGITS}.pem"
 PAIR_ENDINGS = (CERTIFICATE_ENDING, CSR_ENDING)  # a key's is a certificate's too
 
 
@@ -73,7 +74,7 @@ def heal(folder: Path) -> None:
     clear_half(folder)
     record = folder / ISSUED
     if not record.is_symlink():
-        for draft in (*record.glob(".draft.*"), *record.glob(".*.pem")):
+        for draft in (*record.glob(".draft.*"), *record.glob(DRAFT)):
             draft.unlink(missing_ok=True)  # git would take it along
 
 

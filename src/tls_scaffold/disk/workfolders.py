@@ -6,6 +6,7 @@ alike.
 """
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from pathlib import Path
 from tls_scaffold.disk.locking import is_taken
 
 WORK = ".work."
+"""What their names begin with."""
+WORK_FOLDER = re.compile(rf"{re.escape(WORK)}[0-9A-Za-z_]{{6}}(?:[0-9a-z_]{{2}})?")
+"""Their names: mktemp puts six letters and digits behind that, Python eight."""
 
 
 @contextmanager
@@ -45,6 +49,8 @@ def _held_folder(parent: Path) -> tuple[Path, int]:
 def clear_leftovers(parent: Path) -> None:
     """Remove the work folders in `parent` in which nobody works any more."""
     for work in parent.glob(f"{WORK}*"):
+        if not WORK_FOLDER.fullmatch(work.name):
+            continue  # it was made by somebody else
         # Of a link only the link would go, and a file is none of ours.
         with suppress(FileNotFoundError, NotADirectoryError):
             _remove_unless_held(work)
