@@ -34,7 +34,7 @@ need() { # need PROGRAM
 }
 
 components() { # of each line: name, certificate without .pem, request, flags
-    tr '\11' ' ' <Makefile | sed -n '/^req-[^ :]*  *[^ :]*\.pem *:/{
+    tr -s '\11 ' '  ' <Makefile | sed -n '/^req-[^ :]*  *[^ :]*\.pem *:/{
         s/^req-\([^ :]*\)  *\([^ :]*\)\.pem *: *\([^ ;]*\)[^;]*;* *\($(sign)\)* */\1 \2 \3 /
         s/$< *$//; p; }'
 }
@@ -70,14 +70,15 @@ note() { # note CERTIFICATE NAME: into the record
 }
 
 changed() { # the targets of which the pair is not what is recorded, or can't be told without make
-    clients=$(digits config/ca-config.json certs/ca.pem certs/chain.pem) last=none
+    clients=$(digits config/ca-config.json certs/ca.pem certs/chain.pem) was=none
     peers=$(digits config/ca-config.json certs/peer-ca.pem certs/peer-chain.pem)
     components | while read -r _ base request _; do
         for each in "$request" "$base.pem" "$base-key.pem"; do [ -f "$each" ] || each=/dev/null
             echo "$each"; done
     done | xargs $sha | cut -c 1-10 | paste -d ' ' - - - | while read -r request cert key; do
         read -r name base _ flags <&3
-        [ "$flags" = "$last" ] || { last=$flags && sum=$(printf %s "${flags:+$flags }" | digits); }
+        [ "$flags" = "$was" ] || {
+            was=$flags sum=$(printf %s "${flags:+$flags }" | tr -d \"\' | digits); } # as sh does
         case "$flags " in '-peer-ca '*) rest=$peers ;; *) rest=$clients ;; esac
         file=issued/${base##*/}-$sum$request$rest-$cert$key.pem
         { [ -e "$file" ] && [ ! -d certs/.new ]; } || echo "${name:+req-$name}"
