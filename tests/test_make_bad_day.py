@@ -8,6 +8,7 @@ import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -486,11 +487,12 @@ def test_a_makefile_that_exports_all_is_looked_at_once(signed: Factory, line: st
 def test_what_the_environment_has_is_no_word_of_ours(signed: Factory) -> None:
     path = signed(*SMALL)
     words = "custody group hint into key known last of peer shelf sum trust with work half each"
+    there: dict[str, Any] = dict.fromkeys(words.split(), "/of-the-environment")
 
-    done = make(path, SIGNER="cfssl", **dict.fromkeys(words.split(), "of-the-environment"))
+    done = make(path, SIGNER="cfssl", **there)
 
     assert (done.stdout, done.stderr) == ("nothing to sign: all is as asked for\n", "")
-    make(path, "req", "regenerate", YES="1", **dict.fromkeys(words.split(), "/of-the-environment"))
+    make(path, "req", "regenerate", SIGNER="cfssl", **there)
 
 
 @pytest.mark.parametrize("goal", ["renew", "regenerate"])
@@ -627,7 +629,16 @@ def test_nothing_is_written_through_a_link_in_the_place_of_our_own_files(
 
 
 @pytest.mark.parametrize(
-    "at", ["certs/.gitignore", "archive/.gitignore", "certs/ca.pem", "certs/trust.pem"]
+    "at",
+    [
+        "certs/.gitignore",
+        "archive/.gitignore",
+        "certs/ca.pem",
+        "certs/ca-key.pem",
+        "certs/trust.pem",
+        "COMPONENTS.md",
+        "revoked.tsv",
+    ],
 )
 def test_a_fifo_is_waited_for_by_nobody(signed: Factory, at: str) -> None:
     path = signed(*SMALL)
@@ -646,6 +657,72 @@ def test_a_fifo_is_waited_for_by_nobody(signed: Factory, at: str) -> None:
     )
 
     assert (done.returncode, f"`{at}` should be a file" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_a_fifo_in_the_place_of_a_certificate_is_replaced(signed: Factory, signer: str) -> None:
+    path = signed(*SMALL)
+    (path / "certs/calico.pem").unlink()
+    os.mkfifo(path / "certs/calico.pem")
+
+    done = run("timeout", "60", "make", f"SIGNER={signer}", cwd=path)
+
+    assert "signed certs/calico.pem" in done.stdout
+    verify(path, "certs/calico.pem")
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_a_fifo_in_the_record_is_no_ca(signed: Factory, signer: str) -> None:
+    path = signed(*SMALL)
+    shutil.rmtree(path / "certs")
+    os.mkfifo(path / "issued/ca-0123456789.pem")
+
+    done = run("timeout", "60", "make", f"SIGNER={signer}", cwd=path)
+
+    assert done.returncode == 2
+    assert "the CA of this folder is not in `certs`" in done.stderr
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+@pytest.mark.parametrize("goal", ["all", "req", "regenerate"])
+def test_a_file_in_the_place_of_the_record_is_told(signed: Factory, signer: str, goal: str) -> None:
+    path = signed(*SMALL)
+    shutil.rmtree(path / "issued")
+    (path / "issued").write_text("a list of ours")
+    before = contents(path)
+
+    done = run("make", goal, cwd=path, YES="1", SIGNER=signer)
+
+    assert (done.returncode, done.stderr.count("error: ")) == (2, 1)
+    assert "error: `issued` is no folder\n\nhint: move it away\n" in done.stderr
+    assert contents(path) == before
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+@pytest.mark.parametrize("goal", ["req", "regenerate", "clean"])
+def test_what_a_team_calls_like_our_own_is_lost_by_no_run(
+    signed: Factory, signer: str, goal: str
+) -> None:
+    path = signed(*SMALL)
+    for name in ("certs/.work.keys/key.pem", "issued/.old.pem"):
+        (path / name).parent.mkdir(exist_ok=True)
+        (path / name).write_text("the only one")
+
+    make(path, goal, YES="1", SIGNER=signer)
+
+    for name in ("certs/.work.keys/key.pem", "issued/.old.pem"):
+        kept = [path / name, *path.glob(f"archive/*/{name}")]
+        assert [each.read_text() for each in kept if each.exists()][:1] == ["the only one"], name
+
+
+@pytest.mark.parametrize("flags", ['-profile "client"', "-profile 'client' -hostname a.example"])
+def test_a_flag_in_quotes_is_told_to_be_signed_already(signed: Factory, flags: str) -> None:
+    path = signed(*SMALL)
+    text = (path / "Makefile").read_text()
+    (path / "Makefile").write_text(text.replace("-profile client", flags))
+    make(path, SIGNER="cfssl")
+
+    assert make(path, SIGNER="cfssl").stdout == "nothing to sign: all is as asked for\n"
 
 
 # --- a CA that is not what it should be
@@ -669,6 +746,24 @@ def test_no_ca_follows_one_whose_key_is_not_here_today(
     (tmp_path / "unplugged").rename(tmp_path / "usb")
     make(path, "req")
     verify(path, "certs/calico.pem")
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+@pytest.mark.parametrize("ca", ["ca", "peer-ca"])
+def test_no_ca_is_replaced_whose_key_is_behind_a_link(
+    signed: Factory, tmp_path: Path, signer: str, ca: str
+) -> None:
+    path = signed(*SMALL, "--peer-ca")
+    (path / f"certs/{ca}-key.pem").rename(tmp_path / "kept.pem")
+    (path / f"certs/{ca}-key.pem").symlink_to(tmp_path / "kept.pem")
+    before = contents(path)
+
+    done = run("make", "regenerate", cwd=path, YES="", SIGNER=signer)
+
+    assert done.returncode == 2
+    assert f"error: `certs/{ca}-key.pem` is not here but behind a link" in done.stderr
+    assert "make one?" not in done.stderr
+    assert contents(path) == before
 
 
 def test_an_empty_ca_certificate_does_not_get_into_the_record(signed: Factory) -> None:
@@ -746,24 +841,6 @@ def test_a_set_that_can_t_be_moved_is_kept_until_it_can(signed: Factory) -> None
     make(path, SIGNER="cfssl")
     verify(path, "sub/calico.pem")
     verify(path, "certs/etcd1.pem")
-
-
-@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
-@pytest.mark.parametrize("ca", ["ca", "peer-ca"])
-def test_no_ca_is_replaced_whose_key_is_behind_a_link(
-    signed: Factory, tmp_path: Path, signer: str, ca: str
-) -> None:
-    path = signed(*SMALL, "--peer-ca")
-    (path / f"certs/{ca}-key.pem").rename(tmp_path / "kept.pem")
-    (path / f"certs/{ca}-key.pem").symlink_to(tmp_path / "kept.pem")
-    before = contents(path)
-
-    done = run("make", "regenerate", cwd=path, YES="", SIGNER=signer)
-
-    assert done.returncode == 2
-    assert f"error: `certs/{ca}-key.pem` is not here but behind a link" in done.stderr
-    assert "make one?" not in done.stderr
-    assert contents(path) == before
 
 
 # --- what is told

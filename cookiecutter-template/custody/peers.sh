@@ -5,7 +5,7 @@ make_peer_ca() {
     # Members may have had such certificates of the other CA; whoever else signed one is lost.
     components | while read -r _ base _ flags; do
         choose_ca "$flags"
-        [ "$ca" = certs/ca ] || ! exists "$base.pem" || openssl verify -no_check_time \
+        [ "$ca" = certs/ca ] || [ ! -f "$base.pem" ] || openssl verify -no_check_time \
             -partial_chain -CAfile certs/ca.pem "$base.pem" >/dev/null 2>&1 ||
             fail "\`$base.pem\` is there, but not the CA that signed it" "put peer-ca.pem and\
  peer-ca-key.pem back; $instead"

@@ -46,7 +46,6 @@ renew() { # renew [--make MAKE --hook HOOK]: what ends soon, but not what ends w
 }
 
 due() { echo "req-$1"; } # due NAME BASE [FLAGS]: what to make of one that is to be renewed
-
 renew_ca() { renew_cas $cas; }
 renew_cas() { # renew_cas NAME...: the CAs again; of what they signed nothing is signed again
     command -v openssl >/dev/null || fail "openssl is not installed: it compares certificates"
@@ -133,9 +132,9 @@ tell_renewal() { # tell_renewal BASE: of a CA that was signed again
 }
 
 regenerate() {
+    [ -d issued ] || exists certs/ca-key.pem || signed | grep -q . || { make_again all; exit; }
     for each in $cas; do [ ! -h "certs/$each-key.pem" ] ||
         fail "\`certs/$each-key.pem\` is not here but behind a link" "bring it here first"; done
-    [ -d issued ] || exists certs/ca-key.pem || signed | grep -q . || { make_again all; exit; }
     check_custody
     how="\`make rotate-start\` brings one so that nothing fails"
     [ -f certs/ca-key.pem ] || how='to bring it gently the key of the one that is here is needed'

@@ -32,13 +32,11 @@ need() { # need PROGRAM
     case $SIGNER:$1 in cfssl:tls-scaffold) hint="cfssl signs here; this it can't do" ;; esac
     fail "\`$1\` is not installed" "$hint"
 }
-
 components() { # of each line: name, certificate without .pem, request, flags
     tr -s '\11 ' '  ' <Makefile | sed -n '/^req-[^ :]*  *[^ :]*\.pem *:/{
         s/^req-\([^ :]*\)  *\([^ :]*\)\.pem *: *\([^ ;]*\)[^;]*;* *\($(sign)\)* */\1 \2 \3 /
         s/$< *$//; p; }'
 }
-
 signed() { ls -d certs/*.pem $(components | awk '{ print $2 ".pem" }') 2>/dev/null || :; }
 own() { need tls-scaffold && exec tls-scaffold sign "$@"; }
 exists() { [ -e "$1" ] || [ -h "$1" ]; }
@@ -53,13 +51,11 @@ choose_ca() { # choose_ca FLAGS...: that of peers where `-peer-ca` is first
 }
 # Ten of the sum of each file in a row, by builtins: every pair asks for them several times.
 digits() { $sha "$@" 2>/dev/null | while read -r sum _; do printf %.10s "$sum"; done; }
-
 inputs() { # inputs [FLAGS] REQUEST: what a certificate is made from
     all=$* && for request; do :; done
     [ -f "$request" ] || [ ! -e "$request" ] || fail "\`$request\` should be a file"
     printf %s "${all%"$request"}" | digits - "$request" config/ca-config.json "$ca.pem" "$chain"
 }
-
 note() { # note CERTIFICATE NAME: into the record
     [ ! -e "$record/$2.pem" ] || return 0
     [ -d "$record" ] || { mkdir -p "$record"; chmod 755 "$record"; }
@@ -155,7 +151,6 @@ finish() { # put a set in place that was decided on: the CA's certificate and th
     rm -rf certs/.new
     flush certs
 }
-
 new_files() { # of the set that was decided on, by path below the folder
     (cd certs/.new/new && find . ! -type d ! -name .gitignore) | sed 's|^\./||' |
         awk '$0 == "certs/ca.pem" { ca = $0; next } { print } END { if (ca) print ca }'
@@ -183,8 +178,7 @@ find_cfssl() { # what CFSSL and JSON say, without the @ by which make shows no c
 # by_shell WORDS ARGUMENT...: as in a recipe, with quotes, ~ and variables
 by_shell() { words=$1 && shift && eval "$words \"\$@\""; }
 run_cfssl() { # run_cfssl BASE ARGUMENTS...: leave the three files of BASE's last part in $work
-    base=$1 name=${1##*/}
-    shift
+    base=$1 name=${1##*/} && shift
     find_cfssl
     say "$cfssl $* | $json -bare $base" | sed "s|${into:-^}||g"
     by_shell "$cfssl" "$@" >"$work/json" 2>"$work/log" || refused "$?"
@@ -280,10 +274,10 @@ note_ca() { # note_ca NAME: into the record
 }
 
 check_not_lost() { # check_not_lost NAME: where the record has a CA another is made for nobody
-    known=$(ls "issued/$1-"??????????.pem 2>/dev/null | while read -r each; do
+    known=$(for each in "issued/$1-"??????????.pem; do [ ! -f "$each" ] || {
         echo "$each"
         openssl x509 -noout -subject -enddate -fingerprint -sha256 -in "$each" 2>&1 || :
-    done)
+    }; done)
     [ -z "$known" ] || fail "the CA of this folder is not in \`certs\`: the record has
 $known" "put its $1.pem and $1-key.pem back; $instead"
 }
@@ -299,13 +293,11 @@ make_first_ca() { # there is none in certs/
 
 check_mounts() { # check_mounts PATH...: one that is mounted alone can't be replaced, nor DIRECTORY/
     each=$(at=$(pwd -P)/ paths=" $* " awk '{ gsub(/\\040/, " ", $5); at = ENVIRON["at"]
-        path = index($5, at) == 1 ? substr($5, length(at) + 1) : "" }
-        path && index(ENVIRON["paths"], " " path " ") { print path; exit }
-        path ~ "/" && index(ENVIRON["paths"], " " substr(path, 1, index(path, "/")) " ") {
-            print path; exit }' /proc/self/mountinfo 2>/dev/null) || :
+        path = index($5, at) == 1 ? substr($5, length(at) + 1) : ""; paths = ENVIRON["paths"] }
+        path && (index(paths, " " path " ") || index(paths, " " substr(path, 1,
+            index(path, "/")) " ")) { print path; exit }' /proc/self/mountinfo 2>/dev/null) || :
     [ -z "$each" ] || fail "\`$each\` is a mount point: it can't be replaced"
 }
-
 check_path() { # check_path PATH: below the folder, through no link, and nothing that sh expands
     case /$1/ in */../* | //* | *[][*?]*) fail "\`$1\` is not a path below the folder" ;; esac
     through=$1
@@ -314,17 +306,10 @@ check_path() { # check_path PATH: below the folder, through no link, and nothing
         [ ! -h "$through" ] || fail "\`$through\` is a link: no keys are written through it"
     done
 }
-
 check_output() { # check_output BASE: where a component's pair may be, in no other's place
     check_path "$1.pem"
     # Where upper and lower case are one, as on macOS, CA.pem is the CA. Peers have a set too.
     case $(printf %s "$1" | tr A-Z a-z | sed 's|^certs/peer-|certs/|') in ca | */ca | *-key | \
-check_clock() { # whether $ca has begun; a few minutes lie between any two machines
-    at=$(($(date +%s) + 300))
-    ! openssl verify -partial_chain -attime "$at" -CAfile "$ca.pem" "$ca.pem" 2>&1 |
-        grep -q 'not yet valid' ||
-        fail "\`$ca.pem\` begins later than this machine's clock says: $(date -u)" "set the clock"
-}
         certs/trust | certs/chain | certs/old-ca | certs/old-peer-ca | archive/* | config/* | \
         data/* | dist/* | issued/*)
         fail "\`$1.pem\` is no component's" ;; esac
@@ -332,8 +317,13 @@ check_clock() { # whether $ca has begun; a few minutes lie between any two machi
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
     done
 }
+check_clock() { # whether $ca has begun; a few minutes lie between any two machines
+    at=$(($(date +%s) + 300))
+    ! openssl verify -partial_chain -attime "$at" -CAfile "$ca.pem" "$ca.pem" 2>&1 |
+        grep -q 'not yet valid' ||
+        fail "\`$ca.pem\` begins later than this machine's clock says: $(date -u)" "set the clock"
+}
 profile_of() { printf '%s\n' "$@" | sed -n '/^--*profile$/{n;p;}; s/^--*profile=//p' | tail -n 1; }
-    check_clock
 check_silences() { # check_silences FLAGS...: what cfssl would sign with, or by, without a word
     asked=$(profile_of "$@")
     config=$(tr -s ' \t\r\n' '    ' 2>/dev/null <config/ca-config.json) || return 0 # cfssl says why
@@ -341,6 +331,7 @@ check_silences() { # check_silences FLAGS...: what cfssl would sign with, or by,
     case "$*$config" in *\\* | *'  '* | *$known*"\"$asked\":"* | *$known*"\"$asked\" :"*) ;;
     *'"signing"'*) [ -z "$asked" ] || fail "\`$base.pem\` asks for the profile \`$asked\`, which\
  \`config/ca-config.json\` does not have" "its line in the Makefile names it" ;; esac
+    check_clock
     ! ends "$ca" 0 || fail "\`$ca.pem\` has ended: nobody takes what it signs" "$another"
 }
 
@@ -395,9 +386,8 @@ every_ca() { names_of_cas issued/*ca-??????????.pem archive/*/issued/*ca-???????
     archive/*/certs/ca.pem archive/*/certs/peer-ca.pem; }
 is_name_taken() { # whether the folder has had a CA that was called as the first one would be
     ! grep -qs '"record": *false' tls-scaffold.json || return 1 # such folders are thrown away
-    known=$(every_ca)
     sed -nE '/"CN" *: *"/{s/.*"CN" *: *"(([^"\\]|\\.)+)".*/\1/
-        s/\\(.)/\1/g;p;}' config/*ca-csr.json | grep -qxF -e "$known"
+        s/\\(.)/\1/g;p;}' config/*ca-csr.json | grep -qxF -e "$(every_ca)"
 }
 next_generation() { # a CN of its own: two CAs of one name can't be told apart from outside
     new=$(for each in $cas; do generation "$each"; done | sort -n | tail -n 1) && new=$((new + 1))
@@ -433,7 +423,6 @@ new_cas() { # new_cas NAME...: of a new set
 
 # make_again GOALS: with the variables that this make was given, not with its flags
 make_again() { MAKEFLAGS="-- ${OVERRIDES-}" MFLAGS='' "$MAKE_PROGRAM" --no-print-directory "$@"; }
-
 make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one rename decides
     [ -f certs/ca-key.pem ] || { [ "$1" != peer-ca ] && ! exists certs/ca-key.pem; } ||
         fail "\`certs/ca-key.pem\` is not here, or leads elsewhere" "bring it back first"
@@ -464,8 +453,8 @@ ends() { # ends BASE SECONDS [not]: whether it is known to end, or not to, withi
     openssl x509 -noout -checkend "$2" -in "$1.pem" 2>/dev/null | grep -q "will ${3:+$3 }expire"
 }
 is_revoked() { # is_revoked BASE: whether members are to refuse what is there
-    number=$(openssl x509 -noout -serial -in "$1.pem" 2>/dev/null | sed 's/.*=0*//')
-    [ -n "$number" ] && cut -f 1 revoked.tsv 2>/dev/null | grep -qix -e "0*$number"
+    [ -f "$1.pem" ] && number=$(openssl x509 -noout -serial -in "$1.pem" 2>/dev/null |
+        sed 's/.*=0*//') && cut -f 1 revoked.tsv 2>/dev/null | grep -qix -e "0*${number:-none}"
 }
 number_of_end() { # number_of_end BASE: such as 2036134126124242, a later end a larger number
     end_of "$1" | awk '{ gsub(":", ""); month = index("JanFebMarAprMayJunJulAugSepOctNovDec", $1)
@@ -479,8 +468,7 @@ case $0 in */*) cd "${0%/*}" ;; esac
 [ "$*" != components ] || { components && exit; } # it looks at the Makefile alone
 [ "${1-}" != only ] || # make's shell for a set, where nothing else is run on the line either
     { for each; do :; done && case $each in 'sh sign.sh again '*) eval "exec $each" ;; esac; exit; }
-trap '[ -z "$work$half" ] || rm -rf "$work" "$half"' EXIT
-trap 'exit 143' HUP INT TERM
+trap '[ -z "$work$half" ] || rm -rf "$work" "$half"' EXIT && trap 'exit 143' HUP INT TERM
 sha=$(command -v sha256sum >/dev/null && echo sha256sum || echo shasum -a 256)
 command -v ${sha%% *} >/dev/null || fail "neither sha256sum nor shasum is installed"
 command -v flock >/dev/null || command -v perl >/dev/null ||
@@ -493,8 +481,8 @@ for each in certs archive issued certs/.new certs/.new/new certs/.new/ca-key.pem
     custody.sh; do
     [ ! -h "$each" ] || fail "\`$each\` is a link: no keys are written through it" "move it away"
 done
-for each in archive/.lock archive/.gitignore certs/.gitignore certs/ca.pem certs/chain.pem \
-    certs/trust.pem certs/peer-ca.pem certs/peer-trust.pem certs/peer-chain.pem \
+for each in archive/.lock archive/.gitignore certs/.gitignore certs/*ca.pem certs/*ca-key.pem \
+    certs/*chain.pem certs/*trust.pem awaiting/*.* COMPONENTS.md revoked.tsv ./*.mk \
     tls-scaffold.json config/*.json; do
     [ -f "$each" ] || [ ! -e "$each" ] || fail "\`$each\` should be a file"
 done
@@ -502,7 +490,9 @@ case ${1-} in renew | renew-ca | regenerate | clean)
     [ -f renewal.sh ] || fail "\`renewal.sh\` is missing" "\`tls-scaffold sync\` writes it"
     . ./renewal.sh ;;
 esac
-[ -d certs/.new ] || ! exists certs/.new || fail "\`certs/.new\` is no folder" "move it away"
+for each in certs/.new issued; do
+    [ -d "$each" ] || ! exists "$each" || fail "\`$each\` is no folder" "move it away"
+done
 [ ! -f custody.sh ] || . ./custody.sh
 case $#:${1-} in 1:clean) ;; 1:*) # each make asks for one of these
     check_followed

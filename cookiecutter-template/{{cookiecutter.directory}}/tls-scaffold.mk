@@ -41,13 +41,10 @@ tls_busy := $(filter-out $(tls_named) $(tls_certificates),$(tls_goals))
 tls_idle = $(if $(filter all,$(tls_goals)),$(info nothing to sign: all is as asked for))
 tls_days = '$(subst ','\'',$(RENEW_DAYS))'
 tls_look = $(or $(shell RENEW_DAYS=$(tls_days) sh sign.sh changed || echo failed),$(tls_idle))
-ifeq ($(SIGNER),cfssl)
-tls_wanted := $(if $(tls_again),$(tls_requests),$(if $(tls_busy),$(tls_look)))
-else
-tls_wanted := $(if $(tls_busy),.tls-sign)
-endif
-$(if $(filter failed,$(tls_wanted)),$(error sign.sh can't tell what to sign))
 $(if $(filter cfssl tls-scaffold,$(SIGNER)),,$(error SIGNER is neither cfssl nor tls-scaffold))
+tls_wanted := $(if $(filter tls-scaffold,$(SIGNER)),$(if $(tls_busy),.tls-sign), \
+  $(if $(tls_again),$(tls_requests),$(if $(tls_busy),$(tls_look))))
+$(if $(filter failed,$(tls_wanted)),$(error sign.sh can't tell what to sign))
 export TLS_SCAFFOLD_SIGNS := $(firstword $(tls_wanted))
 tls_certificate = $(or $(patsubst $@:%,%,$(firstword $(filter $@:%,$(tls_lines)))),$@)
 # Of a new set make signs alone: what a team runs behind that waits until the set is in place.
