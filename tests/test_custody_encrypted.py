@@ -555,6 +555,28 @@ def test_a_key_in_the_clear_gives_way_to_the_same_encrypted(signed: Factory, sig
         old.unlink(missing_ok=True)
 
 
+@either
+@pytest.mark.parametrize("peers", [(), ("--peer-ca",)])
+def test_another_password_is_refused_where_all_is_encrypted(
+    signed: Factory, signer: str, peers: tuple[str, ...]
+) -> None:
+    path, how = signed(*SMALL, *peers), SIGNERS[signer]
+    make(path, "encrypt-ca-key", **how, **GIVEN)
+    before = contents(path)
+    another = _of(VARIABLE, "another")
+    for_make = refused(path, "encrypt-ca-key", **how, **another)
+    for words in (["encrypt-ca-key"], ["sync", "--encrypt-ca-key"]):
+        done = run("tls-scaffold", *words, cwd=path, **another)
+        assert (done.returncode, contents(path)) == (1, before), done.stderr
+        for said in (done.stderr, for_make):
+            assert "`certs/ca-key.pem` is not opened by the password in" in said
+            assert "hint: to change the password: with the one of now `tls-scaffold sync" in said
+        for given in ({}, GIVEN):  # nothing is to be done, with the right one or without any
+            assert run("tls-scaffold", *words, cwd=path, **given).returncode == 0
+    make(path, "encrypt-ca-key", **how)
+    assert contents(path) == before
+
+
 def flat(path: Path) -> str:
     return path.read_bytes().decode(errors="replace").replace("\n", "")
 

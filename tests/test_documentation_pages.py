@@ -11,6 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from conftest import Factory
 from keeping import edit
@@ -78,7 +84,7 @@ def test_several_folders(signed: Factory, tmp_path: Path) -> None:
 
 
 def test_ca_encrypted(signed: Factory, tmp_path: Path) -> None:
-    new, there = blocks_of("ca-encrypted.md", "test_ca_encrypted")
+    new, there, changed_password = blocks_of("ca-encrypted.md", "test_ca_encrypted")
     places = {"…": f"'{PASSWORD}'"}
     (tmp_path / "new").mkdir()
 
@@ -94,6 +100,24 @@ def test_ca_encrypted(signed: Factory, tmp_path: Path) -> None:
         assert make(each).stdout == NOTHING
     changed = {name for name, one in pair_sums(folder).items() if one != before[name]}
     assert changed == {"ca-key.pem"}
+
+    clear, encrypted = private_key_of(folder, PASSWORD), pair_sums(folder)
+    other = {"OLD": f"'{PASSWORD}'", "NEW": "another"}
+    Reader(folder, other).types(changed_password)
+    assert private_key_of(folder, "another") == clear
+    changed = {name for name, one in pair_sums(folder).items() if one != encrypted[name]}
+    assert changed == {"ca-key.pem"}
+    secret = clear.splitlines()[1]
+    assert not [
+        each for each in folder.rglob("*") if each.is_file() and secret in each.read_bytes()
+    ]
+
+
+def private_key_of(folder: Path, password: str) -> bytes:
+    """Return the key of a folder's CA in the clear, which it is not there."""
+    pem = (folder / "certs/ca-key.pem").read_bytes()
+    key = load_pem_private_key(pem, password.encode())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
 
 
 def test_ca_renewal(signed: Factory) -> None:

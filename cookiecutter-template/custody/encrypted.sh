@@ -39,11 +39,11 @@ check_custody() { # before another CA is made; that the password is lost may be 
     done
 }
 
-open_key() { # before it is used; one that is in the clear still needs nothing
+open_key() { # open_key [HINT]: before it is used; one that is in the clear still needs nothing
     grep -qs ENCRYPTED "$ca-key.pem" || return 0
     give_password
     openssl pkey -noout -passin env:CFSSL_CA_PK_PASSWORD -in "$ca-key.pem" 2>/dev/null ||
-        fail "\`$ca-key.pem\` is not opened by the password in $given"
+        fail "\`$ca-key.pem\` is not opened by the password in $given" ${1+"$1"}
 }
 
 encrypt_to() { # encrypt_to FILE ec|rsa: a key that comes through a pipe
@@ -119,11 +119,14 @@ encrypt_ca_key() { # each encrypted one is read back and compared before it take
         [ ! -h "$ca-key.pem" ] || fail "\`$ca-key.pem\` is not here: it leads elsewhere"
         grep -q ENCRYPTED "$ca-key.pem" || clear="$clear $name"
     done
-    [ -n "$clear" ] || echo "certs/ca-key.pem is encrypted"
-    for name in ${clear:+$cas}; do # one password is for both
+    tried=$clear${CFSSL_CA_PK_PASSWORD-}${CFSSL_CA_PK_PASSWORD_FILE-}
+    for name in ${tried:+$cas}; do # one password is for both, and none is changed without a word
         ca=certs/$name
-        case "$clear " in *" $name "*) encrypt_aside ;; *) open_key ;; esac
+        case "$clear " in *" $name "*) encrypt_aside ;; *) open_key "to change the password: with\
+ the one of now \`tls-scaffold sync --ca-here\`, which leaves the key in the clear, and then with\
+ the new one \`make encrypt-ca-key\`" ;; esac
     done
+    [ -n "$clear" ] || echo "certs/ca-key.pem is encrypted"
     for name in $clear; do
         mv -f "$work/$name-key.pem" "certs/$name-key.pem"
         flush certs

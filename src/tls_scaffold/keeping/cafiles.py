@@ -32,8 +32,10 @@ from tls_scaffold.paths import (
 )
 from tls_scaffold.signing import certificates, matching, recordcompletion
 from tls_scaffold.signing.broughtca import BroughtCA
+from tls_scaffold.signing.capassword import is_given
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.contentkinds import CERTIFICATE
+from tls_scaffold.signing.keyencryption import check_opens
 from tls_scaffold.signing.keys import (
     NoPasswordError,
     encrypted_key,
@@ -231,8 +233,11 @@ def _key_after(old: Custody, new: Custody, there: bytes, brought: BroughtCA | No
 
 def _form_after(old: Custody, new: Custody, key: bytes, path: str) -> bytes:
     """Return the key of a path, encrypted or in the clear, as the folder is to hold it."""
-    if new.key is KeyPlace.ENCRYPTED and not is_encrypted(key):
-        return encrypted_key(key)
+    if new.key is KeyPlace.ENCRYPTED:
+        if not is_encrypted(key):
+            return encrypted_key(key)
+        if is_given():
+            check_opens(key, path)
     if new.key is KeyPlace.FOLDER and old.key is KeyPlace.ENCRYPTED and is_encrypted(key):
         return pem_of_key(read_private_key(key, path))
     return key

@@ -1,7 +1,8 @@
 """A CA's key in the clear gives way to the same key encrypted; it is never lost on the way."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from tls_scaffold.disk.files import SECRET, create, flush_path, telling
@@ -11,24 +12,30 @@ from tls_scaffold.disk.workfolders import work_folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import ARCHIVE, CA, CA_KEYS, CERTS, KEY_ENDING
 from tls_scaffold.signing import authority, issuer
-from tls_scaffold.signing.capassword import CAPassword, Password
+from tls_scaffold.signing.capassword import CAPassword, Password, given_password, is_given
 from tls_scaffold.signing.keys import (
+    WrongPasswordError,
     encrypted_pem,
     is_encrypted,
     key_block,
     pem_of_key,
     read_private_key,
+    usable_ca_key,
 )
 
 KEYS_OF_CAS = f"*/{CERTS}/*ca{KEY_ENDING}"
+CHANGE = (
+    "to change the password: with the one of now `tls-scaffold sync --ca-here`, which leaves the "
+    "key in the clear, and then with the new one `make encrypt-ca-key`"
+)
 
 
 def clear_ca_keys(folder: Path, password: CAPassword) -> dict[str, issuer.CA]:
     """Return the CAs of `certs/` whose keys are in the clear, by the paths of these.
 
-    Where another is encrypted already, the password has to be that one's: it is for both. Raises
-    ScaffoldError where it is not, half of a CA is missing, or a key can't be replaced. Peers need
-    not have a CA of their own.
+    Where one is encrypted already, a password that is given has to be that one's: it is for both,
+    and whoever means to change it would throw the right one away. Raises ScaffoldError where it is
+    not, half of a CA is missing, or a key can't be replaced. Peers need not have a CA of their own.
     """
     found, encrypted = {}, {}
     for certificate, key in CA_KEYS.items():
@@ -44,10 +51,20 @@ def clear_ca_keys(folder: Path, password: CAPassword) -> dict[str, issuer.CA]:
             encrypted[key] = certificate
         else:
             found[key] = authority.load_ca(folder, certificate, key)
-    if found:
+    if found or is_given():
         for key, certificate in encrypted.items():
+            check_opens(plain_or_empty(folder / key), key, password.old)
             authority.load_ca(folder, certificate, key, password.old)
     return found
+
+
+def check_opens(pem: bytes, path: str, password: Callable[[], Password] = given_password) -> None:
+    """Raise ScaffoldError where what `password` returns is not that of a CA's encrypted key."""
+    with suppress(ValueError):  # of anything else whoever reads it tells
+        try:
+            usable_ca_key(pem, password)
+        except WrongPasswordError as error:
+            raise ScaffoldError(f"`{path}` {error}: nothing was changed", hint=CHANGE) from None
 
 
 def encrypt_ca_key(folder: Path, path: str, ca: issuer.CA, secret: bytes) -> None:

@@ -179,6 +179,10 @@ class LockedKeyError(ValueError):
     """A key is encrypted, and was not opened: why, in words that follow `it`."""
 
 
+class WrongPasswordError(LockedKeyError):
+    """A key is encrypted, and what was given is not its password."""
+
+
 class NoPasswordError(LockedKeyError):
     """A key is encrypted, and nobody gives its password."""
 
@@ -220,7 +224,7 @@ def _unlocked(pem: bytes, password: Password) -> PrivateKeyTypes:
         # Else a password that is right would be taken for a wrong one, and the key for lost.
         if "unknown" in str(error).lower():
             raise LockedKeyError(UNKNOWN_CIPHER) from None
-        raise LockedKeyError(f"is not opened by {password.origin}") from None
+        raise WrongPasswordError(f"is not opened by {password.origin}") from None
 
 
 def key_block(pem: bytes) -> Block | None:
