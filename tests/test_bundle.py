@@ -708,7 +708,10 @@ def test_the_hint_names_what_helps_and_never_what_was_done_in_vain(signed: Facto
 
     assert tls_scaffold("-C", str(folder), "revoke", "alice").returncode == 0
     done = bundle(folder, "alice", code=1)
-    assert without_place(done.stderr).endswith(f"\n\nhint: `make req-alice`, {SAYS}\n")
+    assert without_place(done.stderr).endswith(
+        "\n\nhint: only if alice is to come in again: `make req-alice`; else `tls-scaffold remove "
+        "alice`\n"
+    )
     make(folder, "req-alice")
     bundle(folder, "alice")
 

@@ -11,6 +11,7 @@ from support import tls_scaffold
 from test_prove import blocks, prove
 
 ONE = ("--members", "10.0.0.1", *P256, "--users", "root,app")
+TWO = ("--members", "10.0.0.1", *P256, "--users", "root,app,other")
 CHECK = "a revoked certificate is refused from the next connection on"
 
 pytestmark = pytest.mark.needs("etcd", "etcdctl", "cfssl", "make", "openssl")
@@ -48,6 +49,18 @@ def test_members_that_do_not_look_into_it_on_one_side_are_found(
     told = " ".join(done.stdout.split())
     assert f"NO {CHECK}: port " in told
     assert "answers what is revoked" in told
+
+
+def test_who_is_revoked_keeps_nobody_else_from_being_proven(signed: Factory) -> None:
+    folder = signed(*TWO)
+    revoke(folder, "app")
+    for names in ([], ["--user", "app"]):
+        refused = prove(folder, *names).stderr
+        assert "`certs/app.pem` is revoked" in refused
+        assert "hint: only if app is to come in again: `make" in refused
+    done = prove(folder, "--user", "other")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "app " not in done.stdout
 
 
 def test_without_a_sound_list_or_with_a_pair_that_was_revoked_nothing_is_proven(

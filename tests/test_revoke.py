@@ -119,9 +119,10 @@ def test_the_first_one_sets_the_flags_and_tells_the_truth_and_the_next_writes_on
     ):
         assert truth in first.stderr, truth
     assert first.stderr.endswith(
+        "warning: `certs/alice.pem` is revoked: members refuse it\n"
+        f"warning: only if alice is to come in again: `make -C {folder} req-alice`; else "
+        f"`tls-scaffold -C {folder} remove alice`\n"
         f"next: tls-scaffold -C {folder} bundle etcd1,etcd2\n"
-        f"      make -C {folder} req-alice\n"
-        f"      tls-scaffold -C {folder} bundle alice\n"
     )
     before = contents(folder)
     second = revoke(folder, "bob")
@@ -232,10 +233,18 @@ def test_who_stays_is_shown_as_revoked_and_nobody_gets_it_until_it_is_signed_aga
     assert told.returncode == 1
     assert states(folder) == {**dict.fromkeys(states(folder), "valid"), "alice": "revoked"}
     assert f"next: make -C {folder} req-alice\n" in told.stderr
-    refused = tls_scaffold("-C", str(folder), "bundle")
-    assert refused.returncode == 1
-    assert "`certs/alice.pem` is revoked: `revoked.tsv` has it since " in refused.stderr
-    assert tls_scaffold("-C", str(folder), "bundle", "etcd1,etcd2,root").returncode == 0
+    either = f"only if alice is to come in again: `make -C {folder} req-alice`; else `tls-scaffold"
+    for names in ("alice", "alice,etcd1"):
+        refused = tls_scaffold("-C", str(folder), "bundle", names)
+        assert refused.returncode == 1
+        assert "`certs/alice.pem` is revoked: `revoked.tsv` has it since " in refused.stderr
+        assert f"hint: {either}" in refused.stderr
+    # Nobody else waits for her.
+    done = tls_scaffold("-C", str(folder), "bundle", "--json")
+    told = json.loads(done.stdout)
+    assert [each["name"] for each in told["bundles"]] == ["etcd1", "etcd2", "root", "bob"]
+    assert f"no bundle for `alice`: revoked; {either}" in told["warnings"][0]
+    assert "alice" not in tls_scaffold("-C", str(folder), "bundle", "etcd1,etcd2,root").stderr
     # Whether it comes back is a decision: plain make takes none.
     assert make(folder).stdout == "nothing to sign: all is as asked for\n"
     make(folder, "req-alice")
@@ -337,6 +346,23 @@ def test_remove_revoke_takes_both_certificates_of_a_member_and_says_no_more_that
     assert told["removed"] == []
     names = [each["name"] for each in told["components"]]
     assert not {"etcd2", "peer-etcd2"} & set(names)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_member_that_is_removed_and_revoked_is_in_no_command_that_is_left(
+    signed: Factory, form: str
+) -> None:
+    folder = signed("--members", "127.0.0.1,127.0.0.2,127.0.0.3", *FOLDER[2:])
+    words = ("remove", "--revoke", "etcd3", *(["--json"] if form == "json" else []))
+    done = tls_scaffold("-C", str(folder), *words)
+    commands = [f"make -C {folder}", f"tls-scaffold -C {folder} bundle etcd1,etcd2"]
+    if form == "json":
+        assert json.loads(done.stdout)["next"] == commands
+    else:
+        assert done.stderr.endswith("next: " + "\n      ".join(commands) + "\n")
+    for command in commands:
+        ran = run("sh", "-c", command)
+        assert ran.returncode == 0, ran.stderr
 
 
 def test_who_is_gone_can_be_revoked_too(signed: Factory) -> None:
@@ -603,8 +629,6 @@ def test_the_result_as_json_has_what_is_new(signed: Factory) -> None:
     assert (one["serial"], one["name"], one["reason"]) == (number, "alice", "unspecified")
     assert told["next"] == [
         f"tls-scaffold -C {folder} bundle etcd1,etcd2",
-        f"make -C {folder} req-alice",
-        f"tls-scaffold -C {folder} bundle alice",
     ]
     assert json.loads(revoke(folder, "alice", "--json").stdout)["changed"] is False
     refused = json.loads(revoke(folder, "root", "--json", code=1).stdout)["error"]

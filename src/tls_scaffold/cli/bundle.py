@@ -122,7 +122,7 @@ def bundle(
     if is_typed and not options.p12:
         raise UsageError("--p12-password-file: the password is for `--p12` alone")
     made = command.make(ctx.obj, names, options)
-    warnings = command.warnings(ctx.obj, made)
+    warnings = command.warnings(ctx.obj, names, made)
     if as_json:
         give_json(command.to_json(ctx.obj, made, warnings))
         return

@@ -33,9 +33,10 @@ dry_run_option = option(
 )
 
 
-def tell_outcome(outcome: "Outcome", *, as_json: bool) -> None:
+def tell_outcome(outcome: "Outcome", *, as_json: bool, then: "tuple[str, ...]" = ()) -> None:
     """Print what was done, or in a dry run the diff of what would be; what it leads to; what next.
 
+    `then` are commands to run after its own.
     With `as_json` all of that is one document on stdout. A conflict ends with exit code 3.
     """
     plan = outcome.plan
@@ -50,8 +51,8 @@ def tell_outcome(outcome: "Outcome", *, as_json: bool) -> None:
         tell_plan(plan, dry_run=outcome.dry_run)
         for warning in outcome.warnings:
             warn(warning)
-        if outcome.next and not outcome.dry_run:
-            tell_next(outcome.next)
+        if (commands := (*outcome.next, *then)) and not outcome.dry_run:
+            tell_next(commands)
     end_of_outcome(outcome, as_json=as_json)
 
 

@@ -55,11 +55,11 @@ def _revoke_and_remove(
     now = datetime.now(timezone.utc).replace(microsecond=0)
     password = CAPassword(asking())
     listed, outcome = command.revoke_and_remove(folder, names, password, now, dry_run=dry_run)
-    done = Done(folder, listed, dry_run=dry_run)
+    done = Done(folder, listed, going=names, dry_run=dry_run)
     if as_json:
         give_json(revoketold.to_json(done, outcome.result()))
         end_of_outcome(outcome, as_json=True)
     else:
         tell(done)
-        tell_outcome(outcome, as_json=False)
+        tell_outcome(outcome, as_json=False, then=done.next)
     click.get_current_context().exit(done.exit_code)

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from tls_scaffold.cli.keeping import tell_next
 from tls_scaffold.cli.terminal import say_line, warn
 from tls_scaffold.spelling import escaped
 
@@ -11,12 +10,10 @@ if TYPE_CHECKING:
 
 
 def tell(done: "Done") -> None:
-    """Print what was revoked, what that does not stop, and what is left to do."""
+    """Print what was revoked, and what that does not stop."""
     from tls_scaffold.commands import revoketold
 
     for line in revoketold.sentences(done):
         say_line(line)
     for line in revoketold.follows(done):
         warn(escaped(line))
-    if done.next:
-        tell_next(done.next)

@@ -8,6 +8,7 @@ import click
 
 from tls_scaffold.cli.capassword import asking
 from tls_scaffold.cli.completion import component_names, offering, one_of
+from tls_scaffold.cli.keeping import tell_next
 from tls_scaffold.cli.options import divided, filled, json_option, option
 from tls_scaffold.cli.revocation import tell
 from tls_scaffold.cli.terminal import give, give_json
@@ -98,4 +99,6 @@ def _tell(done: "Done", *, as_json: bool) -> None:
         give_json(revoketold.to_json(done, revoketold.result(done)))
     else:
         tell(done)
+        if done.next:
+            tell_next(done.next)
     click.get_current_context().exit(done.exit_code)

@@ -14,7 +14,8 @@ from tls_scaffold.commands.bundleoptions import (
     check_options,
     read_password,
 )
-from tls_scaffold.commands.results import Result
+from tls_scaffold.commands.nextsteps import about_revoked
+from tls_scaffold.commands.results import Result, as_typed
 from tls_scaffold.commands.usablepairs import trusts_of, usable_pairs
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.errors import ScaffoldError
@@ -23,8 +24,10 @@ from tls_scaffold.inventory.membersettings import MemberSettings
 from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.paths import CERTS, TRUST
 from tls_scaffold.signing.canumbers import check_newest
-from tls_scaffold.signing.crlfile import sound_list
+from tls_scaffold.signing.crlfile import is_shown, sound_list
+from tls_scaffold.signing.revocations import known_revocations
 from tls_scaffold.signing.signer import utc_now
+from tls_scaffold.spelling import listed
 
 NO_OPTIONS = BundleOptions()
 
@@ -58,18 +61,20 @@ def make(
 ) -> tuple[Bundle, ...]:
     """Make `dist/NAME/` for each of these components, or for all; an older bundle is replaced.
 
-    Folders are 0700, files 0600. Raises ScaffoldError for names that are none, for certificates
-    that are missing or whose key does not fit, and for forms that can't be had; nothing is written
-    then.
+    Of all, users that are revoked have none: nobody is to wait for them. Folders are 0700, files
+    0600. Raises ScaffoldError for names that are none, for certificates that are missing or whose
+    key does not fit, and for forms that can't be had; nothing is written then.
     """
     check_options(options)
     password = read_password(options)
     inventory = _with_options(intake.load(folder), options)
     with disk.lock(folder):
         check_newest(folder)
-        owners = owners_of(
-            inventory, intake.components_named(inventory, names) or inventory.components
-        )
+        wanted = intake.components_named(inventory, names)
+        if not names:
+            revoked = _revoked_users(folder, inventory)
+            wanted = tuple(each for each in inventory.components if each not in revoked)
+        owners = owners_of(inventory, wanted)
         forms.check_forms(options, inventory, owners)
         if options.tar:
             _check_names_of_archives(inventory, owners)
@@ -95,9 +100,21 @@ def make(
         return tuple(bundles)
 
 
-def warnings(folder: Path, made: Sequence[Bundle]) -> list[str]:
-    """Return what is allowed of bundles but seldom meant, a line each."""
+def _revoked_users(folder: Path, inventory: Inventory) -> tuple[Component, ...]:
+    """Return the users of which `certs/` has what members refuse."""
+    serials = known_revocations(folder)
+    users = (each for each in inventory.components if each.kind == "user")
+    return tuple(each for each in users if is_shown(folder, each.certificate_path, serials))
+
+
+def warnings(folder: Path, names: Sequence[str], made: Sequence[Bundle]) -> list[str]:
+    """Return what is allowed of bundles but seldom meant, a line each; `names` were asked for."""
     lines = []
+    inventory = intake.load(folder)
+    if not names and (revoked := _revoked_users(folder, inventory)):
+        those = listed([each.name for each in revoked])
+        told = f"no bundle for {those}: revoked; {about_revoked(inventory, revoked)}"
+        lines.append(as_typed(told, folder))
     owners = [f"`{each.name}`" for each in made if SECRET in each.files]
     if len(owners) > 1:
         lines.append(
@@ -114,7 +131,7 @@ def warnings(folder: Path, made: Sequence[Bundle]) -> list[str]:
         if not each.archive and older.exists():
             lines.append(f"`{DIST}/{older.name}` is of an older bundle: `--tar` makes it anew")
     if any(each.settings for each in made):
-        lines += conflicts.several_peer_cns(intake.load(folder))
+        lines += conflicts.several_peer_cns(inventory)
     return lines
 
 

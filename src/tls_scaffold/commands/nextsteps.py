@@ -3,7 +3,7 @@
 Steps are those of `state.advice`, for whoever holds the folder's CA.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,8 +11,8 @@ from pathlib import Path
 from tls_scaffold.commands.results import make_command, scaffold_command
 from tls_scaffold.disk.plainfiles import makefile_text
 from tls_scaffold.inventory.custody import KeyPlace
-from tls_scaffold.inventory.values import Inventory
-from tls_scaffold.spelling import RENEW_DAYS
+from tls_scaffold.inventory.values import Component, Inventory
+from tls_scaffold.spelling import RENEW_DAYS, listed
 from tls_scaffold.state import advice, states
 from tls_scaffold.state.contents import contents_of_folder
 from tls_scaffold.state.entries import CA_KIND, Contents
@@ -88,6 +88,21 @@ def what_mends_all(folder: Path, inventory: Inventory, now: datetime) -> str:
     """Say what `status` would of all that an inventory asks for."""
     paths = {each.certificate_path for each in inventory.components}
     return what_mends(folder, inventory, contents_of_folder(folder, inventory), paths, now)
+
+
+def about_revoked(inventory: Inventory, components: Iterable[Component]) -> str:
+    """Say what there is to do about components that are revoked: whether they stay is a decision.
+
+    A member's second certificate goes with the member.
+    """
+    names = [each.name for each in components]
+    owners = {peer.name: member.name for member, peer in inventory.member_pairs}
+    gone = ",".join(dict.fromkeys(owners.get(name, name) for name in names))
+    again = " ".join(f"req-{name}" for name in names)
+    return (
+        f"only if {listed(names, quote='')} is to come in again: `make {again}`; else "
+        f"`tls-scaffold remove {gone}`"
+    )
 
 
 def commands_of(steps: advice.Steps, folder: Path, within: timedelta) -> tuple[str, ...]:

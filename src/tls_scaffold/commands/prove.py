@@ -26,7 +26,7 @@ from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.values import FILE, LOOPBACK, Inventory
 from tls_scaffold.paths import CA, PEER_CA
 from tls_scaffold.signing import certificates
-from tls_scaffold.signing.crlfile import sound_list
+from tls_scaffold.signing.crlfile import members_and_root, sound_list
 from tls_scaffold.signing.signer import utc_now
 from tls_scaffold.signing.trust import Trust
 
@@ -81,10 +81,10 @@ def prove(
 ) -> Proof:
     """Start a cluster, apply the folder's `rbac.sh`, switch authentication on, and try everything.
 
-    With `names` only these users try. `starting` is called when all that is needed is there, before
-    the cluster starts, which takes seconds. Raises ScaffoldError where there is no etcd, where
-    certificates are missing, or where the cluster or the script does not get that far. Everything
-    started is gone when this returns or raises.
+    With `names` only these users try, and nobody asks for the pairs of others. `starting` is called
+    when all that is needed is there, before the cluster starts, which takes seconds. Raises
+    ScaffoldError where there is no etcd, where certificates are missing, or where the cluster or
+    the script does not get that far. Everything started is gone when this returns or raises.
     """
     inventory = _clients_alone(intake.load(folder))
     if not inventory.members:
@@ -95,7 +95,7 @@ def prove(
     chosen = _chosen(inventory, names)
     tools = etcdctl.find_tools(etcd_directory)
     trusts = trusts_of(folder, inventory.components)
-    identities = _identities(folder, inventory, trusts)
+    identities = _identities(folder, inventory, chosen, trusts)
     crl = sound_list(folder, inventory, utc_now(), "nothing is proven") if inventory.crl else None
     members = [
         Member(server.name, identities[server.name], identities[peer.name])
@@ -119,7 +119,7 @@ def prove(
         if crl is not None:
             (into / "bundles" / LIST).write_bytes(crl)
         with etcd.cluster(tools, members, ca, into, bundles.flags, host=host) as cluster:
-            users = {user.name: identities[user.name] for user in inventory.users}
+            users = {user.name: identities[user.name] for user in chosen}
             bench = Bench(
                 *(cluster, clients.root, clients.trusted, members[0], stranger, users),
                 peer_ca=peer_ca,
@@ -175,10 +175,14 @@ def _check_peer_cns(tools: Tools, inventory: Inventory) -> None:
 
 
 def _identities(
-    folder: Path, inventory: Inventory, trusts: Mapping[str, Trust]
+    folder: Path, inventory: Inventory, users: Iterable[User], trusts: Mapping[str, Trust]
 ) -> dict[str, Identity]:
-    """Return certificate and key of each member and user; ScaffoldError if one is no good."""
-    components = [each for each in inventory.components if each.kind != "proxy"]
+    """Return certificate and key of each member, root and these users.
+
+    Raises ScaffoldError if one is no good.
+    """
+    names = {each.name for each in members_and_root(inventory)} | {each.name for each in users}
+    components = [each for each in inventory.components if each.name in names]
     usable_pairs(folder, inventory, components, trusts, "nothing is proven", for_proof=True)
     return {
         each.name: etcdctl.identity_at((folder / each.output).absolute()) for each in components

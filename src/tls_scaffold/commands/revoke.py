@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.commands import handfolders, sign
-from tls_scaffold.commands.results import make_command, scaffold_command
+from tls_scaffold.commands.results import scaffold_command
 from tls_scaffold.commands.revokedlists import (
     NOTHING_DONE,
     check_lockout,
@@ -59,14 +59,15 @@ class Asked:
 class Done:
     """What was done, or would be: `signed` are the paths of what was signed again before.
 
-    `refused` are the components of which `certs/` has what members refuse now, `cns` those of what
-    was revoked, `told` what there is to know besides.
+    `refused` are the components of which `certs/` has what members refuse now, `going` the names of
+    those that are taken out, `cns` those of what was revoked, `told` what there is to know besides.
     """
 
     folder: Path
     listed: Listed
     signed: tuple[str, ...] = ()
     refused: tuple[Component, ...] = ()
+    going: tuple[str, ...] = ()
     cns: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
     dry_run: bool = False
@@ -78,25 +79,20 @@ class Done:
 
     @property
     def next(self) -> tuple[str, ...]:
-        """The commands that are left to run, in their order."""
+        """The commands that are left to run, in their order.
+
+        None signs again for whoever is refused: a script that runs these would let them in.
+        """
         scaffold = scaffold_command(self.folder)
         if self.dry_run:
             return ()
         if self.listed.is_elsewhere:
             bring = f"{scaffold} revoke --crl crl.der"
             return (f"{scaffold} revoke --serials >serials.txt", GENCRL, bring)
-        refused = [each.name for each in self.refused]
-        # The list first: whoever was revoked need not be given anything, and has no bundle before.
-        all_members = self.listed.inventory.members
-        members = [each.name for each in all_members if each.name not in refused]
+        without = {*self.going, *(each.name for each in self.refused)}
+        members = [each.name for each in self.listed.inventory.members if each.name not in without]
         is_new = self.listed.is_to_be_handed_out or bool(self.signed)
-        commands = [f"{scaffold} bundle {','.join(members)}"] if is_new and members else []
-        if refused:
-            again = " ".join(f"req-{name}" for name in refused)
-            commands.append(make_command(self.folder, again))
-        if refused and is_new and all_members:
-            commands.append(f"{scaffold} bundle {','.join(refused)}")
-        return tuple(commands)
+        return (f"{scaffold} bundle {','.join(members)}",) if is_new and members else ()
 
 
 def revoke(folder: Path, asked: Asked, password: CAPassword, now: datetime) -> Done:
@@ -126,7 +122,7 @@ def revoke(folder: Path, asked: Asked, password: CAPassword, now: datetime) -> D
     listed = list_revoked(folder, wish, password, now)
     refused = () if asked.dry_run else _shown(folder, load_revoked(folder).by_serial)
     told = (*told, *listed.told)
-    return Done(folder, listed, signed, refused, chosen.cns, told, asked.dry_run)
+    return Done(folder, listed, signed, refused, cns=chosen.cns, told=told, dry_run=asked.dry_run)
 
 
 def _shown(folder: Path, serials: Collection[int]) -> tuple[Component, ...]:
@@ -134,7 +130,7 @@ def _shown(folder: Path, serials: Collection[int]) -> tuple[Component, ...]:
     return tuple(
         each
         for each in intake.load(folder).components
-        if not set(crlfile.serials_in(folder, each.certificate_path)[:1]).isdisjoint(serials)
+        if crlfile.is_shown(folder, each.certificate_path, serials)
     )
 
 

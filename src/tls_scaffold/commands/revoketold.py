@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from tls_scaffold.commands.nextsteps import about_revoked
 from tls_scaffold.commands.results import Result, as_typed
 from tls_scaffold.commands.revoke import Done
 from tls_scaffold.etcd.versions import REVOKED_LET_IN
@@ -75,6 +76,8 @@ def _follows(done: Done) -> Iterator[str]:
         yield HOLE
     for each in done.refused:
         yield f"`{each.certificate_path}` is revoked: members refuse it"
+    if done.refused:
+        yield about_revoked(listed.inventory, done.refused)
 
 
 def _gone_users(done: Done) -> Iterator[str]:
@@ -113,7 +116,7 @@ def to_json(done: Done, of: Result) -> str:
             changed=of.changed or own.changed,
             written=tuple(sorted({*of.written, *own.written})),
             warnings=(*own.warnings, *of.warnings),
-            next=(*own.next, *of.next),
+            next=(*of.next, *own.next),
         )
     return of.to_json({"revoked": [_document(each) for each in done.listed.revoked]})
 

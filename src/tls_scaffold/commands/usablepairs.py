@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tls_scaffold.bundles import members
 from tls_scaffold.bundles.settings import Pems
-from tls_scaffold.commands.nextsteps import what_mends
+from tls_scaffold.commands.nextsteps import about_revoked, what_mends
 from tls_scaffold.disk.plainfiles import text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Component, Inventory
@@ -18,7 +18,7 @@ from tls_scaffold.signing.trust import Trust, read_trust
 from tls_scaffold.state import states
 from tls_scaffold.state.contents import contents_of_folder
 from tls_scaffold.state.entries import KEY, SIGNER, Contents, Entry, Fault
-from tls_scaffold.state.statewords import EXPIRED, MISSING, STATES
+from tls_scaffold.state.statewords import EXPIRED, MISSING, REVOKED, STATES
 
 CA_CHANGED = "; a CA that was changed can be put back instead"
 CLOCK = "is the clock right? "
@@ -87,10 +87,23 @@ def _what_mends(
     faults: Mapping[str, tuple[Fault, ...]],
     now: datetime,
 ) -> str:
+    """Say what `status` would: one decision tells both what to run.
+
+    What is revoked is not signed again because somebody follows a hint.
+    """
     troubled = {path for path, found in faults.items() if any(fault.hinders for fault in found)}
     is_of_other_ca = any(fault.about == SIGNER for found in faults.values() for fault in found)
-    instead = CA_CHANGED if is_of_other_ca else ""
-    return what_mends(folder, inventory, contents, troubled, now, instead)
+    revoked = [
+        each
+        for each in inventory.components
+        if any(fault.state == REVOKED for fault in faults.get(each.certificate_path, ()))
+    ]
+    told = [about_revoked(inventory, revoked)] if revoked else []
+    others = troubled - {each.certificate_path for each in revoked}
+    if others or not told:
+        instead = CA_CHANGED if is_of_other_ca else ""
+        told.append(what_mends(folder, inventory, contents, others, now, instead))
+    return "; ".join(told)
 
 
 def _faults_by_path(

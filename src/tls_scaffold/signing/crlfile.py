@@ -48,6 +48,11 @@ def serials_in(folder: Path, path: str) -> tuple[int, ...]:
     return tuple(found)
 
 
+def is_shown(folder: Path, path: str, serials: Collection[int]) -> bool:
+    """Tell whether what lies at a path, the first one there, has one of these serial numbers."""
+    return not set(serials_in(folder, path)[:1]).isdisjoint(serials)
+
+
 def members_and_root(inventory: Inventory) -> tuple[Component, ...]:
     """Return the components without which a cluster stands still: members, and root."""
     root = rbac.root_component(inventory)

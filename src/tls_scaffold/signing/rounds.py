@@ -24,7 +24,7 @@ from tls_scaffold.paths import (
 from tls_scaffold.signing import authority, commandlines, custodies, mistakes, plan, signer
 from tls_scaffold.signing.canumbers import renamed_texts
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.crlfile import serials_in
+from tls_scaffold.signing.crlfile import is_shown
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.pins import check_pin
 from tls_scaffold.signing.record import Record
@@ -210,7 +210,7 @@ def _readmitted(folder: Path, wanted: Sequence[plan.Wanted]) -> Iterator[str]:
     for each in wanted if revoked else ():
         signing = each.signing
         path = signing.certificate_path
-        if not revoked.keys().isdisjoint(serials_in(folder, path)[:1]):
+        if is_shown(folder, path, revoked):
             # A member's second pair goes with the member.
             name = signing.name.removeprefix(PEER) if signing.ca == PEER_CA else signing.name
             yield (
