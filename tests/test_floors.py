@@ -72,7 +72,7 @@ SHELVES = {
         "rotationabort / rotationend rotationstart / rotationsets / renewal / backedup "
         "execution placement recordcompletion / keyencryption naming packanswers rounds "
         "waitingplan / authority awaiting batch broughtca canumbers followedcas handsigning pins "
-        "plan / remotesigner / answers crlfile signer / authkeys certinfo "
+        "plan readmissions / remotesigner / answers crlfile signer / authkeys certinfo "
         "crosscertificates packs revocationlists / foldercas manifests mirrors / caends "
         "commandlines csrs differences documentcache hangingfiles ignoredrules issuer "
         "linemistakes mistakes record trust / chains custodies keystores rotation / "

@@ -15,6 +15,7 @@ import certs
 from conftest import Factory
 from keeping import edit
 from revoking import CRL, FOLDER, REVOKED, crl_of, listed, put_crl, revoke, rows, serial, version_1
+from rotating import rotate
 from support import contents, make, openssl, run, tls_scaffold, wait_for
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
@@ -305,6 +306,49 @@ def test_whatever_else_signs_for_who_is_revoked_says_that_members_take_that(
         not in tls_scaffold("-C", str(folder), "revoke", "--sign-again", "alice").stderr
     )
     assert states(folder)["alice"] == "valid"
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+@pytest.mark.parametrize("how", [(), ("csr",)])
+def test_a_pair_of_who_was_revoked_that_is_gone_is_not_made_anew_without_a_word(
+    signed: Factory, signer: str, how: tuple[str, ...]
+) -> None:
+    folder = signed(*FOLDER)
+    if how:
+        assert tls_scaffold("-C", str(folder), "sync", "--ca-offline").returncode == 0
+    revoke(folder, "alice", code=4 if how else 0)
+    revoke(folder, "bob", "--reason", "superseded", code=4 if how else 0)
+    for path in (*folder.glob("certs/alice*"), *folder.glob("certs/bob*")):
+        path.unlink()
+
+    done = make(folder, *how, SIGNER=signer)
+
+    assert re.findall(r"warning: `(\S*)` was revoked.* members take", done.stderr) == [
+        "certs/alice.pem"
+    ]
+    if not how:
+        make(folder, "clean", SIGNER=signer)
+        assert "`certs/alice.pem` was revoked" in make(folder, SIGNER=signer).stderr
+
+
+@pytest.mark.parametrize(
+    "order", [("revoke alice", "rotate start"), ("rotate start", "revoke alice")]
+)
+def test_an_abort_that_lets_in_again_who_was_revoked_says_so(
+    signed: Factory, order: tuple[str, ...]
+) -> None:
+    folder = signed(*FOLDER)
+    for words in order:
+        done = tls_scaffold("-C", str(folder), *words.split())
+        assert done.returncode == 0, done.stderr
+
+    for_json = shutil.copytree(folder, folder.with_name("copy"), symlinks=True)
+    told = "`certs/alice.pem` was revoked, and members take the new one: if it is to stay out, `tls"
+    done = rotate(folder, "abort")
+    assert done.stderr.count(f"warning: {told}") == 1
+    assert done.stderr.count(" was revoked") == 1
+    found = json.loads(rotate(for_json, "abort", "--json").stdout)
+    assert next(each for each in found["warnings"] if "was revoked" in each).startswith(told)
 
 
 @pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])

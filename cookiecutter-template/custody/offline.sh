@@ -88,6 +88,7 @@ ask() { # ask NAME BASE REQUEST [FLAGS]: a new key and CSR; what waited goes to 
  \`$request\` alone" ;; esac
     check_silences "$@"
     find_cfssl
+    ! is_revoked "$base" || say "warning: \`$base.pem\` was revoked: members take the new one" >&2
     say "$cfssl genkey $request | $json -bare awaiting/$name"
     (umask 022 && cp "$request" "$work/$name.json")
     by_shell "$cfssl" genkey "$work/$name.json" </dev/null >"$work/json" 2>"$work/log" ||

@@ -452,9 +452,10 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
 ends() { # ends BASE SECONDS [not]: whether it is known to end, or not to, within that time
     openssl x509 -noout -checkend "$2" -in "$1.pem" 2>/dev/null | grep -q "will ${3:+$3 }expire"
 }
-is_revoked() { # is_revoked BASE: whether members are to refuse what is there
-    [ -f "$1.pem" ] && number=$(openssl x509 -noout -serial -in "$1.pem" 2>/dev/null |
-        sed 's/.*=0*//') && cut -f 1 revoked.tsv 2>/dev/null | grep -qix -e "0*${number:-none}"
+is_revoked() { # is_revoked BASE: what is there, or where nothing is what was, but superseded
+    number=$([ ! -f "$1.pem" ] || openssl x509 -noout -serial -in "$1.pem" 2>/dev/null |
+        sed 's/.*=0*//; s/$/ /')
+    cut -f 1,2,4 revoked.tsv 2>/dev/null | tr '\11' ' ' | grep -qi "^0*${number:-.* ${1##*/} [^s]}"
 }
 number_of_end() { # number_of_end BASE: such as 2036134126124242, a later end a larger number
     end_of "$1" | awk '{ gsub(":", ""); month = index("JanFebMarAprMayJunJulAugSepOctNovDec", $1)

@@ -244,7 +244,13 @@ def abort(
         signed=tuple(aborted.done.signed),
         written=(aborted.ca, TRUSTS[aborted.ca], *aborted.restored),
         archived=(aborted.ca,),
-        warnings=(*warnings, *aborted.done.warnings, *aborted.done.unshared, *bundles.warnings),
+        warnings=(
+            *warnings,
+            *aborted.done.warnings,
+            *aborted.done.readmitted,
+            *aborted.done.unshared,
+            *bundles.warnings,
+        ),
         bundles=bundles,
     )
 

@@ -18,8 +18,9 @@ from tls_scaffold.inventory import conflictmarkers
 from tls_scaffold.paths import REVOKED
 from tls_scaffold.spelling import UTC_TIME
 
+SUPERSEDED = "superseded"
 REASONS = (
-    *("unspecified", "keyCompromise", "cACompromise", "affiliationChanged", "superseded"),
+    *("unspecified", "keyCompromise", "cACompromise", "affiliationChanged", SUPERSEDED),
     *("cessationOfOperation", "certificateHold", "privilegeWithdrawn", "aACompromise"),
 )
 """Those of RFC 5280, 5.3.1, that a whole list can have."""

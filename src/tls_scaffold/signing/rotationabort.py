@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from tls_scaffold.signing import authority, certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.execution import Means
 from tls_scaffold.signing.foldercas import shelves
+from tls_scaffold.signing.readmissions import readmitted
 from tls_scaffold.signing.record import Record
 from tls_scaffold.signing.revocations import load_revoked
 from tls_scaffold.signing.rotation import Rotation, Stage
@@ -105,6 +106,8 @@ def abort(
         _share(folder, made, restored)
         rest = [each for each in signings if each.output not in restored]
         done = sign_into(folder, made, rest, means)
+        told = (*done.readmitted, *readmitted(folder, rest, _shelf_of(folder, ca, old)))
+        done = replace(done, readmitted=tuple(dict.fromkeys(told)))
         _note_beside_chain(folder, made, signings, {CHAINS[ca]: chain} if chain else {})
         if _earlier_texts(folder, ca, rotation.new, old) != texts:
             raise ScaffoldError("what it is made from has changed: nothing was changed")
@@ -153,10 +156,14 @@ def _archived_pairs(
 def _archived_csr(folder: Path, ca: str, old: Certificate) -> bytes:
     """Return the CSR that lies in the archive beside a CA's certificate; empty if there is none."""
     base = ca.removesuffix(CERTIFICATE_ENDING)
-    for shelf in shelves(folder):
-        if _content(folder, f"{shelf}/{ca}") == old.pem:
-            return _content(folder, f"{shelf}/{base}{CSR_ENDING}")
-    return b""
+    shelf = _shelf_of(folder, ca, old)
+    return _content(folder, f"{shelf}/{base}{CSR_ENDING}") if shelf else b""
+
+
+def _shelf_of(folder: Path, ca: str, old: Certificate) -> str:
+    """Return the newest shelf that has a CA's certificate, and what lay beside it; or nothing."""
+    found = (each for each in shelves(folder) if _content(folder, f"{each}/{ca}") == old.pem)
+    return next(found, "")
 
 
 def _content(folder: Path, path: str) -> bytes:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from tls_scaffold.errors import ExitCode, Problem, ScaffoldError
 from tls_scaffold.inventory.custody import Custody
-from tls_scaffold.inventory.values import PEER
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import (
     CA,
@@ -24,11 +23,10 @@ from tls_scaffold.paths import (
 from tls_scaffold.signing import authority, commandlines, custodies, mistakes, plan, signer
 from tls_scaffold.signing.canumbers import renamed_texts
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.crlfile import is_shown
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.pins import check_pin
+from tls_scaffold.signing.readmissions import readmitted
 from tls_scaffold.signing.record import Record
-from tls_scaffold.signing.revocations import known_revocations
 
 
 @dataclass(frozen=True)
@@ -197,26 +195,11 @@ def plan_round(
         inputs=inputs,
         now=now,
         warnings=(*planned.warnings, *_both_trusted(folder, cas)),
-        readmitted=tuple(_readmitted(folder, planned.wanted)),
+        readmitted=tuple(readmitted(folder, [each.signing for each in planned.wanted])),
         waiting=planned.waiting,
         custody=custody,
         renamed=renamed,
     )
-
-
-def _readmitted(folder: Path, wanted: Sequence[plan.Wanted]) -> Iterator[str]:
-    """Say of each that is revoked that its next certificate is not."""
-    revoked = known_revocations(folder)
-    for each in wanted if revoked else ():
-        signing = each.signing
-        path = signing.certificate_path
-        if is_shown(folder, path, revoked):
-            # A member's second pair goes with the member.
-            name = signing.name.removeprefix(PEER) if signing.ca == PEER_CA else signing.name
-            yield (
-                f"`{path}` was revoked, and members take the new one: if it is to stay out, "
-                f"`tls-scaffold remove --revoke {name}`"
-            )
 
 
 def _check_name_cas(signings: Sequence[Signing]) -> None:

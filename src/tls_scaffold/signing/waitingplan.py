@@ -14,6 +14,7 @@ from tls_scaffold.signing.awaiting import Waiting, read_waiting
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.plan import AnyCA, Wanted, plan_signing
+from tls_scaffold.signing.readmissions import readmitted
 from tls_scaffold.signing.record import Record
 from tls_scaffold.signing.revocations import read_revoked
 
@@ -25,8 +26,8 @@ class WaitingPlan:
     """What a folder has to ask another machine for, as of one moment.
 
     `to_make` need a key and a CSR, `waiting` have both from their requests of today; `replaced` are
-    the names of those to make for which something older waits. `unrecorded` and `warnings` are
-    those of `plan.Plan`.
+    the names of those to make for which something older waits. `unrecorded` are
+    those of `plan.Plan`, and `warnings` too, with those on what was revoked.
     """
 
     to_make: tuple[Wanted, ...]
@@ -77,7 +78,7 @@ def plan_waiting(
         waiting=tuple(waiting[name] for name in waiting if name in current - made),
         replaced=tuple(name for name in waiting if name in made),
         unrecorded=planned.unrecorded,
-        warnings=planned.warnings,
+        warnings=(*planned.warnings, *readmitted(folder, [each.signing for each in to_make])),
     )
 
 
