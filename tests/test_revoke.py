@@ -466,6 +466,31 @@ def test_words_that_mean_nothing_are_told_all_at_once_and_nothing_is_written(
     assert list(listed(folder)) == ["c0ffee".upper().lower()]
 
 
+def test_a_dry_run_tells_what_the_run_writes_and_nothing_revoked_changes_nothing(
+    signed: Factory,
+) -> None:
+    folder = signed(*FOLDER)
+    assert tls_scaffold("-C", str(folder), "add", "--user", "zoe").returncode == 0
+    before = contents(folder)
+    for words in (["--dry-run"], []):
+        done = revoke(folder, "zoe", *words)
+        assert "`zoe` has no certificate that is valid still" in done.stderr
+        assert (done.stdout, contents(folder)) == ("", before)
+        assert "restart" not in done.stderr
+
+    planned = json.loads(revoke(folder, "alice", "--dry-run", "--json").stdout)
+    text = revoke(folder, "alice", "--dry-run")
+    assert contents(folder) == before
+    done = json.loads(revoke(folder, "alice", "--json").stdout)
+
+    assert planned["written"] == done["written"]
+    assert {CRL, REVOKED, "tls-scaffold.json", "Procfile"} <= set(done["written"])
+    assert f"would write {REVOKED}, {CRL}, " in text.stdout
+    assert "each needs its new bundle and one restart" in text.stderr
+    assert any("one restart" in each for each in planned["warnings"])
+    assert revoke(folder, "alice", "--dry-run").stdout.startswith("nothing is new")
+
+
 def test_unrevoke_is_not_offered_and_whoever_looks_for_it_is_told_why(signed: Factory) -> None:
     done = tls_scaffold("-C", str(signed(*FOLDER)), "unrevoke", "alice")
     assert done.returncode == 2

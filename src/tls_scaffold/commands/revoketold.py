@@ -11,6 +11,7 @@ from tls_scaffold.keeping.consequences import user_kept
 from tls_scaffold.paths import CRL, REVOKED
 from tls_scaffold.signing.revocations import Revocation
 from tls_scaffold.spelling import MINUTE, UTC_TIME, counted
+from tls_scaffold.spelling import listed as quoted
 
 BY_RENAME = (
     f"give each member `{CRL}` by a rename (its bundle has it): etcd reads it at each new "
@@ -24,8 +25,8 @@ RESTART = (
     "refuses nobody before"
 )
 ELSEWHERE = (
-    f"the CA's key is not here: `{REVOKED}` is written, and whoever has the key makes the list; "
-    "until members have that they refuse nobody"
+    f"the CA's key is not here: whoever has it makes the list of what `{REVOKED}` names; until "
+    "members have that they refuse nobody"
 )
 
 
@@ -39,9 +40,11 @@ def sentences(done: Done) -> Iterator[str]:
         yield f"{verb} {_of(each)}"
     if listed.number is not None:
         yield f"wrote {CRL}: it names {counted(listed.count, 'certificate')}"
+    elif done.dry_run and listed.written:
+        yield f"would write {quoted(listed.written, quote='')}"
     if listed.archive:
         yield f"archived {CRL} in {listed.archive}: nobody can read it"
-    if not (listed.revoked or listed.number is not None or listed.is_elsewhere or done.told):
+    if not (listed.revoked or listed.written or listed.is_elsewhere or done.told):
         yield f"nothing is new: `{CRL}` names all that is revoked"
 
 
@@ -59,12 +62,12 @@ def follows(done: Done) -> Iterator[str]:
 def _follows(done: Done) -> Iterator[str]:
     listed = done.listed
     yield from done.told
+    if listed.is_first:
+        yield RESTART
     if done.dry_run:
         return
     if listed.is_elsewhere:
         yield ELSEWHERE
-    if listed.is_first:
-        yield RESTART
     if done.signed:
         names = ", ".join(f"`{path}`" for path in done.signed)
         yield f"lay out {names} before the list: who still shows the older one is shut out by it"

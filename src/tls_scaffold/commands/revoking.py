@@ -21,7 +21,7 @@ from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.update import change_folder
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules
-from tls_scaffold.paths import CA, CA_KEY, CRL
+from tls_scaffold.paths import CA, CA_KEY, CRL, REVOKED
 from tls_scaffold.signing import authority, certificates, crlfile
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.certificates import Certificate
@@ -53,7 +53,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Listed:
-    """What came of it: the inventory as it is now, and what is new in `revoked.tsv`.
+    """What came of it, or would: the inventory as it is now, and what is new in `revoked.tsv`.
 
     `written` are the paths of files, `archive` is where a list went that nobody can read. `number`
     is that of the new list, None where it stayed as it was; it names `count`. `is_elsewhere` says
@@ -83,6 +83,9 @@ def list_revoked(folder: Path, wish: Wish, password: CAPassword, now: datetime) 
     What the list that is there names besides is noted too: none is forgotten. `password` opens the
     CA's key. Raises ScaffoldError, before anything is written, where the list would name what is in
     use, and where the CA can't sign.
+
+    Where nothing is and nothing was revoked members go on without a list: each would need a restart
+    for one.
     """
     with lock(folder, wait=LOCK_SECONDS):
         inventory = intake.load(folder)
@@ -91,10 +94,14 @@ def list_revoked(folder: Path, wish: Wish, password: CAPassword, now: datetime) 
         check_lockout(lists, used)
         count = len(lists.revoked.to_be_listed(now))
         listed = Listed(inventory, lists.new, count=count)
-        if wish.dry_run:
+        if not (inventory.crl or lists.revoked.by_serial):
             return listed
         ca = _ca_with_key(folder, inventory)
         is_due = lists.is_due(ca)
+        if wish.dry_run:
+            paths = {REVOKED: bool(lists.new), CRL: bool(is_due and ca)}
+            listed = replace(listed, written=tuple(path for path in paths if paths[path]))
+            return listed if is_due and not ca else let_members_look(folder, listed, dry_run=True)
         der, number = b"", None
         if is_due and ca:  # a key that nobody can open is found out before anything is written
             number = lists.next_number
@@ -109,10 +116,11 @@ def list_revoked(folder: Path, wish: Wish, password: CAPassword, now: datetime) 
     return let_members_look(folder, listed)
 
 
-def let_members_look(folder: Path, listed: Listed) -> Listed:
+def let_members_look(folder: Path, listed: Listed, *, dry_run: bool = False) -> Listed:
     """Have the inventory say that members look into the list, where it does not yet.
 
-    Not before there is one: with the flags and without the file they refuse everybody.
+    With `dry_run` nothing is written. Not before there is one: with the flags and without the file
+    they refuse everybody.
     """
     if listed.inventory.crl:
         return listed
@@ -123,7 +131,7 @@ def let_members_look(folder: Path, listed: Listed) -> Listed:
         old = intake.load(folder)
         return Change(old, replace(old, crl=True))
 
-    plan = change_folder(folder, ("revoke",), read_change)
+    plan = change_folder(folder, ("revoke",), read_change, dry_run=dry_run)
     paths = [step.path for step in plan.own_steps]
     conflicts = [f"both sides changed `{path}`: see `{path}.new`" for path in plan.conflicts]
     return replace(
