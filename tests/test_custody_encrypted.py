@@ -555,6 +555,45 @@ def test_a_key_in_the_clear_gives_way_to_the_same_encrypted(signed: Factory, sig
         old.unlink(missing_ok=True)
 
 
+@pytest.mark.parametrize("option", ["--encrypt-ca-key", "--ca-offline"])
+def test_a_link_in_the_key_s_place_is_neither_encrypted_nor_moved(
+    signed: Factory, tmp_path: Path, option: str
+) -> None:
+    path = signed(*SMALL)
+    key, kept = path / "certs/ca-key.pem", tmp_path / "kept.pem"
+    key.rename(kept)
+    key.symlink_to(kept)
+    before = contents(path)
+
+    for words in (["--dry-run"], []):
+        done = run("tls-scaffold", "sync", option, *words, cwd=path, **GIVEN)
+        assert (done.returncode, contents(path)) == (1, before)
+        assert key.is_symlink()
+        assert f"`certs/ca-key.pem` is a link to `{kept}`" in done.stderr
+
+    # What the hint says does it.
+    key.unlink()
+    if option == "--encrypt-ca-key":
+        kept.rename(key)
+    done = run("tls-scaffold", "sync", option, cwd=path, **GIVEN)
+    assert done.returncode == 0, done.stderr
+    assert not list(path.glob("archive/*/certs/*-key.pem"))
+
+
+def test_a_key_in_the_clear_that_an_abort_has_left_in_the_archive_is_named(signed: Factory) -> None:
+    path = signed(*SMALL)
+    for step in ("start", "abort"):
+        at = ("--endpoints", "etcd1=127.0.0.1:1", "--peer-endpoints", "etcd1=127.0.0.1:1")
+        alone = ("--force", *at) if step == "abort" else ()
+        rotated = run("tls-scaffold", "rotate", step, *alone, cwd=path)
+        assert rotated.returncode == 0, rotated.stderr
+    clear = [f"`{each.relative_to(path)}`" for each in path.glob("archive/*/certs/*ca-key.pem")]
+    for words in (["sync", "--encrypt-ca-key"], ["encrypt-ca-key"], ["sync", "--encrypt-ca-key"]):
+        done = run("tls-scaffold", *words, cwd=path, **GIVEN)
+        for each in clear:
+            assert done.stderr.count(f"warning: {each} is a CA's key in the clear: delete") == 1
+
+
 @either
 @pytest.mark.parametrize("peers", [(), ("--peer-ca",)])
 def test_another_password_is_refused_where_all_is_encrypted(

@@ -35,7 +35,7 @@ def encrypt_ca_key(folder: Path, /, *, as_json: bool) -> None:
             talk("certs/ca-key.pem is encrypted")
         if done.outcome:
             tell_change_on_the_way(done.outcome)
-        for warning in command.warnings(done):
+        for warning in done.warnings:
             warn(escaped(warning))
     if done.outcome:
         end_of_outcome(done.outcome, as_json=as_json)

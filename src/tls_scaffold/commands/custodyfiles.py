@@ -14,7 +14,7 @@ from tls_scaffold.inventory.intake import of_data
 from tls_scaffold.inventory.values import LOOPBACK, SERVER_KINDS, Inventory
 from tls_scaffold.keeping.plan import Note
 from tls_scaffold.paths import AWAITING, CA, CA_KEY, CHAIN, PEER_CA_KEY, TRUST
-from tls_scaffold.signing import broughtca, capassword, certificates, pins, signer
+from tls_scaffold.signing import broughtca, capassword, certificates, keyencryption, pins, signer
 from tls_scaffold.signing.broughtca import BroughtCA
 from tls_scaffold.signing.custodies import BRING_KEY
 from tls_scaffold.signing.keys import encrypted_key, is_encrypted
@@ -147,6 +147,12 @@ def of_key_left(folder: Path, custody: Custody) -> Iterator[str]:
         )
     elif key and custody.key is KeyPlace.ENCRYPTED and not is_encrypted(key):
         yield f"`{CA_KEY}` is in the clear still: `make encrypt-ca-key` encrypts it"
+
+
+def of_copies(folder: Path, custody: Custody) -> Iterator[str]:
+    """Yield which keys of CAs lie in the archive in the clear where the folder's is encrypted."""
+    if custody.key is KeyPlace.ENCRYPTED:
+        yield from keyencryption.warnings_of_copies(folder)
 
 
 def of_root(folder: Path, brought: BroughtCA) -> Iterator[str]:

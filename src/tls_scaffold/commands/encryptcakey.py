@@ -20,13 +20,14 @@ from tls_scaffold.signing.custodies import check_followed
 
 @dataclass(frozen=True)
 class Encrypted:
-    """The keys that were encrypted now, and which copies are in the clear.
+    """The keys that were encrypted now, and in `warnings` which copies are in the clear.
 
-    `outcome` is what having the inventory say so did; None where it did already.
+    `outcome` is what having the inventory say so did, which tells of copies itself; None where it
+    did already.
     """
 
     keys: tuple[str, ...]
-    clear_copies: tuple[str, ...]
+    warnings: tuple[str, ...]
     outcome: Outcome | None = None
 
 
@@ -49,20 +50,10 @@ def encrypt_ca_key(folder: Path, password: CAPassword) -> Encrypted:
         cas = keyencryption.clear_ca_keys(folder, password)
         for path, ca in cas.items():
             keyencryption.encrypt_ca_key(folder, path, ca, password.new())
-        copies = tuple(keyencryption.clear_copies(folder))
-    outcome = None
-    if held.key is not KeyPlace.ENCRYPTED:
-        # Second: were it killed in between, the same again would go on here.
-        outcome = sync.sync(folder, held=CustodyWords(encrypt=True))
-    return Encrypted(tuple(cas), copies, outcome)
-
-
-def warnings(encrypted: Encrypted) -> list[str]:
-    """Return what is left to do, a line each."""
-    return [
-        f"`{path}` is a CA's key in the clear: delete it where nobody needs it"
-        for path in encrypted.clear_copies
-    ]
+    if held.key is KeyPlace.ENCRYPTED:
+        return Encrypted(tuple(cas), tuple(keyencryption.warnings_of_copies(folder)))
+    # Second: were it killed in between, the same again would go on here.
+    return Encrypted(tuple(cas), (), sync.sync(folder, held=CustodyWords(encrypt=True)))
 
 
 def result(folder: Path, encrypted: Encrypted) -> Result:
@@ -74,5 +65,5 @@ def result(folder: Path, encrypted: Encrypted) -> Result:
         command="encrypt-ca-key",
         changed=bool(written),
         written=written,
-        warnings=(*done.warnings, *warnings(encrypted)),
+        warnings=(*done.warnings, *encrypted.warnings),
     )

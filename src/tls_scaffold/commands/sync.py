@@ -153,6 +153,7 @@ def _with_custody_told(
     if not outcome.dry_run and held.are_said:
         key = plain_or_empty(outcome.folder / CA_KEY)
         told += custodyfiles.warnings(change.new.ca, key, outcome.plan.notes)
+        told += custodyfiles.of_copies(outcome.folder, change.new.ca)
     return replace(outcome, warnings=(*outcome.warnings, *told))
 
 

@@ -53,6 +53,12 @@ OTHER_CA_HINT = (
 )
 
 
+LINK_HINT = (
+    "put the key itself in the place of the link; where it is to leave this folder, move the link "
+    "away instead. Then run the same again"
+)
+
+
 @dataclass(frozen=True)
 class CAFiles:
     """What is to be done with the files of a CA, by path below the folder.
@@ -78,7 +84,8 @@ def plan_ca_files(
     """Return what becomes of the files of a folder's CA when it is held otherwise.
 
     `texts` are the files that change at the same time, by path, as `config/ca-config.json`. Raises
-    ScaffoldError where what is brought is another CA, and where a key that is to be here is not.
+    ScaffoldError where what is brought is another CA, and where a key that is to be here, or to
+    leave, is not: a link to it is no key.
     """
     now = {path: _content(folder, path) for path in (CA, CHAIN, TRUST, CA_KEY, PEER_CA_KEY)}
     wanted = dict(now)
@@ -92,6 +99,7 @@ def plan_ca_files(
         wanted[PEER_CA_KEY] = _form_after(old, new, now[PEER_CA_KEY], PEER_CA_KEY)
     written = {path: pem for path, pem in wanted.items() if pem and pem != now[path]}
     gone = [path for path, pem in wanted.items() if now[path] and not pem]
+    _check_no_links(folder, (*written, *gone))
     if new.key is not KeyPlace.OFFLINE:
         gone += (path for ending in WAITING_ENDINGS for path in names(folder, AWAITING, ending))
     leaves = {}
@@ -100,6 +108,18 @@ def plan_ca_files(
     changed = {**texts, **{path: wanted[path] for path in (CA, CHAIN)}, **leaves}
     notes = recordcompletion.notes_after(folder, changed) if now[CA] else {}
     return CAFiles({**leaves, **written}, tuple(gone), notes)
+
+
+def _check_no_links(folder: Path, paths: Iterable[str]) -> None:
+    """Refuse to change a link in a key's place: what it leads to would stay as it is, untold."""
+    keys = [path for path in paths if path in CA_KEYS.values()]
+    links = [
+        f"`{path}` is a link to `{(folder / path).readlink()}`"
+        for path in keys
+        if (folder / path).is_symlink()
+    ]
+    if links:
+        raise ScaffoldError("the CA's key is not here: nothing was changed", links, LINK_HINT)
 
 
 def _content(folder: Path, path: str) -> bytes:

@@ -85,9 +85,10 @@ def encrypt_ca_key(folder: Path, path: str, ca: issuer.CA, secret: bytes) -> Non
         flush_path(folder / CERTS)
 
 
-def clear_copies(folder: Path) -> Iterator[str]:
-    """Yield the paths of keys of CAs in the archive that are in the clear."""
+def warnings_of_copies(folder: Path) -> Iterator[str]:
+    """Yield of each key of a CA in the archive that is in the clear what to do with it."""
     for path in sorted((folder / ARCHIVE).glob(KEYS_OF_CAS)):
         block = key_block(plain_or_empty(path))
         if block and not block.is_encrypted:
-            yield path.relative_to(folder).as_posix()
+            place = path.relative_to(folder).as_posix()
+            yield f"`{place}` is a CA's key in the clear: delete it where nobody needs it"
