@@ -55,9 +55,9 @@ renew_cas() { # renew_cas NAME...: the CAs again; of what they signed nothing is
         check_not_lost ca
         fail "there is no CA" "\`make\` makes the first one"
     }
-    [ -f certs/ca-key.pem ] || fail "the key of \`certs/ca.pem\` is not here" "the CA is signed\
- again where it is: \`cfssl gencert -renewca -ca CA -ca-key KEY | cfssljson -bare ca\`;\
- \`tls-scaffold sync --ca FILE\` brings the new certificate"
+    [ -f certs/ca-key.pem ] || fail "the key of \`certs/ca.pem\` is not here" "look for it in\
+ a backup (\`tls-scaffold restore FILE\`); is it lost for good, \`make regenerate YES=1\` makes\
+ another one, which all have to trust first"
     mkdir -p "$work/new/certs" "$work/new/issued"
     for made; do again_in_set "$made"; done
     half=archive/.half && mkdir -p "$half/certs"

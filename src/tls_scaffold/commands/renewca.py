@@ -7,7 +7,11 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.commands.results import Result
-from tls_scaffold.commands.rotationrefusals import check_none_is_under_way
+from tls_scaffold.commands.rotationrefusals import (
+    INSTEAD,
+    LOOK_FOR_KEY,
+    check_none_is_under_way,
+)
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.plainfiles import makefile_text, plain_or_empty
@@ -72,9 +76,12 @@ def _renewed_here(folder: Path) -> tuple[str, ...]:
             raise ScaffoldError(f"`{CA_KEY}` is not here", hint=BRING_KEY)
         return peers
     if not (folder / CA_KEY).exists() and (folder / CA).exists():
+        elsewhere = (
+            f"the CA is signed again where it is: `{RENEWCA} | cfssljson -bare ca`; {brings}"
+        )
         raise ScaffoldError(
             f"the key of `{CA}` is not here",
-            hint=f"the CA is signed again where it is: `{RENEWCA} | cfssljson -bare ca`; {brings}",
+            hint=f"{LOOK_FOR_KEY}{INSTEAD[CA]}" if held.has_key_here else elsewhere,
         )
     return (CA, *peers)
 

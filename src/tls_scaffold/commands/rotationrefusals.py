@@ -28,6 +28,7 @@ INSTEAD = {
     PEER_CA: ANOTHER_FOR_PEERS,
 }
 """What there is where a CA's key is lost for good; `make regenerate` alone names a rotation."""
+LOOK_FOR_KEY = "look for it in a backup (`tls-scaffold restore FILE`); is it lost for good, "
 NAMES = {CA: "the CA", PEER_CA: "the CA of peers"}
 
 
@@ -126,8 +127,7 @@ def check_can_rotate(folder: Path, ca: str, *, is_compromised: bool = False) -> 
         raise ScaffoldError(
             f"`{CA_KEYS[ca]}` is missing: nothing was changed, since it has to sign the CA that "
             "follows",
-            hint=f"look for it in a backup (`tls-scaffold restore FILE`); is it lost for good, no "
-            f"CA follows without an interruption: {INSTEAD[ca]}",
+            hint=f"{LOOK_FOR_KEY}no CA follows without an interruption: {INSTEAD[ca]}",
         )
     if ca != CA and not (folder / CA_KEY).is_file():
         # What is put in place all at once is known by it.
