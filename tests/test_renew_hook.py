@@ -292,6 +292,31 @@ def test_one_that_can_not_be_signed_holds_up_no_other(
     assert names_run(tmp_path) == ["bob"]
 
 
+@each_signer
+def test_nothing_is_left_to_do_for_what_was_not_signed(aged: Aged, signer: str) -> None:
+    folder = aged()
+    assert tls_scaffold("-C", str(folder), "bundle", "alice").returncode == 0
+    whole = (folder / "certs/ca-key.pem").rename(folder.with_name("ca-key.pem"))
+    done = make(folder, "renew", "RENEW_DAYS=400", code=2, SIGNER=signer)
+    assert done.stdout == ""
+    whole.rename(folder / "certs/ca-key.pem")
+    if signer == "cfssl":  # each by itself
+        (folder / "config/req-alice.json").write_text("{")
+        done = make(folder, "renew", "RENEW_DAYS=400", code=2, SIGNER=signer)
+        told = [line for line in done.stdout.splitlines() if line.startswith("left to do: ")]
+        assert any("bob" in line for line in told)
+        assert not any("alice" in line for line in told)
+
+
+def test_a_name_that_is_none_is_an_error(aged: Aged, hook: str, tmp_path: Path) -> None:
+    folder = aged("alice")
+    for words in ([], ["--hook", hook]):
+        done = tls_scaffold("-C", str(folder), "renewed", "alic", "bob", *words)
+        assert done.returncode == 1
+        assert "`alic` is not a component; did you mean `alice`?" in done.stderr
+    assert names_run(tmp_path) == []
+
+
 def test_the_hook_gets_no_password_of_the_ca_s_key(folder: Factory, tmp_path: Path) -> None:
     words = ("--members", "10.0.0.1", "--proxies", "0", "--users", "alice", "--encrypt-ca-key")
     path = folder(*words)

@@ -26,25 +26,30 @@ renew() { # renew [--make MAKE --hook HOOK]: what ends soon, but not what ends w
         choose_ca "$flags"
         if [ ! -f "$base.pem" ]; then say "warning: \`$base.pem\` is missing: \`make\` signs it" >&2
         elif ends "$base" "$seconds" not || [ "$(end_of "$base")" = "$(end_of "$ca")" ]; then echo -
-        elif is_revoked "$base"; then
-            echo -
+        elif is_revoked "$base"; then echo -
             say "warning: \`$base.pem\` is revoked, and stays: \`make req-$name\` signs anew" >&2
         else due "$name" "$base" $flags; fi
     done)
     [ -n "$all" ] || fail "nothing is signed yet" "\`make\` signs what is missing"
     due=$(echo "$all" | grep req-) || echo "nothing expires within $RENEW_DAYS days"
     names=$(echo "$due" | sed 's/^req-//') code=0
+    was=$(sums_of $names)
     [ $# = 0 ] || { need tls-scaffold && tls-scaffold renewed --before "$@" $names; } || exit
     case $SIGNER:$due in *:) ;;
     cfssl:*) open_key # so that one run tells, and not each
         make_again -k $due || code=$? ;;
     *) # all in one process, which asks for a password once
         (own --force $names) && export TLS_SCAFFOLD_SIGNED=1 && make_again $due || code=$? ;; esac
+    names=$(sums_of $names | grep -vxF -e "$was" | cut -d ' ' -f 1) || : # what was signed of these
     [ -z "$due$*" ] && [ ! -e certs/.renewed ] || ! command -v tls-scaffold >/dev/null ||
         tls-scaffold renewed "$@" $names || code=$?
     return "$code"
 }
 
+sums_of() { # sums_of NAME...: of the certificate of each, behind its name
+    components | while read -r name base _; do case " $* " in
+        *" $name "*) echo "$name $(digits "$base.pem")" ;; esac; done
+}
 due() { echo "req-$1"; } # due NAME BASE [FLAGS]: what to make of one that is to be renewed
 renew_ca() { renew_cas $cas; }
 renew_cas() { # renew_cas NAME...: the CAs again; of what they signed nothing is signed again

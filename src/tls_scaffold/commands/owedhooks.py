@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tls_scaffold.disk.folder import remove_inside, write_inside
 from tls_scaffold.disk.plainfiles import makefile_text, own_text, plain_or_empty
+from tls_scaffold.inventory import intake
 from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.paths import CERTS
 from tls_scaffold.spelling import listed
@@ -28,6 +29,13 @@ def certificate_paths(folder: Path) -> dict[str, str]:
     """
     text = makefile_text(folder)
     return {line.name: line.certificate_path for line in component_lines(text)}
+
+
+def check_known(folder: Path, names: Iterable[str]) -> None:
+    """Raise ScaffoldError with each name that neither the Makefile nor the inventory has."""
+    strange = [name for name in names if name not in certificate_paths(folder)]
+    if strange:
+        intake.components_named(intake.load(folder), strange)
 
 
 def note_due(folder: Path, names: Iterable[str]) -> None:

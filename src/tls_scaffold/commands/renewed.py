@@ -33,11 +33,12 @@ def after_signing(
     """Lay out what was renewed, and run the hook for each bundle that it has not yet carried on.
 
     `names` are the components that were due. Without a hook the bundles that are there are laid
-    out again. Raises ScaffoldError with every bundle that could not be laid out and every hook that
-    failed, when all others are done.
+    out again. Raises ScaffoldError for names that are none, and with every bundle that could not be
+    laid out and every hook that failed, when all others are done.
     """
     if not (folder / MAKEFILE).exists():
         check_is_kept(folder)
+    owedhooks.check_known(folder, names)
     if hook is None:
         problems = _lay_out_alone(folder, names, tell, password_file)
     else:
