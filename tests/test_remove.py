@@ -190,6 +190,14 @@ def test_bundles_of_what_is_removed_go_to_the_archive_with_their_keys(signed: Fa
     assert (archived / "dist/calico.tar.gz").is_file()
 
 
+def test_of_root_it_says_what_is_so(signed: Factory) -> None:
+    path = signed("--members", "10.0.0.1", "--users", "root,alice")
+    said = kept(path, "remove", "root").stderr
+    assert "warning: etcd keeps the user `root`, which it does not delete while authentica" in said
+    assert "--prune" not in said
+    assert "user delete" not in said
+
+
 RULES = {
     "commands below it": LINE.replace(
         " ; $(sign) -profile client $<", "\n\t$(sign) -profile client $<\n\techo signed"

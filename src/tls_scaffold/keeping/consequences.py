@@ -17,6 +17,7 @@ from tls_scaffold.bundles.memberflags import CRLS, FOR_CLIENTS
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, rbac, userwarnings
 from tls_scaffold.inventory.clusterparts import User
+from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.urls import https_url, own_host
 from tls_scaffold.inventory.values import FILE, PEER, Inventory
 from tls_scaffold.keeping.acceptance import acceptance_of, what_it_opens
@@ -67,7 +68,15 @@ def warnings(folder: Path, plan: Plan, inventory: Inventory) -> tuple[str, ...]:
 
 
 def user_kept(cn: str) -> str:
-    """Return the sentence on an etcd user that nothing is asked for any more."""
+    """Return the sentence on an etcd user that nothing is asked for any more.
+
+    While authentication is on etcd deletes no root, and `rbac.sh` never does.
+    """
+    if cn == ROOT:
+        return (
+            f"etcd keeps the user `{ROOT}`, which it does not delete while authentication is on: "
+            "whoever has a certificate of that CN that is valid may do everything"
+        )
     delete = f"etcdctl user delete -- {shlex.quote(cn)}"
     return f"etcd keeps the user `{cn}` and its rights until `sh rbac.sh --prune`, or `{delete}`"
 
