@@ -376,6 +376,7 @@ def test_who_may_open_it_has_to_be_said(place: Place) -> None:
     secret = place.key.read_text().splitlines()[1]
     secret_file(place.top / "short", "short\n")
     secret_file(place.top / "two", "two lines are\nno passphrase\n")
+    secret_file(place.top / "marked", "\ufefflong enough by itself\n")
     (place.top / "empty").write_text("# nobody\n")
     for words, code, told in (
         (["--to", secret], 1, "it is a private key"),
@@ -385,6 +386,7 @@ def test_who_may_open_it_has_to_be_said(place: Place) -> None:
         (["--to", str(place.top / "empty")], 1, "it is empty"),
         (["--passphrase-file", "short"], 1, "it is shorter than 8 characters"),
         (["--passphrase-file", "two"], 1, "it has more than one line"),
+        (["--passphrase-file", "marked"], 1, "it begins with a byte order mark"),
         (["--passphrase-file", "two", "--to", place.recipient], 2, "exclude each other"),
         (["--to="], 1, "can't be read"),
     ):

@@ -309,6 +309,7 @@ def test_a_password_that_is_none_or_wrong_changes_nothing(
     texts = {
         "is empty": "\n",
         "has more than one line": f"{PASSWORD}\nx\n",
+        "begins with a byte order mark": f"\ufeff{PASSWORD}",
         "more than 1000 bytes": "x" * 1001,
         f"not opened by the password in `{file}`": "wrong",
     }

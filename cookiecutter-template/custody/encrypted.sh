@@ -18,6 +18,9 @@ give_password() { # put the password into the variable
         } <"$CFSSL_CA_PK_PASSWORD_FILE"
         CFSSL_CA_PK_PASSWORD=${CFSSL_CA_PK_PASSWORD%"$(printf '\r')"}
         [ -n "$CFSSL_CA_PK_PASSWORD" ] || fail "$given, is empty"
+        [ "${CFSSL_CA_PK_PASSWORD#"$(printf '\357\273\277')"}" = "$CFSSL_CA_PK_PASSWORD" ] ||
+            fail "$given, begins with a byte order mark, which would be part of the password" \
+                "save it without; a key that was encrypted with it opens by CFSSL_CA_PK_PASSWORD"
     fi
     [ -n "${CFSSL_CA_PK_PASSWORD-}" ] ||
         fail "the CA's key is encrypted, and no password is given" "CFSSL_CA_PK_PASSWORD holds it,\

@@ -14,6 +14,7 @@ CA_NAMES = ("ca", "trust", "chain", "old-ca", "peer-ca", "peer-trust", "peer-cha
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 SHA256 = re.compile(r"[0-9a-f]{64}")
 NAME_LENGTH = 64
+BOM = "a byte order mark (U+FEFF), which would be part of the password"
 LONGEST_NUMBER = 18  # digits: all below are in 64 bits
 CN_LENGTH = 64  # ub-common-name of RFC 5280, appendix A.1
 # With `_`, which RFC 1123 has not: names of Docker have it, and Go verifies them.

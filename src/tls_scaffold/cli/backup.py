@@ -72,7 +72,7 @@ def _lock(to: tuple[str, ...], passphrase_file: str) -> "Lock":
     if to:
         return locked_for([("--to", word) if _is_key(word) else (word, read(word)) for word in to])
     if passphrase_file:
-        return Lock(passphrase=read_passphrase(passphrase_file))
+        return Lock(passphrase=read_passphrase(passphrase_file, is_new=True))
     return Lock(passphrase=ask_for_passphrase(twice=True, otherwise=OTHERWISE))
 
 

@@ -5,13 +5,15 @@ import click
 from tls_scaffold.cli.terminal import Styled, can_ask, talk
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.reading import read_given
+from tls_scaffold.spelling import BOM
 
 SHORTEST = 8
 
 
-def read_passphrase(path: str) -> str:
+def read_passphrase(path: str, *, is_new: bool) -> str:
     """Return the passphrase in a file, its one line.
 
+    What is encrypted with a new one opens where it is typed too: nobody types a byte order mark.
     Raises ScaffoldError, which does not quote it, where it is none, or open to everybody.
     """
     from tls_scaffold.disk.files import telling
@@ -24,7 +26,10 @@ def read_passphrase(path: str) -> str:
         text = raw.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         raise ScaffoldError(f"the passphrase in `{path}` is not text in UTF-8") from None
-    if problem := _problem(text):
+    problem = _problem(text)
+    if is_new and text.startswith("\ufeff"):
+        problem = f"it begins with {BOM}"
+    if problem:
         raise ScaffoldError(f"the passphrase in `{path}` can't be one: {problem}")
     return text
 

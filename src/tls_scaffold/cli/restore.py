@@ -97,7 +97,7 @@ def _key(raw: bytes, source: str, identity: tuple[str, ...], passphrase_file: st
     if identity and not passphrase_file:
         raise UsageError(f"`{source}` is opened by a passphrase, not by a key", hint=TYPED)
     if passphrase_file:
-        return Key(passphrase=read_passphrase(passphrase_file))
+        return Key(passphrase=read_passphrase(passphrase_file, is_new=False))
     asked = ask_for_passphrase(twice=False, otherwise=TYPED)
     return Key(passphrase=asked)
 

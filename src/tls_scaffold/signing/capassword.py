@@ -1,12 +1,14 @@
 """The password of a CA's encrypted key: in a variable, in a file, or asked for on a terminal."""
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tls_scaffold.disk.plainfiles import read_file
 from tls_scaffold.disk.secretfiles import refuse_open_to_all
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.spelling import BOM
 
 VARIABLE = "CFSSL_CA_PK_PASSWORD"
 """What cfssl reads it from."""
@@ -49,9 +51,15 @@ def given_password() -> Password:
     problems = ["it is empty"] if not secret else []
     if rest:
         problems.append("it has more than one line")
+    if secret.startswith(BOM_UTF8):
+        problems.append(f"it begins with {BOM}")
     if problems:
         raise ScaffoldError(
-            f"`{path}`, which {FILE_VARIABLE} names, can't hold a password", problems
+            f"`{path}`, which {FILE_VARIABLE} names, can't hold a password",
+            problems,
+            f"save it without; a key that was encrypted with it opens by {VARIABLE}"
+            if secret.startswith(BOM_UTF8)
+            else "",
         )
     return _checked(Password(secret, f"the password in `{path}`"), f"`{path}`")
 
