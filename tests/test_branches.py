@@ -319,7 +319,9 @@ def test_a_line_of_a_component_that_is_gone_is_drift_and_goes(folder: Factory, h
             file.write(f"{line}\n")
         told = kept(path, "sync", "--check", code=4).stderr
         assert "\n  Makefile\n" in told
-    kept(path, "sync")
+    number = (path / "Makefile").read_text().split("\n").index(line) + 1
+    told = kept(path, "sync").stderr
+    assert f"warning: Makefile:{number} went: `app` was removed before\n" in told
     assert "req-app " not in (path / "Makefile").read_text()
     assert kept(path, "sync", "--check").stderr == ""
     make(path, "-n")
@@ -333,6 +335,32 @@ def test_a_line_of_a_team_s_own_whose_request_is_there_stays(folder: Factory) ->
         file.write(f"{line}\n")
     kept(path, "sync")
     assert line in (path / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("commands", ["", "\tcp certs/svc.pem elsewhere\n"])
+def test_a_line_of_a_team_s_own_stays_before_it_has_a_request(
+    folder: Factory, commands: str
+) -> None:
+    path = folder()
+    line = f"req-svc certs/svc.pem: config/req-svc.json ; $(sign) -profile client $<\n{commands}"
+    with (path / "Makefile").open("a") as file:
+        file.write(line)
+    kept(path, "sync", "--check")
+    kept(path, "sync")
+    assert (path / "Makefile").read_text().endswith(f"\n{line}")
+    number = (path / "Makefile").read_text().split("\n").index(line.split("\n")[0]) + 1
+    told = kept(path, "check", code=1).stdout
+    assert f"error: Makefile:{number}: `config/req-svc.json`, which" in told
+
+
+def test_commands_below_the_line_of_a_component_that_was_removed_stay(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1,10.0.0.2", "--users", "root")
+    kept(path, "remove", "etcd2")
+    line = "req-etcd2 certs/etcd2.pem: config/req-csr.json ; $(sign) $<\n\tcp $@ elsewhere\n"
+    with (path / "Makefile").open("a") as file:
+        file.write(line)
+    kept(path, "sync")
+    assert (path / "Makefile").read_text().endswith(f"\n{line}")
 
 
 def test_a_request_whose_markers_are_no_pairs_is_left_to_a_person(folder: Factory) -> None:

@@ -1076,19 +1076,6 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
         ),
         (
             both(
-                remove(RENDERED, "config/req-bob.json"),
-                edit(INVENTORY, users=[{"name": "alice", "cn": "alice"}]),
-            ),
-            both(remove(RENDERED), edit(INVENTORY, users=[{"name": "alice", "cn": "alice"}])),
-            [
-                (
-                    "{line:req-bob certs}",
-                    "`certs/bob.pem` belongs to `bob`, which the inventory does not have",
-                )
-            ],
-        ),
-        (
-            both(
                 remove(RENDERED),
                 edit(INVENTORY, users=[{"name": "alice", "cn": "alice"}], removed=["bob"]),
             ),
@@ -1100,8 +1087,45 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
                 )
             ],
         ),
+        (
+            both(
+                remove(RENDERED, "config/req-bob.json"),
+                edit(
+                    INVENTORY,
+                    users=[{"name": "alice", "cn": "alice"}],
+                    forgotten={"users": ["bob"]},
+                ),
+            ),
+            both(
+                remove(RENDERED),
+                edit(
+                    INVENTORY,
+                    users=[{"name": "alice", "cn": "alice"}],
+                    forgotten={"users": ["bob"]},
+                ),
+            ),
+            [
+                (
+                    "{line:req-bob certs}",
+                    "`certs/bob.pem` belongs to `bob`, which the inventory does not have",
+                )
+            ],
+        ),
     ],
     "missing-request": [
+        (
+            both(
+                remove(RENDERED, "config/req-bob.json"),
+                edit(INVENTORY, users=[{"name": "alice", "cn": "alice"}]),
+            ),
+            both(remove(RENDERED), edit(INVENTORY, users=[{"name": "alice", "cn": "alice"}])),
+            [
+                (
+                    "{line:req-bob certs}",
+                    "`config/req-bob.json`, which `certs/bob.pem` is signed from, is missing",
+                )
+            ],
+        ),
         (
             remove(ALICE),
             request("alice"),

@@ -90,7 +90,7 @@ def gone_component(view: View) -> Iterator[Problem]:
 def _is_gone(view: View, entry: Entry) -> bool:
     """Tell whether an inventory has no such component, and it is none of the team's own.
 
-    Its line was rendered, or its name was removed, or its request is gone.
+    Its line was rendered, or its name was removed; a user's may be used again with a request.
     """
     if (
         view.inventory is None
@@ -99,8 +99,9 @@ def _is_gone(view: View, entry: Entry) -> bool:
     ):
         return False
     rendered = (entry.name, entry.signing.output) in view.rendered
+    is_user = entry.name in view.inventory.forgotten.users
     removed = entry.name in view.inventory.removed
-    return rendered or removed or not (view.folder / entry.signing.request).exists()
+    return rendered or removed or (is_user and not (view.folder / entry.signing.request).exists())
 
 
 @Rule(

@@ -12,8 +12,8 @@ from tls_scaffold.makefiles.componentedits import Edited, follow_components
 from tls_scaffold.makefiles.componentlines import (
     ComponentLine,
     component_line,
-    component_line_of,
     component_lines,
+    parts_of,
 )
 from tls_scaffold.makefiles.makefile import MAKEFILE
 
@@ -77,7 +77,6 @@ class Change:
         ]
         known = {
             *record.lines,
-            *self.new.removed,
             *(each.name for each in self.old.components),
             *self._left_behind(text, is_there),
         }
@@ -87,16 +86,17 @@ class Change:
         return follow_components(text, wanted, rendered, known - {each.name for each in components})
 
     def _left_behind(self, text: str, is_there: Callable[[str], bool]) -> Iterator[str]:
-        """Yield the names of lines of ours that no record knows, of components that are gone.
+        """Yield the names of lines of ours that no record knows, of components that were removed.
 
         A merge in git brings them back where one branch took a component out: the record and the
-        requests are merged without a word, and of the Makefile both sides are kept. Where a
-        command changes components nothing goes but what it took out.
+        requests are merged without a word, and of the Makefile both sides are kept. The inventory
+        knows a server's name for good, and a user whom etcd is to forget: with a request that is
+        there it is the team's own. Where a command changes components no such user's line goes.
         """
-        if self.old.components != self.new.components:
-            return
-        for line in text.split("\n"):
-            component = component_line_of(line)
-            is_ours = component and str(component) == line and component.flags is not None
-            if component and is_ours and not is_there(component.request):
-                yield component.name
+        users = self.new.forgotten.users if self.old.components == self.new.components else ()
+        for part in parts_of(text):
+            line = part.component
+            if line and line.flags is not None and part.is_as_rendered:
+                is_left = line.name in users and not is_there(line.request)
+                if line.name in self.new.removed or is_left:
+                    yield line.name
