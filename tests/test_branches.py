@@ -348,7 +348,7 @@ def test_a_line_of_a_team_s_own_stays_before_it_has_a_request(
     kept(path, "sync", "--check")
     kept(path, "sync")
     assert (path / "Makefile").read_text().endswith(f"\n{line}")
-    number = (path / "Makefile").read_text().split("\n").index(line.split("\n")[0]) + 1
+    number = (path / "Makefile").read_text().split("\n").index(line.partition("\n")[0]) + 1
     told = kept(path, "check", code=1).stdout
     assert f"error: Makefile:{number}: `config/req-svc.json`, which" in told
 

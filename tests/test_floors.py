@@ -80,7 +80,8 @@ SHELVES = {
         "contentkinds gorefusals / agefiles copies pairs pemfiles revocations x509names"
     ),
     "keeping": (
-        "trialsync / consequences samesignings update / acceptance change journal refusals / "
+        "trialsync / consequences samesignings update / acceptance change journal refusals "
+        "teamlines / "
         "following permitted / adoptionnote patch record / plan scriptrequests / "
         "adoption authorities cafiles neededprofiles / adoptedservers description pki / "
         "merge pkifolder / adoptedhosts jsonmerge readback severalcas unsettled"

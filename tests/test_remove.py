@@ -174,6 +174,39 @@ def test_a_line_of_one_s_own_for_another_component_stays(folder: Factory) -> Non
     assert LINE.replace("calico", "mine") in (path / "Makefile").read_text(encoding="utf-8")
 
 
+EU = "req-app-eu certs/app-eu.pem: config/req-app.json ; $(sign) -profile client $<"
+
+
+@pytest.mark.parametrize("edited", [False, True])
+@pytest.mark.parametrize("command", ["remove", "sync"])
+def test_a_request_that_a_line_of_one_s_own_signs_from_stays(
+    folder: Factory, command: str, *, edited: bool
+) -> None:
+    path = folder("--members", "10.0.0.1", "--users", "root,app")
+    with (path / "Makefile").open("a") as file:
+        file.write(f"# config/req-app.json\n{EU}\n")
+    if edited:
+        edit(path / "config/req-app.json", '"CN": "app"', '"CN": "app", "hosts2": []')
+    text = (path / "config/req-app.json").read_text()
+    words = [command, "app"] if command == "remove" else [command]
+    if command == "sync":
+        change(path, users=[{"name": "root"}])
+    number = (path / "Makefile").read_text().split("\n").index(EU)
+    told = kept(path, *words).stderr
+    assert f"warning: `config/req-app.json` stays: Makefile:{number} needs it\n" in told
+    assert (path / "config/req-app.json").read_text() == text
+    assert EU in (path / "Makefile").read_text()
+    make(path, "-n")
+    assert kept(path, "sync", "--check").stderr == ""
+
+
+def test_a_request_stays_whose_target_was_renamed(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--users", "root,app")
+    edit(path / "Makefile", "req-app ", "req-application ")
+    assert "`config/req-app.json` stays: Makefile:" in kept(path, "remove", "app").stderr
+    make(path, "-n")
+
+
 def test_bundles_of_what_is_removed_go_to_the_archive_with_their_keys(signed: Factory) -> None:
     path = signed()
     kept(path, "bundle", "calico", "--tar")

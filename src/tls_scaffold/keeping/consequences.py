@@ -14,25 +14,18 @@ from itertools import chain, repeat
 from pathlib import Path
 
 from tls_scaffold.bundles.memberflags import CRLS, FOR_CLIENTS
-from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, rbac, userwarnings
 from tls_scaffold.inventory.clusterparts import User
 from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.urls import https_url, own_host
 from tls_scaffold.inventory.values import FILE, PEER, Inventory
+from tls_scaffold.keeping import teamlines
 from tls_scaffold.keeping.acceptance import acceptance_of, what_it_opens
 from tls_scaffold.keeping.plan import BESIDE, Plan
-from tls_scaffold.keeping.record import parse_record
-from tls_scaffold.makefiles.componentlines import (
-    PEER_CA_FLAG,
-    ComponentLine,
-    component_line_of,
-    component_lines,
-)
+from tls_scaffold.makefiles.componentlines import PEER_CA_FLAG, ComponentLine, component_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import CONFIG, CRL
-from tls_scaffold.rendering.documents import LAST_RENDER
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.copies import name_of, recorded_paths
@@ -66,7 +59,8 @@ def warnings(folder: Path, plan: Plan, inventory: Inventory) -> tuple[str, ...]:
         *_new_members(plan, added, inventory),
         *_left_members(plan, gone),
         *_left_certificates(folder, plan, [before[name] for name in sorted(gone)], inventory),
-        *_lines_left_over(folder, plan),
+        *teamlines.lines_left_over(folder, plan),
+        *teamlines.requests_in_use(folder, plan),
         *(user_kept(cn) for cn in plan.forgotten),
         *_passwords_kept(plan),
         *_moved_members(plan, inventory),
@@ -143,23 +137,6 @@ def _lines_before(plan: Plan) -> Mapping[str, ComponentLine]:
 def _lines_after(plan: Plan) -> Mapping[str, ComponentLine]:
     step = plan.step(MAKEFILE)
     return {line.name: line for line in component_lines((step and step.after) or "")}
-
-
-def _lines_left_over(folder: Path, plan: Plan) -> Iterator[str]:
-    """Yield each line of a component that goes though the last render did not have it.
-
-    A merge in git has brought it back, or somebody by hand.
-    """
-    makefile, record = plan.step(MAKEFILE), plan.step(LAST_RENDER)
-    gone = _lines_before(plan).keys() - _lines_after(plan).keys()
-    if not makefile or not gone:
-        return
-    text = (record.before if record else own_text(folder, LAST_RENDER)) or ""
-    known = parse_record(text, str(folder / LAST_RENDER)).lines
-    for number, line in enumerate((makefile.before or "").split("\n"), 1):
-        component = component_line_of(line)
-        if component and component.name in gone and component.name not in known:
-            yield f"{MAKEFILE}:{number} went: `{component.name}` was removed before"
 
 
 def _server_names(inventory: Inventory) -> set[str]:

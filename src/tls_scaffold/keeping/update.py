@@ -22,6 +22,7 @@ from tls_scaffold.keeping.plan import BESIDE, Note, Plan, Step
 from tls_scaffold.keeping.record import Record, read_record, record_of_entries
 from tls_scaffold.keeping.refusals import check_lines, check_outputs, check_requests, check_reset
 from tls_scaffold.makefiles.componentedits import Edited
+from tls_scaffold.makefiles.componentlines import lines_naming
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.paths import CERTS, CONFIG, CUSTODY, REVOKED
 from tls_scaffold.rendering import template
@@ -180,10 +181,15 @@ def make_plan(folder: Path, change: Change, record: Record, note: AdoptionNote |
     if CONFIG not in change.reset:
         components = change.new.components
         rendered[CONFIG] = needed_config(rendered[CONFIG], yours.get(CONFIG), components)
-    plan = plan_files(now, record, rendered, new_shelf(folder), yours, change.reset)
     makefile = change.edited_makefile(
         yours.get(MAKEFILE, rendered[MAKEFILE]), record, lambda path: (folder / path).exists()
     )
+    # What a line still signs from stays, as the team's own from now on.
+    gone = {*record.documents, *change.left_requests(rendered)} - rendered.keys()
+    used = {path for path in gone if lines_naming(makefile.text, path)}
+    taken = {path: each for path, each in record.documents.items() if path not in used}
+    record = replace(record, documents=taken)
+    plan = plan_files(now, record, rendered, new_shelf(folder), yours, change.reset)
     plan = _with_makefile(plan, now, makefile)
     # Nothing else has what is rendered anew, nor a request in which git met a conflict.
     settled = [path for path, text in now.items() if _is_marked_json(path, text)]
@@ -193,7 +199,7 @@ def make_plan(folder: Path, change: Change, record: Record, note: AdoptionNote |
     check_sizes({step.path: step.after for step in plan.steps if step.after is not None})
     plan = _with_revocations_settled(plan, folder)
     plan = replace(plan, forgotten=rbac.forgotten(now.get(rbac.FACTS, ""), rendered[rbac.FACTS]))
-    return _with_strangers(plan, folder, change, {*record.documents, *rendered})
+    return _with_strangers(plan, folder, change, {*record.documents, *rendered, *used})
 
 
 def _with_makefile(plan: Plan, now: Texts, makefile: Edited) -> Plan:

@@ -92,6 +92,18 @@ def component_lines(text: str) -> Iterator[ComponentLine]:
             yield found
 
 
+def lines_naming(text: str, path: str) -> list[int]:
+    """Return the numbers of the lines of a Makefile that name a path, comments aside."""
+    if path not in text:
+        return []
+    word = re.compile(rf"(?<![\w./-])(?:\./)?{re.escape(path)}(?![\w./-])")
+    return [
+        number
+        for number, line in enumerate(text.split("\n"), 1)
+        if word.search(line.partition("#")[0])
+    ]
+
+
 def component_line_of(line: str) -> ComponentLine | None:
     """Return the component that a line of a Makefile asks for; None for any other line."""
     match = COMPONENT_LINE.fullmatch(line) if line.startswith("req-") else None
