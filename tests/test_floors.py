@@ -46,7 +46,7 @@ SHELVES = {
         "rotationlook rotationreport / adopted alerts dist forms handfolders live "
         "owedhooks packfiles rbac reloads revoking signerchanges usablepairs / "
         "nextsteps revokedlists revokedwords severalfolders / results rotationrefusals "
-        "servedfolders signerfolder / bundleoptions signeroptions / signerkeys"
+        "servedfolders signerfolder / bundleoptions keysingit signeroptions / signerkeys"
     ),
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines profiles "

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from tls_scaffold.commands import keysingit
 from tls_scaffold.commands.adopted import (
     Adoption,
     Understood,
@@ -14,7 +15,6 @@ from tls_scaffold.commands.adopting import (
     check_has_no_inventory,
     inventory_of,
     last_rendered,
-    warnings,
     without_hosts,
     write,
 )
@@ -67,7 +67,7 @@ def adopt(folder: Path, *, dry_run: bool) -> Adoption:
     plan = write(folder, make_plan, dry_run=dry_run)
     # What a killed run had written is finished without a new plan.
     last = understood[-1] if understood else _understand(folder)[1]
-    return Adoption(folder, plan, last, dry_run, (*warnings(folder), *last.lacking))
+    return Adoption(folder, plan, last, dry_run, (*keysingit.warnings(folder), *last.lacking))
 
 
 def _check_is_handmade(folder: Path) -> None:

@@ -4,8 +4,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from tls_scaffold.checks.gitfiles import UNTRACKED, git_files
-from tls_scaffold.checks.secrecy import tracked_by_git
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.obstacles import check_folder
 from tls_scaffold.disk.plainfiles import own_text, own_texts
@@ -19,7 +17,7 @@ from tls_scaffold.keeping.neededprofiles import needed_config
 from tls_scaffold.keeping.plan import Plan, Step
 from tls_scaffold.makefiles.gnumake import READ_FIRST
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ADOPTED, CONFIG, KEY_ENDING, SCRIPTS
+from tls_scaffold.paths import ADOPTED, CONFIG, SCRIPTS
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import LAST_RENDER, Entry, record_text, recorded
 from tls_scaffold.spelling import listed
@@ -50,20 +48,6 @@ def write(folder: Path, make_plan: Callable[[], Plan], *, dry_run: bool) -> Plan
         if not plan or (folder / FILE).exists():
             plan = make_plan()
         return journal.carry_out(folder, journal.Entry(COMMAND, plan))
-
-
-def warnings(folder: Path) -> tuple[str, ...]:
-    """Return what is to be known of a folder before anything else is done with it, a line each."""
-    found = git_files(folder, [f"*{KEY_ENDING}"]) if folder.is_dir() else ()
-    tracked = [path for tag, path in found if tag != UNTRACKED]
-    if not tracked:
-        return ()
-    return (
-        (
-            f"git tracks keys, which are in every clone: {listed(tracked, FEW)}; "
-            f"`tls-scaffold check --explain {tracked_by_git.id}` says what to do"
-        ),
-    )
 
 
 def without_hosts(inventory: Inventory) -> tuple[str, ...]:

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from tls_scaffold.commands import keysingit
 from tls_scaffold.commands.adopted import Taken, next_command, taken_certificates
 from tls_scaffold.commands.adopting import (
     check_has_no_inventory,
     check_has_no_makefile,
     inventory_of,
     plan_without_makefile,
-    warnings,
     without_hosts,
     write,
 )
@@ -91,7 +91,7 @@ def adopt_pki(
     each_taken = taken_certificates(folder, inventory, found.signings, found.texts)
     # They are not there in a dry run, and will be, since they are copied.
     taken = tuple(replace(each, is_there=True) for each in each_taken)
-    told = (*warnings(folder), *without_hosts(inventory))
+    told = (*keysingit.warnings(folder), *without_hosts(inventory))
     if dry_run:
         return PkiAdopted(folder, plan, dry_run, taken, copied, found.left, told)
     # The inventory comes last: without their certificates, `make` would sign its components anew.

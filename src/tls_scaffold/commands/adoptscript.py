@@ -6,13 +6,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tls_scaffold.commands import keysingit
 from tls_scaffold.commands.adopted import Taken, next_command, taken_certificates
 from tls_scaffold.commands.adopting import (
     check_has_no_inventory,
     check_has_no_makefile,
     inventory_of,
     plan_without_makefile,
-    warnings,
     without_hosts,
     write,
 )
@@ -84,7 +84,7 @@ def adopt_script(
 
     plan = write(folder, make_plan, dry_run=dry_run)
     left = (*survey.left, *_moved(survey.signed))
-    told = (*warnings(folder), *without_hosts(inventory))
+    told = (*keysingit.warnings(folder), *without_hosts(inventory))
     return ScriptAdopted(folder, plan, dry_run, taken, survey.unread, left, told)
 
 

@@ -8,11 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from tls_scaffold.commands import keysingit
 from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory.conflictmarkers import marker_problems
 from tls_scaffold.keeping import consequences
 from tls_scaffold.keeping.plan import Plan
+from tls_scaffold.keeping.teamlines import makefile_after
 from tls_scaffold.keeping.unsettled import unsettled_texts
+from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING
 
 VERSION = 1
@@ -126,7 +129,12 @@ def outcome_of(
 ) -> Outcome:
     """Return what came of a command that keeps a folder."""
     inventory = consequences.inventory_after(folder, plan)
-    warnings = consequences.warnings(folder, plan, inventory)
+    own = component_lines(makefile_after(folder, plan))
+    keys = dict.fromkeys(each.key_path for each in (*inventory.components, *own))
+    warnings = (
+        *consequences.warnings(folder, plan, inventory),
+        *keysingit.warnings(folder, keys),
+    )
     unsettled = marker_problems(unsettled_texts(folder)) if dry_run else ()
     return Outcome(command, folder, plan, warnings, dry_run, tuple(present), unsettled)
 

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+from tls_scaffold.commands import keysingit
 from tls_scaffold.commands.reloads import who_reloads
 from tls_scaffold.commands.results import Result
 from tls_scaffold.disk.folder import lock_or_refusal
@@ -24,7 +25,7 @@ from tls_scaffold.makefiles.ourmakefile import (
     lines_that_share_a_target,
     outputs_with_own_commands,
 )
-from tls_scaffold.paths import ARCHIVE, CA
+from tls_scaffold.paths import ARCHIVE, CA, CERTS
 from tls_scaffold.signing.canumbers import check_newest
 from tls_scaffold.signing.capassword import CAPassword
 from tls_scaffold.signing.custodies import check_followed, custody_of
@@ -83,7 +84,7 @@ def sign(
                 raise
             signed = {path: reasons for path, reasons in done.signed.items() if path in in_place}
             done = replace(done, signed=signed, problem=error)
-    done = replace(done, warnings=(*done.warnings, *_copies_left(chosen, done.signed)))
+    done = replace(done, warnings=(*done.warnings, *_effects(folder, chosen, done.signed)))
     done = replace(done, reloads=who_reloads(folder, done.signed), unshared=tuple(unshared))
     if names:
         return done
@@ -141,12 +142,14 @@ def _check_nothing_waits(names: Sequence[str], planned: Round) -> None:
         raise ScaffoldError("what was asked for can't be signed", planned.waiting)
 
 
-def _copies_left(signings: Iterable[Signing], signed: Collection[str]) -> Iterator[str]:
-    """Say which copies of what was signed other commands of make's would have renewed."""
+def _effects(folder: Path, signings: Iterable[Signing], signed: Collection[str]) -> Iterator[str]:
+    """Say which copies of what was signed make would have renewed, and which keys git takes."""
     for each in signings:
         if each.copies and each.certificate_path in signed:
             places = ", ".join(f"`{copy}`" for copy in each.copies)
             yield f"`{each.certificate_path}` has a copy that only `make` puts there: {places}"
+    if not all(path.startswith(f"{CERTS}/") for path in signed):
+        yield from keysingit.warnings(folder)
 
 
 def _on_request(survey: Survey) -> Iterator[str]:

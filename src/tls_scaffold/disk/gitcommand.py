@@ -49,6 +49,12 @@ def ask_git(folder: Path, *words: str, text: bytes = b"") -> subprocess.Complete
         ) from error
 
 
+def is_in_repository(folder: Path) -> bool:
+    """Tell whether a folder, or one that it is in, may be a repository: without running git."""
+    above = folder.resolve()
+    return any(os.path.lexists(each / ".git") for each in (above, *above.parents))
+
+
 def is_tracked(folder: Path, path: str) -> bool:
     """Tell whether git tracks a path of a folder: it came with a clone, or goes into the next one.
 
@@ -56,10 +62,7 @@ def is_tracked(folder: Path, path: str) -> bool:
     is one in which git can't look.
     """
     place = folder / path
-    above = place.parent.resolve()
-    if not any(os.path.lexists(each / ".git") for each in (above, *above.parents)):
-        return False
-    if not shutil.which("git"):
+    if not is_in_repository(place.parent) or not shutil.which("git"):
         return False
     # The innermost repository is asked: a folder below may be a submodule.
     done = ask_git(place.parent, "ls-files", "--error-unmatch", "--", place.name)

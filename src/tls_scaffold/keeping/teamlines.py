@@ -28,15 +28,21 @@ def lines_left_over(folder: Path, plan: Plan) -> Iterator[str]:
 
 def requests_in_use(folder: Path, plan: Plan) -> Iterator[str]:
     """Yield each request that nothing is rendered to any more, and that a line still names."""
-    step, record = plan.step(MAKEFILE), plan.step(LAST_RENDER)
+    record = plan.step(LAST_RENDER)
     if not record:
         return
-    text = (step.after if step else own_text(folder, MAKEFILE)) or ""
+    text = makefile_after(folder, plan)
     wanted = parse_record(record.after or "", LAST_RENDER).documents
     for path in sorted(_rendered_before(folder, plan).documents.keys() - wanted.keys()):
         places = [f"{MAKEFILE}:{number}" for number in lines_naming(text, path)]
         if places:
             yield f"`{path}` stays: {', '.join(places)} needs it"
+
+
+def makefile_after(folder: Path, plan: Plan) -> str:
+    """Return the text of the Makefile when a plan is done."""
+    step = plan.step(MAKEFILE)
+    return (step.after if step else own_text(folder, MAKEFILE)) or ""
 
 
 def _rendered_before(folder: Path, plan: Plan) -> Record:
