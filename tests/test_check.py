@@ -1733,7 +1733,7 @@ ELSEWHERE = {
     # In tests/test_revocation_rules.py.
     *("crl-version", "crl-holds-live", "crl-lacks", "crl-missing", "crl-unused", "crl-over"),
     "revoked-unreadable",
-    "outdated-ca",  # in tests/test_outdated_ca.py
+    *("outdated-ca", "twin-ca"),  # in tests/test_outdated_ca.py and tests/test_twin_cas.py
 }
 WARNINGS = {
     *(

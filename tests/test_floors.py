@@ -75,7 +75,7 @@ SHELVES = {
         "plan readmissions / remotesigner / answers crlfile signer / authkeys certinfo "
         "crosscertificates packs revocationlists / foldercas manifests mirrors / caends "
         "commandlines csrs differences documentcache hangingfiles ignoredrules issuer "
-        "linemistakes mistakes record trust / chains custodies keystores rotation / "
+        "linemistakes mistakes record trust / chains custodies keystores rotation twincas / "
         "caconstraints extensions matching pairing / certificates / keys / capassword "
         "contentkinds gorefusals / agefiles copies pairs pemfiles revocations x509names"
     ),

@@ -149,7 +149,7 @@ def test_json_holds_the_documented_fields(every_state: Path) -> None:
     document = json.loads(done.stdout)
     by_name = {component["name"]: component for component in document["components"]}
     parts = ["components", "removed", "earlier_cas", "stale_bundles", "hooks_owed"]
-    parts += ["lost_ca_keys", "denied"]
+    parts += ["lost_ca_keys", "denied", "twin_cas"]
     assert list(document) == ["version", *parts]
     assert document["version"] == 1
     assert done.stderr == ""

@@ -7,12 +7,13 @@ from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.custody import PLAIN
-from tls_scaffold.paths import CA, CERTS, PEER_CA, PEER_CA_OUTPUT, PEER_TRUST, TRUST, TRUSTS
+from tls_scaffold.paths import CA, CERTS, ISSUED, PEER_CA, PEER_CA_OUTPUT, PEER_TRUST, TRUST, TRUSTS
 from tls_scaffold.signing import caconstraints, matching, pemfiles
 from tls_scaffold.signing.canumbers import BRING_NEWEST, outdated_cas
 from tls_scaffold.signing.custodies import BRING_KEY, bring_ca
 from tls_scaffold.signing.rotation import PUT_OLD_BACK, rotation_of, strange_old_cas
 from tls_scaffold.signing.trust import PUT_BACK as PUT_TRUST_BACK
+from tls_scaffold.signing.twincas import AGREE, twin_cas
 from tls_scaffold.spelling import escaped
 from tls_scaffold.state.statewords import STALE
 
@@ -293,6 +294,18 @@ def strange_old_ca(view: View) -> Iterator[Problem]:
     yield from strange_old_cas(view.folder)
 
 
+@Rule(
+    pain=(
+        "who trusts one refuses what the other signed, and from outside nobody can tell the two "
+        "apart; `make` signs with whichever lies in `certs/`"
+    ),
+    fix=AGREE,
+)
+def twin_ca(view: View) -> Iterator[Problem]:
+    """Every CA of the record has a name of its own, unless it has the same key."""
+    yield from (Problem(Place(ISSUED), str(each)) for each in twin_cas(view.folder, view.now))
+
+
 RULES = (
     half_ca,
     missing_ca,
@@ -310,4 +323,5 @@ RULES = (
     peer_ca_shared,
     peer_trust_wide,
     strange_old_ca,
+    twin_ca,
 )

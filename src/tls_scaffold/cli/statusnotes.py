@@ -53,7 +53,9 @@ def _notes_on_makefile(report: "Report") -> Iterator[str]:
 
 def _notes_on_cas(report: "Report") -> Iterator[str]:
     from tls_scaffold.signing.rotation import PUT_OLD_BACK
+    from tls_scaffold.signing.twincas import AGREE
 
+    yield from (f"{each}: {AGREE}" for each in report.twin_cas)
     yield from (f"{each}: {PUT_OLD_BACK}" for each in report.strange_cas)
     if report.rotation:
         yield report.rotation.sentence

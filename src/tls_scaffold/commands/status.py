@@ -23,6 +23,7 @@ from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.paths import CA, CRL
 from tls_scaffold.signing import revocationlists
 from tls_scaffold.signing.rotation import Rotation, rotation_of, strange_old_cas
+from tls_scaffold.signing.twincas import TwinCAs, twin_cas
 from tls_scaffold.spelling import RENEW_DAYS, UTC_TIME, canonical_host
 from tls_scaffold.state import advice, bundleages, cfsslscripts, contents, states
 from tls_scaffold.state.entries import CA_KIND, Contents
@@ -73,7 +74,7 @@ class Report:
     `own_hosts` are those that the inventory gives the component whose certificate is at a path.
     `live` is what was seen of running members, where that was asked for; `stale_bundles` are those
     that hold other certificates than `certs/`. `lost_keys` are those of CAs that should be here,
-    `denied` the files that are another user's.
+    `denied` the files that are another user's, `twin_cas` CAs of one name in the record.
     """
 
     rows: tuple[Row, ...]
@@ -98,6 +99,7 @@ class Report:
     lost_keys: tuple[str, ...] = ()
     denied: tuple[str, ...] = ()
     strange_lines: tuple[Problem, ...] = ()
+    twin_cas: tuple[TwinCAs, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -133,6 +135,7 @@ class Report:
             "hooks_owed": list(self.hooks_owed),
             "lost_ca_keys": list(self.lost_keys),
             "denied": list(self.denied),
+            "twin_cas": [path for twins in self.twin_cas for path in twins.cas],
             **({"live": live.document(self.live)} if self.live else {}),
         }
 
@@ -227,6 +230,7 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
         page=advice.page(folder, found, rows, steps, now),
         lost_keys=lost_keys(folder, found),
         denied=tuple(path for each in found.entries for path in each.denied),
+        twin_cas=tuple(twin_cas(folder, now)),
         strange_lines=tuple(strange_lines(text, {each.name for each in components})),
     )
 

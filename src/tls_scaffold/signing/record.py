@@ -24,6 +24,7 @@ from tls_scaffold.paths import CA_KEYS, CHAINS, ISSUED, SCRIPT, TRUSTS
 from tls_scaffold.signing import certificates, custodies, pairs, pemfiles
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.rotation import rotation_of
+from tls_scaffold.signing.twincas import by_subject
 from tls_scaffold.spelling import MINUTE
 
 LOST_HINT = "put its {} and {} back; {}"
@@ -86,16 +87,25 @@ class Record:
     def check_ca(self, ca: str) -> None:
         """Raise ScaffoldError if the record has a CA of this path: then `certs/` has lost it.
 
-        Another one is made for nobody. Of several the newest is told.
+        Another one is made for nobody. Of several the newest is told, with each that has its name.
         """
         recorded = filter(PATHS_OF_CAS[ca].fullmatch, self._paths)
         found = {path: certificates.read_at(self._target / path) for path in recorded}
         if not found:
             return
         path, newest = max(found.items(), key=lambda each: age_of_ca(each[1]))
+        groups = by_subject({each: read for each, read in found.items() if read})
+        twins = next((group for group in groups if path in group), {})
+        lost = f"the CA of this folder is not in `certs`: `{path}` is its certificate"
+        told = _describe_ca(newest) if newest else ()
+        if len(twins) > 1:
+            lost = f"the CA of this folder is not in `certs`: the record has {len(twins)} of a name"
+            told = tuple(
+                f"{each}: {line}" for each, read in twins.items() for line in _describe_ca(read)
+            )
         raise ScaffoldError(
-            f"the CA of this folder is not in `certs`: `{path}` is its certificate",
-            _describe_ca(newest) if newest else (),
+            lost,
+            told,
             LOST_HINT.format(
                 *(each.rpartition("/")[2] for each in (ca, CA_KEYS[ca])),
                 custodies.instead_of_lost(self._folder),
