@@ -265,10 +265,16 @@ def test_markers_in_any_file_of_ours_are_told_by_all_and_settled_by_sync(
     assert kept(path, "sync", "--check").stderr == ""
 
 
-def test_markers_in_a_file_that_is_a_team_s_own_are_no_matter_of_ours(folder: Factory) -> None:
+@pytest.mark.parametrize("name", ["README.md", ".gitignore"])
+def test_markers_in_a_file_that_is_a_team_s_own_are_told_by_check_alone(
+    folder: Factory, name: str
+) -> None:
     path = folder()
-    (path / "README.md").write_text(marked("our own\nwords\n"))
+    (path / name).write_text(marked("our own\nwords\n"))
     kept(path, "sync", "--check")
+    said = kept(path, "check", code=1).stdout
+    for number in marked_lines((path / name).read_text()):
+        assert f"error: {name}:{number}: a merge in git is not settled: a conflict marker" in said
 
 
 def test_what_two_branches_have_revoked_each_is_revoked_when_their_merge_is_settled(

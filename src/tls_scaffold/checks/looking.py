@@ -91,7 +91,7 @@ class _Looker:
         """Note what git could not merge in files of ours; of `revoked.tsv` its own rule tells."""
         if not (self.folder / FILE).exists():
             return
-        texts = unsettled_texts(self.folder)
+        texts = unsettled_texts(self.folder, with_team_s=True)
         self.marked = set(texts)
         told = {each.place for each in (*self.unread, *self.not_inventory)}
         self.unread += [

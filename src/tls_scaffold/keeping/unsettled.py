@@ -15,9 +15,10 @@ BY_HAND = (FILE, MAKEFILE)
 OF_ONE_NAME = (*BY_HAND, *GENERATED, *OURS_IF_SAID, REVOKED, LAST_RENDER, ADOPTED)
 
 
-def unsettled_texts(folder: Path) -> dict[str, str]:
+def unsettled_texts(folder: Path, *, with_team_s: bool = False) -> dict[str, str]:
     """Return the texts of a folder's own files in which git has left conflict markers, by path.
 
+    With `with_team_s` also where a team has a README of its own, say, which only it can settle.
     What can't be read is passed over: whoever needs it tells.
     """
     try:
@@ -30,17 +31,18 @@ def unsettled_texts(folder: Path) -> dict[str, str]:
         # Of a thousand requests hardly one is a text with markers.
         if b">>>>>>>" in (content := plain_or_empty(folder / path)) or b"<<<<<<<" in content
     }
-    return only_marked(texts)
+    return only_marked(texts, with_team_s=with_team_s)
 
 
-def only_marked(texts: Mapping[str, str]) -> dict[str, str]:
+def only_marked(texts: Mapping[str, str], *, with_team_s: bool = False) -> dict[str, str]:
     """Return those texts of our own files, by path, that have conflict markers."""
+    ours = set(texts) if with_team_s else set(texts).difference(OURS_IF_SAID)
     return {
         path: text
         for path, text in texts.items()
         if conflictmarkers.marked_lines(text)
         # The line that says whose the file is may be one of two that git could not merge.
-        and (path not in OURS_IF_SAID or says_ours(conflictmarkers.without_markers(text)))
+        and (path in ours or says_ours(conflictmarkers.without_markers(text)))
     }
 
 
