@@ -906,3 +906,19 @@ def test_a_warning_has_the_same_words_whichever_command_gives_it(
     by_hand = folder("--members", "a=10.0.0.1", "--proxies", "0", name="by-hand")
     shutil.copy(path / "tls-scaffold.json", by_hand)
     assert warned(by_hand, "sync") == expected
+
+
+@pytest.mark.parametrize("how", ["missing", "emptied", "torn", "torn between lines"])
+def test_a_record_that_is_lost_or_torn_is_drift(folder: Factory, how: str) -> None:
+    path = folder()
+    record, text = path / RECORD, (path / RECORD).read_text()
+    lines = text.split("\n")
+    torn = {"emptied": "", "torn": text[:-10], "torn between lines": "\n".join(lines[:-2])}
+    if how == "missing":
+        record.unlink()
+    else:
+        record.write_text(torn[how])
+    assert f"  {RECORD}\n" in kept(path, "sync", "--check", code=4).stderr
+    kept(path, "sync")
+    assert record.read_text() == text
+    assert kept(path, "sync", "--check").stderr == ""

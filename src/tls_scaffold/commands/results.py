@@ -13,7 +13,7 @@ from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory.conflictmarkers import marker_problems
 from tls_scaffold.keeping import consequences
 from tls_scaffold.keeping.plan import Plan
-from tls_scaffold.keeping.teamlines import makefile_after
+from tls_scaffold.keeping.teamlines import has_lost_record, makefile_after
 from tls_scaffold.keeping.unsettled import unsettled_texts
 from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING
@@ -81,7 +81,7 @@ class Outcome:
     @property
     def is_done(self) -> bool:
         """Whether the folder follows its inventory already, with no merge in it to settle."""
-        return self.plan.is_done and not self.unsettled
+        return self.plan.is_done and not (self.unsettled or has_lost_record(self.plan))
 
     @property
     def next(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Lines of a Makefile that are no component's of today: what a plan takes of them, and leaves."""
+"""What a plan has to do with the lines of Makefile and record that are no component's of today."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +37,21 @@ def requests_in_use(folder: Path, plan: Plan) -> Iterator[str]:
         places = [f"{MAKEFILE}:{number}" for number in lines_naming(text, path)]
         if places:
             yield f"`{path}` stays: {', '.join(places)} needs it"
+
+
+def has_lost_record(plan: Plan) -> bool:
+    """Tell whether the record of the last render lacks something of what a plan notes, or all.
+
+    What it has too much is left by a merge in git, which no command has to mend.
+    """
+    step = plan.step(LAST_RENDER)
+    if not step:
+        return False
+    before, after = (
+        {line.partition("\t")[0] for line in (text or "").split("\n")}
+        for text in (step.before, step.after)
+    )
+    return not (after <= before and parse_record(step.before or "", LAST_RENDER))
 
 
 def makefile_after(folder: Path, plan: Plan) -> str:
