@@ -49,7 +49,7 @@ SHELVES = {
         "servedfolders signerfolder / bundleoptions keysingit signeroptions / signerkeys"
     ),
     "checks": (
-        "authorities certs custodies documents hosts lifetimes makelines profiles "
+        "authorities certs custodies documents hosts lifetimes makelines ourtargets profiles "
         "report revocation running secrecy signable subjects targets / looking mending "
         "rule / view / archivedkeys crlfiles gitfiles / readablefiles"
     ),

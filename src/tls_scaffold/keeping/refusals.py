@@ -7,10 +7,11 @@ from pathlib import Path
 from tls_scaffold.cfssl.readers import seems_request
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.reach import RENDERED
+from tls_scaffold.inventory.values import Component
 from tls_scaffold.keeping.authorities import is_of_ca
 from tls_scaffold.keeping.permitted import NO_REQUEST
 from tls_scaffold.keeping.plan import BESIDE
-from tls_scaffold.makefiles.componentlines import ONE_LINE, strange_lines
+from tls_scaffold.makefiles.componentlines import ONE_LINE, ONE_NAME, doubled_lines, strange_lines
 from tls_scaffold.paths import ENDINGS
 from tls_scaffold.rendering.documents import NOT_RECORDED
 from tls_scaffold.spelling import did_you_mean
@@ -55,6 +56,22 @@ def check_lines(text: str, names: Collection[str], going: Collection[str]) -> No
             "not all lines of components can be followed, and nothing was changed",
             problems,
             ONE_LINE,
+        )
+
+
+def check_doubled(before: str, after: str, components: Iterable[Component]) -> None:
+    """Raise ScaffoldError for lines of one component that a Makefile has, and goes on to have.
+
+    Which of them is meant, nobody can tell here.
+    """
+    doubled = {target for target, _ in doubled_lines(after)}
+    if not doubled:
+        return
+    ours = {each for part in components for each in (f"req-{part.name}", part.certificate_path)}
+    problems = [problem for target, problem in doubled_lines(before) if target in doubled & ours]
+    if problems:
+        raise ScaffoldError(
+            "a component has several lines, and nothing was changed", problems, ONE_NAME
         )
 
 

@@ -20,7 +20,13 @@ from tls_scaffold.keeping.merge import base_of_texts, settle_markers
 from tls_scaffold.keeping.neededprofiles import needed_config
 from tls_scaffold.keeping.plan import BESIDE, Note, Plan, Step
 from tls_scaffold.keeping.record import Record, read_record, record_of_entries
-from tls_scaffold.keeping.refusals import check_lines, check_outputs, check_requests, check_reset
+from tls_scaffold.keeping.refusals import (
+    check_doubled,
+    check_lines,
+    check_outputs,
+    check_requests,
+    check_reset,
+)
 from tls_scaffold.makefiles.componentedits import Edited
 from tls_scaffold.makefiles.componentlines import lines_naming
 from tls_scaffold.makefiles.makefile import MAKEFILE
@@ -184,6 +190,7 @@ def make_plan(folder: Path, change: Change, record: Record, note: AdoptionNote |
     makefile = change.edited_makefile(
         yours.get(MAKEFILE, rendered[MAKEFILE]), record, lambda path: (folder / path).exists()
     )
+    check_doubled(yours.get(MAKEFILE, ""), makefile.text, change.new.components)
     # What a line still signs from stays, as the team's own from now on.
     gone = {*record.documents, *change.left_requests(rendered)} - rendered.keys()
     used = {path for path in gone if lines_naming(makefile.text, path)}

@@ -23,6 +23,7 @@ ONE_LINE = (
     "write it on one line, from the first column on: "
     "`req-NAME CERTIFICATE: REQUEST ; $(sign) [FLAGS] $<`"
 )
+ONE_NAME = "give one of the two another name and certificate; or take out the one that is wrong"
 BETWEEN_COMMANDS = re.compile(r"\s*(#.*)?")
 
 
@@ -134,6 +135,25 @@ def strange_lines(
                 continue
             if name in {*names, *going} and (reason := _strangeness(group)):
                 yield Problem(place, f"the line of `{name}` {reason}")
+
+
+def doubled_lines(text: str) -> Iterator[tuple[str, Problem]]:
+    """Yield each target of components that has another line already, with the place of both.
+
+    Lines in conditions are left out, of which make may read one, and lines that say the same.
+    """
+    first: dict[str, tuple[int, list[str]]] = {}
+    number = 1
+    for part in parts_of(text):
+        line = part.component
+        targets = (f"req-{line.name}", line.certificate_path) if line else ()
+        for target in () if part.is_conditional else targets:
+            other, lines = first.setdefault(target, (number, part.lines))
+            if lines != part.lines:
+                message = f"`{target}` is a target of {Place(MAKEFILE, other)} too"
+                yield target, Problem(Place(MAKEFILE, number), message)
+                break
+        number += len(part.lines)
 
 
 def _strangeness(lines: Sequence[str]) -> str:
