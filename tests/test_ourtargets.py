@@ -54,3 +54,47 @@ def test_lines_that_make_takes_one_of_or_that_say_the_same_are_not_two(folder: F
     edit(path / "Makefile", f"ifdef A\n{line}\nelse\n{line} \nendif", f"{line}\n{line}")
     assert findings(path, "doubled-target", 0) == []
     kept(path, "sync")
+
+
+@pytest.mark.parametrize(("begin", "end"), [("ifdef PROD", "endif"), ("define APP", "endef")])
+def test_a_line_that_make_passes_over_is_drift_that_no_command_mends(
+    folder: Factory, begin: str, end: str
+) -> None:
+    path = folder(*ONE)
+    line = line_of_app(path)
+    edit(path / "Makefile", line, f"{begin}\n{line}\n{end}")
+    told = f"Makefile:{number_of(path, line)}: make passes over the line of `app`: take the line"
+    said = kept(path, "sync", "--check", code=4).stderr
+    assert f"  {told}" in said
+    assert "hint" not in said
+    assert f"warning: {told}" in kept(path, "sync").stderr
+    ((message, fix),) = findings(path, "unused-request")
+    assert message == "config/req-app.json: no target of the Makefile signs it"
+    assert fix.startswith("take the line out of its condition or macro")
+    edit(path / "Makefile", begin, "PROD = 1\nifdef PROD" if end == "endif" else "ifndef NEVER")
+    edit(path / "Makefile", f"\n{end}\n", "\nendif\n")
+    assert kept(path, "sync", "--check").stderr == ""
+
+
+def test_a_makefile_without_our_rules_is_drift_that_no_command_mends(folder: Factory) -> None:
+    path = folder(*ONE)
+    edit(path / "Makefile", "include tls-scaffold.mk\n", "")
+    lacks = "Makefile: it lacks the line `include tls-scaffold.mk`"
+    write = "write `include tls-scaffold.mk` above the lines of components: no command does that"
+    said = kept(path, "sync", "--check", code=4).stderr
+    assert f"  {lacks}: {write}\n" in said
+    assert "hint" not in said
+    assert findings(path, "unused-request") == [(lacks, write)]
+
+
+def test_a_make_that_asks_for_nothing_is_found(folder: Factory) -> None:
+    path = folder(*ONE)
+    edit(path / "Makefile", "all: ca req\n", "")
+    ((message, fix),) = findings(path, "idle-make")
+    assert message == "Makefile: `all`, which plain `make` makes, does not ask for `req`"
+    assert fix.startswith("write `all: ca req` above `include tls-scaffold.mk`")
+    for line in ("all : ca more\nmore: req\n", "all: req-app\n"):
+        text = (path / "Makefile").read_text()
+        (path / "Makefile").write_text(f"{line}{text}")
+        assert findings(path, "idle-make", 0) == []
+        (path / "Makefile").write_text(text)

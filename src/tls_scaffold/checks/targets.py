@@ -12,6 +12,7 @@ from tls_scaffold.makefiles import gnumake
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.recipes import Surroundings, signings_in_shell
 from tls_scaffold.makefiles.shell import logical_lines
+from tls_scaffold.makefiles.unreadlines import LACKS_RULES, PUT_RULES_BACK, TAKE_OUT
 from tls_scaffold.paths import RULES as RULES_FILE
 from tls_scaffold.state.entries import Entry
 
@@ -121,9 +122,18 @@ def missing_request(view: View) -> Iterator[Problem]:
         yield from (Problem(place, message) for place in view.lines_of(entry))
 
 
+def _fix_of_unread(view: View, place: Place, fix: str) -> str:
+    if place.path == MAKEFILE and view.makefile and not view.has_our_rules:
+        return PUT_RULES_BACK
+    there = (each for each in view.asked_components.values() if each.name in view.passed_over)
+    is_there = place.line or place.path in {each.request for each in there}
+    return TAKE_OUT if is_there else fix
+
+
 @Rule(
     pain="somebody waits for a certificate that no `make` will ever sign",
     fix="`tls-scaffold sync` adds the lines of the inventory; or move the request away",
+    fix_at=_fix_of_unread,
 )
 def unused_request(view: View) -> Iterator[Problem]:
     """Every request, and every component of the inventory, is signed by a target."""
@@ -137,7 +147,7 @@ def unused_request(view: View) -> Iterator[Problem]:
     if not view.contents.has_makefile or view.contents.unread:
         return
     if (view.folder / RULES_FILE).exists() and not view.has_our_rules:
-        yield Problem(Place(MAKEFILE), f"it lacks the line `include {RULES_FILE}`")
+        yield Problem(Place(MAKEFILE), LACKS_RULES)
         return
     signed = {entry.signing.request for entry in view.contents.entries if entry.signing}
     unused = [path for path in view.requests if path not in signed and path not in view.ca_requests]
@@ -146,7 +156,8 @@ def unused_request(view: View) -> Iterator[Problem]:
     told = {path for path, each in view.asked_components.items() if each.request in unused}
     for entry in view.components:
         if not entry.signing and entry.path not in told:
-            yield Problem(Place(MAKEFILE), f"no target signs `{entry.name}` of the inventory")
+            message = f"no target signs `{entry.name}` of the inventory"
+            yield Problem(Place(MAKEFILE, view.passed_over.get(entry.name, 0)), message)
 
 
 @Rule(

@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -16,13 +17,14 @@ from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.checks.archivedkeys import clear_keys
 from tls_scaffold.checks.crlfiles import CRLFile, crl_files
 from tls_scaffold.checks.gitfiles import git_files
-from tls_scaffold.errors import Place, Problem
+from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.terms import BOTH_ENDS, CLIENT_AUTH
 from tls_scaffold.inventory.values import SERVER_KINDS, Component, Inventory
 from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
+from tls_scaffold.makefiles.unreadlines import passed_over
 from tls_scaffold.paths import ARCHIVE, AWAITING, CA_KEY, CA_REQUESTS, CERTS, KEY_ENDING, TRUSTS
 from tls_scaffold.signing.matching import key_fits
 from tls_scaffold.signing.trust import Trust, read_trust
@@ -150,6 +152,16 @@ class View:
     def has_our_rules(self) -> bool:
         """Whether the Makefile is one of ours: any `make` signs the team's own lines again."""
         return includes_our_rules(self.makefile)
+
+    @cached_property
+    def passed_over(self) -> dict[str, int]:
+        """The components of whose lines make reads none, each with its line's number."""
+        names = {each.name for each in self.inventory.components} if self.inventory else set()
+        with suppress(ScaffoldError):
+            return dict(
+                passed_over(self.folder, self.makefile, names if self.has_our_rules else ())
+            )
+        return {}
 
     @cached_property
     def asked_components(self) -> dict[str, Component]:

@@ -114,9 +114,10 @@ def _drift(outcome: "Outcome", source: str) -> DriftedError | ConflictError:
     conflicts = [f"{path}: both sides changed it" for path in plan.conflicts]
     unsure = [f"{path}: {LOST}" for path in plan.unsure]
     change = CHANGE.format(f" --from {shlex.quote(source)}" if source else "")
+    hint = change if paths or outcome.unsettled else ""
     error = ConflictError if conflicts or unsure else DriftedError
     return error(
         f"`{outcome.folder}` does not follow {f'`{source}`' if source else 'its inventory'}",
-        [*paths, *outcome.unsettled, *conflicts, *unsure],
-        SETTLE if plan.conflicts else change,
+        [*paths, *outcome.unsettled, *outcome.unread, *conflicts, *unsure],
+        SETTLE if plan.conflicts else hint,
     )

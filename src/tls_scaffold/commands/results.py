@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.keeping.teamlines import has_lost_record, makefile_after
 from tls_scaffold.keeping.unsettled import unsettled_texts
 from tls_scaffold.makefiles.componentlines import component_lines
+from tls_scaffold.makefiles.unreadlines import unread_lines
 from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING
 
 VERSION = 1
@@ -67,7 +69,7 @@ class Outcome:
     """What `add`, `remove` or `sync` did, or would do: its plan, and what that leads to.
 
     `present` are the words that ask for what is there already. In a dry run `unsettled` are the
-    conflict markers that git has left.
+    conflict markers that git has left. `unread` is why make does not read all components' lines.
     """
 
     command: str
@@ -77,11 +79,13 @@ class Outcome:
     dry_run: bool
     present: tuple[str, ...] = ()
     unsettled: tuple[Problem, ...] = ()
+    unread: tuple[Problem, ...] = ()
 
     @property
     def is_done(self) -> bool:
-        """Whether the folder follows its inventory already, with no merge in it to settle."""
-        return self.plan.is_done and not (self.unsettled or has_lost_record(self.plan))
+        """Whether the folder follows its inventory already, and nothing is left to a person."""
+        left = self.unsettled or self.unread or has_lost_record(self.plan)
+        return self.plan.is_done and not left
 
     @property
     def next(self) -> tuple[str, ...]:
@@ -129,14 +133,19 @@ def outcome_of(
 ) -> Outcome:
     """Return what came of a command that keeps a folder."""
     inventory = consequences.inventory_after(folder, plan)
-    own = component_lines(makefile_after(folder, plan))
-    keys = dict.fromkeys(each.key_path for each in (*inventory.components, *own))
+    text = makefile_after(folder, plan)
+    keys = dict.fromkeys(each.key_path for each in (*inventory.components, *component_lines(text)))
+    names = {each.name for each in inventory.components}
+    unread: tuple[Problem, ...] = ()
+    with suppress(ScaffoldError):  # make gave no answer: what was done is told all the same
+        unread = tuple(unread_lines(folder, text, names))
     warnings = (
         *consequences.warnings(folder, plan, inventory),
         *keysingit.warnings(folder, keys),
+        *map(str, unread),
     )
     unsettled = marker_problems(unsettled_texts(folder)) if dry_run else ()
-    return Outcome(command, folder, plan, warnings, dry_run, tuple(present), unsettled)
+    return Outcome(command, folder, plan, warnings, dry_run, tuple(present), unsettled, unread)
 
 
 def make_command(folder: Path, target: str = "") -> str:

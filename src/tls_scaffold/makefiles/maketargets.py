@@ -1,7 +1,7 @@
 """The targets of a Makefile, as make itself tells them."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +22,22 @@ class Targets:
     default: str
 
 
+@dataclass
+class Rule:
+    """A rule of make's database."""
+
+    target: str
+    needs: tuple[str, ...]
+    has_recipe: bool = False
+
+
 def targets_of_makefile(folder: Path) -> Targets:
     """Return the targets that a folder's Makefile writes out, and those that its patterns make.
 
     A pattern's are those of the files there are; where targets need some of what it makes, these
     alone.
     """
-    database = "\n".join(_without_macros(run_asked(folder, "-npqr", NO_TARGET).stdout))
+    database = _database(folder)
     rules = tuple(_rules(database))
     made = {rule.target for rule in rules if rule.has_recipe}
     asked = {
@@ -37,6 +46,26 @@ def targets_of_makefile(folder: Path) -> Targets:
     goals = dict.fromkeys(goal for rule in rules for goal in _goals(folder, rule, asked))
     default = DEFAULT_GOAL.search(database)
     return Targets(tuple(goals), default[1] if default else "")
+
+
+def rules_of_makefile(folder: Path) -> dict[str, Rule]:
+    """Return the rules that make has read in a folder, by their targets."""
+    return {rule.target: rule for rule in _rules(_database(folder))}
+
+
+def needs_of(rules: Mapping[str, Rule], goal: str) -> set[str]:
+    """Return all that make makes before it makes a goal."""
+    waiting, found = [goal], set[str]()
+    while waiting:
+        rule = rules.get(waiting.pop())
+        new = set(rule.needs if rule else ()) - found
+        waiting += new
+        found |= new
+    return found
+
+
+def _database(folder: Path) -> str:
+    return "\n".join(_without_macros(run_asked(folder, "-npqr", NO_TARGET).stdout))
 
 
 def _without_macros(database: str) -> Iterator[str]:
@@ -51,24 +80,15 @@ def _without_macros(database: str) -> Iterator[str]:
             depth -= 1
 
 
-@dataclass
-class _Rule:
-    """A rule of make's database."""
-
-    target: str
-    needs: tuple[str, ...]
-    has_recipe: bool = False
-
-
-def _rules(database: str) -> Iterator[_Rule]:
-    rule: _Rule | None = None
+def _rules(database: str) -> Iterator[Rule]:
+    rule: Rule | None = None
     a_target = True
     for line in database.splitlines():
         match = RULE.match(line)
         if match and a_target:
             if rule:
                 yield rule
-            rule = _Rule(match[1], tuple(need for need in match[2].split() if need != "|"))
+            rule = Rule(match[1], tuple(need for need in match[2].split() if need != "|"))
         elif rule and line.startswith("\t"):
             rule.has_recipe = True
         a_target = not line.startswith("# Not a target")
@@ -76,7 +96,7 @@ def _rules(database: str) -> Iterator[_Rule]:
         yield rule
 
 
-def _goals(folder: Path, rule: _Rule, asked: Collection[str]) -> list[str]:
+def _goals(folder: Path, rule: Rule, asked: Collection[str]) -> list[str]:
     if rule.target.startswith(".") or rule.target in (MAKEFILE, NO_TARGET):
         return []
     if "%" not in rule.target:
