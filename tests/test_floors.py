@@ -113,7 +113,7 @@ SHELVES = {
         "/ terms / conflictmarkers fields formats"
     ),
     "makefiles": (
-        "componentedits foreign origins unreadlines / makefile / maketargets ourmakefile recipes "
+        "componentedits foreign origins unreadlines / makefile / maketargets / ourmakefile recipes "
         "verdicts writtenfiles / gnumake madefiles unsetnames / cfssllines / gencert / "
         "dryruneffects / dryruncommands / commandeffects maketexts shellsteps / shellsyntax / "
         "componentlines decoys landlock makevalues shellwords / blocks movedfiles "

@@ -7,10 +7,12 @@ import pytest
 
 from conftest import Factory
 from keeping import edit, kept
+from support import run
 
 pytestmark = pytest.mark.needs("make")
 ONE = ("--members", "10.0.0.1", "--proxies", "0", "--users", "root,app")
 TWICE = "req-app certs/reporter.pem: config/req-reporter.json ; $(sign) -profile client $<\n"
+REPLACED = "`clean` is made by the commands of `tls-scaffold.mk`, and never by these"
 
 
 def findings(path: Path, rule: str, code: int = 1) -> list[tuple[str, str]]:
@@ -98,3 +100,23 @@ def test_a_make_that_asks_for_nothing_is_found(folder: Factory) -> None:
         (path / "Makefile").write_text(f"{line}{text}")
         assert findings(path, "idle-make", 0) == []
         (path / "Makefile").write_text(text)
+
+
+@pytest.mark.parametrize("where", ["above", "included"])
+def test_a_target_of_a_team_s_own_that_ours_takes_the_place_of_is_found(
+    folder: Factory, where: str
+) -> None:
+    path = folder(*ONE)
+    text = (path / "Makefile").read_text()
+    rule = "clean:\n\trm -rf build\n"
+    (path.parent / "common.mk").write_text(rule)
+    first = rule if where == "above" else "include ../common.mk\n"
+    (path / "Makefile").write_text(f"{first}{text}")
+    told = f"{'Makefile' if where == 'above' else '../common.mk'}:2: {REPLACED}"
+    assert [message for message, _ in findings(path, "replaced-target")] == [told]
+    assert kept(path, "sync", "--check").stderr == f"note: {told}\n"
+    assert f"warning: {told}\n" in kept(path, "add", "--user", "carl").stderr
+    assert run("make", "-n", "clean", cwd=path).stdout.strip().startswith("sh sign.sh clean")
+    edit(path / "Makefile" if where == "above" else path.parent / "common.mk", "clean:", "tidy:")
+    assert findings(path, "replaced-target", 0) == []
+    assert kept(path, "sync", "--check").stderr == ""

@@ -8,7 +8,7 @@ from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.makefiles.componentlines import ONE_NAME, doubled_lines
 from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.makefiles.maketargets import needs_of, rules_of_makefile
+from tls_scaffold.makefiles.maketargets import needs_of, replaced_targets, rules_of_makefile
 from tls_scaffold.paths import RULES as RULES_FILE
 
 ASKS_FOR_ALL = "all: ca req"
@@ -22,6 +22,22 @@ def doubled_target(view: View) -> Iterator[Problem]:
     """Every target of a component has one line."""
     if view.has_our_rules:
         yield from (problem for _, problem in doubled_lines(view.makefile))
+
+
+@Rule(
+    pain=(
+        "who means the team's own gets ours: `make clean` takes the CA out of `certs/`, "
+        "`make regenerate` makes another one"
+    ),
+    fix=(
+        f"give yours another name; below `include {RULES_FILE}` it would take the place of ours, "
+        "and ours be gone"
+    ),
+)
+def replaced_target(view: View) -> Iterator[Problem]:
+    """Every target of the team's own is made by its own commands."""
+    with suppress(ScaffoldError):  # which others tell that ask make
+        yield from replaced_targets(view.folder, view.makefile)
 
 
 @Rule(
@@ -43,5 +59,6 @@ def idle_make(view: View) -> Iterator[Problem]:
 
 RULES = (
     doubled_target,
+    replaced_target,
     idle_make,
 )

@@ -95,6 +95,8 @@ def sync(  # noqa: PLR0913 - its options
         for note in outcome.plan.notes:
             if note.verb == "kept":
                 talk_line(note_line(note, outcome.plan.shelf))
+        for each in outcome.replaced:
+            talk_line(f"note: {each}")
     if check and not outcome.is_done:
         error = _drift(outcome, source)
         if as_json:

@@ -17,6 +17,7 @@ from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.keeping.teamlines import has_lost_record, makefile_after
 from tls_scaffold.keeping.unsettled import unsettled_texts
 from tls_scaffold.makefiles.componentlines import component_lines
+from tls_scaffold.makefiles.maketargets import replaced_targets
 from tls_scaffold.makefiles.unreadlines import unread_lines
 from tls_scaffold.paths import ARCHIVE, CERTIFICATE_ENDING
 
@@ -69,7 +70,8 @@ class Outcome:
     """What `add`, `remove` or `sync` did, or would do: its plan, and what that leads to.
 
     `present` are the words that ask for what is there already. In a dry run `unsettled` are the
-    conflict markers that git has left. `unread` is why make does not read all components' lines.
+    conflict markers that git has left. `unread` is why make does not read all components' lines,
+    `replaced` which targets of the team's own it does not make.
     """
 
     command: str
@@ -80,6 +82,7 @@ class Outcome:
     present: tuple[str, ...] = ()
     unsettled: tuple[Problem, ...] = ()
     unread: tuple[Problem, ...] = ()
+    replaced: tuple[Problem, ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -137,15 +140,19 @@ def outcome_of(
     keys = dict.fromkeys(each.key_path for each in (*inventory.components, *component_lines(text)))
     names = {each.name for each in inventory.components}
     unread: tuple[Problem, ...] = ()
+    replaced: tuple[Problem, ...] = ()
     with suppress(ScaffoldError):  # make gave no answer: what was done is told all the same
         unread = tuple(unread_lines(folder, text, names))
+        replaced = tuple(replaced_targets(folder, text))
     warnings = (
         *consequences.warnings(folder, plan, inventory),
         *keysingit.warnings(folder, keys),
-        *map(str, unread),
+        *map(str, (*unread, *replaced)),
     )
     unsettled = marker_problems(unsettled_texts(folder)) if dry_run else ()
-    return Outcome(command, folder, plan, warnings, dry_run, tuple(present), unsettled, unread)
+    return Outcome(
+        command, folder, plan, warnings, dry_run, tuple(present), unsettled, unread, replaced
+    )
 
 
 def make_command(folder: Path, target: str = "") -> str:

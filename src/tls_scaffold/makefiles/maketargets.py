@@ -5,12 +5,23 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tls_scaffold.errors import Place, Problem
+from tls_scaffold.makefiles.blocks import split_into_blocks
 from tls_scaffold.makefiles.gnumake import MAKEFILE, run_asked
+from tls_scaffold.makefiles.ourmakefile import INCLUDES_RULES
+from tls_scaffold.paths import RULES
 
 RULE = re.compile(r"^([^\s#:=][^#:=]*?) *::?(?!=)(.*)$")
 NO_GOAL = re.compile(r"%|^\.")  # a pattern, or a target of make's own such as `.PHONY`
 DEFAULT_GOAL = re.compile(r"^\.DEFAULT_GOAL :?= ?(\S+)$", re.MULTILINE)
 MACRO_BEGINS, MACRO_ENDS = re.compile(r"define\b"), re.compile(r"endef\b")
+INCLUDE = re.compile(r"^ *[-s]?include\b", re.MULTILINE)
+# Two lines in a row; make 3.81 says `commands`.
+REPLACED = re.compile(
+    r"^(.+):\d+: warning: overriding (?:recipe|commands) for target .*\n"
+    r"(.+):(\d+): warning: ignoring old (?:recipe|commands) for target [`'](.*)'$",
+    re.MULTILINE,
+)
 NO_TARGET = "no-such-target-of-this-folder"
 
 
@@ -62,6 +73,22 @@ def needs_of(rules: Mapping[str, Rule], goal: str) -> set[str]:
         waiting += new
         found |= new
     return found
+
+
+def replaced_targets(folder: Path, text: str) -> Iterator[Problem]:
+    """Yield each target whose commands those of `tls-scaffold.mk` take the place of.
+
+    `text` is that of the Makefile. make is asked only where something stands above our rules.
+    """
+    above = INCLUDES_RULES.split(text)[0]
+    rules = (each.names for each in split_into_blocks(above) if each.kind == "rule")
+    if above == text or not (INCLUDE.search(above) or any(each != ("all",) for each in rules)):
+        return
+    said = run_asked(folder, "-npqr", NO_TARGET).stderr
+    for place_of_ours, path, line, target in REPLACED.findall(said):
+        if place_of_ours == RULES and path != RULES:
+            message = f"`{target}` is made by the commands of `{RULES}`, and never by these"
+            yield Problem(Place(path, int(line)), message)
 
 
 def _database(folder: Path) -> str:
