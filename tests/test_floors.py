@@ -38,8 +38,8 @@ SHELVES = {
     "commands": (
         "rehearse / encryptcakey rehearsalchanges renewed revoketold rotatetold / "
         "rotate / bundlesagain rehearsalcopy restore revoke / restoreplan severalchecks "
-        "severalstates / adopt adoptpki adoptscript restorechecks / add adopting backup "
-        "bundle cfssljson check explain new prove remove renewca requestexport "
+        "severalstates / restorepairs / adopt adoptpki adoptscript restorechecks / add adopting "
+        "backup bundle cfssljson check explain new prove remove renewca requestexport "
         "requestimport requestmaking requestsigning rotatestatus sign signerbundle "
         "signerconfig standin status sync / certinfo custodyfiles explainlooks gencert "
         "gencrl hooks printdefaults signcsr / cfsslcalls cfsslusage remoteca "

@@ -17,14 +17,12 @@ from tls_scaffold.errors import Problem, ScaffoldError
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.keptfolder import check_format, check_is_folder
 from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles.componentlines import ONE_NAME, doubled_lines
 from tls_scaffold.makefiles.gencert import Signing, Unread
 from tls_scaffold.makefiles.makefile import Survey
 from tls_scaffold.makefiles.maketexts import MAKEFILES
 from tls_scaffold.makefiles.origins import Origins
-from tls_scaffold.makefiles.ourmakefile import (
-    lines_that_share_a_target,
-    outputs_with_own_commands,
-)
+from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
 from tls_scaffold.paths import ARCHIVE, CA, CERTS
 from tls_scaffold.signing.canumbers import check_newest
 from tls_scaffold.signing.capassword import CAPassword
@@ -225,14 +223,9 @@ def _survey_makefile(folder: Path) -> Survey:
     """Return what make would sign; ScaffoldError if lines of ours are among what can't be read."""
     with ca_kept(folder):
         survey = makefile.survey_makefile(folder)
-    if shared := list(lines_that_share_a_target(makefile_text(folder))):
+    if doubled := [problem for _, problem in doubled_lines(makefile_text(folder))]:
         raise ScaffoldError(
-            "component lines share a target, and nothing is signed",
-            [
-                " and ".join(f"`req-{each.name} {each.certificate_path}`" for each in pair)
-                for pair in shared
-            ],
-            "each has a name and a certificate of its own: was one copied?",
+            "component lines share a target, and nothing is signed", doubled, ONE_NAME
         )
     if survey.strange:
         raise ScaffoldError(

@@ -1,7 +1,7 @@
 """A Makefile of ours, read as text: what make need not be asked about."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -39,20 +39,6 @@ def asks_for_all_by_req(text: str) -> bool:
 def names_and_outputs(text: str) -> set[tuple[str, str]]:
     """Return name and output of each component that has a line of our form."""
     return {(line.name, line.output) for line in component_lines(text)}
-
-
-def lines_that_share_a_target(text: str) -> Iterator[tuple[ComponentLine, ComponentLine]]:
-    """Yield each line of a component with an earlier one of which it has a target, but not both.
-
-    Make takes the recipe of one and the requests of both. Lines with the same two targets may stand
-    in the branches of a condition. tls-scaffold.mk refuses the same.
-    """
-    first: dict[str, ComponentLine] = {}
-    for line in component_lines(text):
-        for target in (f"req-{line.name}", line.certificate_path):
-            other = first.setdefault(target, line)
-            if (other.name, other.output) != (line.name, line.output):
-                yield other, line
 
 
 def signings_of_lines(lines: Iterable[ComponentLine]) -> tuple[Signing, ...]:
