@@ -19,20 +19,20 @@ unexport sign tls_idle tls_look tls_certificate tls_lines tls_requests tls_certi
   tls_busy tls_wanted
 tls_flags := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
 $(if $(findstring t,$(tls_flags)),$(error make -t signs nothing))
-
+tls_goals := $(or $(MAKECMDGOALS),all)
 # The components are the lines `req-NAME CERTIFICATE: …` of the Makefile, wherever they stand.
 # Of two that share a target make would follow one, and sign it from the request of the other.
 tls_lines := $(shell sh sign.sh components | awk '{ line = "req-" $$1 ":" $$2 ".pem"; print line; \
   for (at = 1; at < 3; at++) { if (!first[at, $$at]) first[at, $$at] = line; \
-    if (first[at, $$at] != line) print "=`" first[at, $$at] "`=and=`" line "`" } }')
+    if (!(first[at, $$at] == line)) print "=`" first[at, $$at] "`=and=`" line "`" } }')
 tls_twice := $(if $(findstring n,$(tls_flags)),,$(firstword $(filter =%,$(tls_lines))))
-$(if $(tls_twice),$(error component lines share a target:$(subst =, ,$(subst :, ,$(tls_twice)))))
+tls_lines := $(filter-out =%,$(tls_lines))
+$(if $(and $(tls_twice),$(filter-out clean help status check,$(tls_goals))),\
+  $(error component lines share a target:$(subst =, ,$(subst :, ,$(tls_twice)))))
 tls_requests := $(foreach each,$(tls_lines),$(firstword $(subst :, ,$(each))))
 tls_certificates := $(foreach each,$(tls_lines),$(lastword $(subst :, ,$(each))))
-
 # What is to be signed is told by what files hold, not by their times: sign.sh compares sums,
 # tls-scaffold looks at the certificates, and signs all in one process.
-tls_goals := $(or $(MAKECMDGOALS),all)
 tls_rotate := $(addprefix rotate-,start status trust finish abort)
 tls_named := ca csr renew renew-ca regenerate encrypt-ca-key clean rbac rbac-enable prove status \
   check cfssl help $(tls_rotate) $(tls_requests)
