@@ -32,8 +32,7 @@ renew() { # renew [--make MAKE --hook HOOK]: what ends soon, but not what ends w
     done)
     [ -n "$all" ] || fail "nothing is signed yet" "\`make\` signs what is missing"
     due=$(echo "$all" | grep req-) || echo "nothing expires within $RENEW_DAYS days"
-    names=$(echo "$due" | sed 's/^req-//') code=0
-    was=$(sums_of $names)
+    names=$(echo "$due" | sed 's/^req-//') code=0 && was=$(sums_of $names)
     [ $# = 0 ] || { need tls-scaffold && tls-scaffold renewed --before "$@" $names; } || exit
     case $SIGNER:$due in *:) ;;
     cfssl:*) open_key # so that one run tells, and not each
@@ -46,20 +45,17 @@ renew() { # renew [--make MAKE --hook HOOK]: what ends soon, but not what ends w
     return "$code"
 }
 
-sums_of() { # sums_of NAME...: of the certificate of each, behind its name
-    components | while read -r name base _; do case " $* " in
-        *" $name "*) echo "$name $(digits "$base.pem")" ;; esac; done
-}
+# sums_of NAME...: of the certificate of each, behind its name
+sums_of() { components | while read -r name base _; do case " $* " in
+    *" $name "*) echo "$name $(digits "$base.pem")" ;; esac; done; }
 due() { echo "req-$1"; } # due NAME BASE [FLAGS]: what to make of one that is to be renewed
 renew_ca() { renew_cas $cas; }
 renew_cas() { # renew_cas NAME...: the CAs again; of what they signed nothing is signed again
     command -v openssl >/dev/null || fail "openssl is not installed: it compares certificates"
     workshop
     lock
-    exists certs/ca.pem || exists certs/ca-key.pem || {
-        check_not_lost ca
-        fail "there is no CA" "\`make\` makes the first one"
-    }
+    exists certs/ca.pem || exists certs/ca-key.pem || { check_not_lost ca &&
+        fail "there is no CA" "\`make\` makes the first one"; }
     [ -f certs/ca-key.pem ] || fail "the key of \`certs/ca.pem\` is not here" "look for it in\
  a backup (\`tls-scaffold restore FILE\`); is it lost for good, \`make regenerate YES=1\` makes\
  another one, which all have to trust first"
@@ -68,8 +64,7 @@ renew_cas() { # renew_cas NAME...: the CAs again; of what they signed nothing is
     half=archive/.half && mkdir -p "$half/certs"
     for made; do cp -p "certs/$made.pem" "$half/certs"; done
     put_on_shelf
-    key_sum >"$work/of"
-    : >"$work/same-key"
+    key_sum >"$work/of" && : >"$work/same-key"
     decide "$work"
     for made; do tell_renewal "certs/$made"; done
 }

@@ -450,7 +450,7 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
 }
 
 # ends BASE SECONDS [not]: whether it is known to end, or not to, within that time
-ends() { openssl x509 -noout -checkend "$2" -in "$1.pem" 2>/dev/null | grep -q "will ${3:+$3 }exp"; }
+ends() { openssl x509 -checkend "$2" -noout -in "$1.pem" 2>/dev/null | grep -q "will ${3:+$3 }ex"; }
 is_revoked() { # is_revoked BASE: what is there, or where nothing is what was, but superseded
     number=$([ ! -f "$1.pem" ] || openssl x509 -noout -serial -in "$1.pem" 2>/dev/null |
         sed 's/.*=0*//; s/$/ /')
