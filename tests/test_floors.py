@@ -51,7 +51,7 @@ SHELVES = {
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines ourtargets profiles "
         "report revocation running secrecy signable subjects targets / looking mending "
-        "rule / view / archivedkeys crlfiles gitfiles / readablefiles"
+        "rule / view / archivedkeys crlfiles / readablefiles"
     ),
     "live": (
         "explanation / evidence symptoms / metrics rotationgates rotationsteps / "
@@ -89,7 +89,7 @@ SHELVES = {
     "disk": (
         "backupfiles safekeeping / folder ourfolders sharing statefiles / healing "
         "inventorydocument linkedfolder newfolder / moving vacancy / workfolders / issued locking "
-        "plainfiles secretfiles tarballs / files obstacles signals / gitcommand mounts"
+        "plainfiles secretfiles tarballs / files gitfiles obstacles signals / gitcommand mounts"
     ),
     "rendering": "template / documents",
     "bundles": (

@@ -318,10 +318,10 @@ check_output() { # check_output BASE: where a component's pair may be, in no oth
     done
 }
 check_clock() { # whether $ca has begun; a few minutes lie between any two machines
-    at=$(($(date +%s) + 300))
-    ! openssl verify -partial_chain -attime "$at" -CAfile "$ca.pem" "$ca.pem" 2>&1 |
-        grep -q 'not yet valid' ||
+    case $(openssl verify -partial_chain -attime "$(($(date +%s) + 300))" -CAfile "$ca.pem" \
+        "$ca.pem" 2>&1) in *'not yet valid'*)
         fail "\`$ca.pem\` begins later than this machine's clock says: $(date -u)" "set the clock"
+    esac
 }
 profile_of() { printf '%s\n' "$@" | sed -n '/^--*profile$/{n;p;}; s/^--*profile=//p' | tail -n 1; }
 check_silences() { # check_silences FLAGS...: what cfssl would sign with, or by, without a word
@@ -451,10 +451,10 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
 
 # ends BASE SECONDS [not]: whether it is known to end, or not to, within that time
 ends() { openssl x509 -checkend "$2" -noout -in "$1.pem" 2>/dev/null | grep -q "will ${3:+$3 }ex"; }
-is_revoked() { # is_revoked BASE: what is there, or where nothing is what was, but superseded
+is_revoked() { [ -f revoked.tsv ] || return 1 # BASE: what is there, or else what was, but superseded
     number=$([ ! -f "$1.pem" ] || openssl x509 -noout -serial -in "$1.pem" 2>/dev/null |
         sed 's/.*=0*//; s/$/ /')
-    cut -f 1,2,4 revoked.tsv 2>/dev/null | tr '\11' ' ' | grep -qi "^0*${number:-.* ${1##*/} [^s]}"
+    cut -f 1,2,4 revoked.tsv | tr '\11' ' ' | grep -qi "^0*${number:-.* ${1##*/} [^s]}"
 }
 number_of_end() { # number_of_end BASE: such as 2036134126124242, a later end a larger number
     end_of "$1" | awk '{ gsub(":", ""); month = index("JanFebMarAprMayJunJulAugSepOctNovDec", $1)

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tls_scaffold.bundles.settings import DIST
-from tls_scaffold.checks.gitfiles import UNTRACKED
 from tls_scaffold.checks.readablefiles import readable_content, readable_names
 from tls_scaffold.checks.rule import NOTE, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.files import NOT_THE_OWNER
+from tls_scaffold.disk.gitfiles import UNTRACKED
 from tls_scaffold.disk.sharing import name_of_group, number_of_group
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.custody import KeyPlace

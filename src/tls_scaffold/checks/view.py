@@ -16,7 +16,7 @@ from tls_scaffold.cfssl.profiles import Profile, SigningConfig
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.checks.archivedkeys import clear_keys
 from tls_scaffold.checks.crlfiles import CRLFile, crl_files
-from tls_scaffold.checks.gitfiles import git_files
+from tls_scaffold.disk.gitfiles import git_files
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.terms import BOTH_ENDS, CLIENT_AUTH
 from tls_scaffold.inventory.values import SERVER_KINDS, Component, Inventory

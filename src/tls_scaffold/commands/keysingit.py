@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from tls_scaffold.checks.gitfiles import UNTRACKED, git_files, not_ignored
 from tls_scaffold.disk.gitcommand import is_in_repository
+from tls_scaffold.disk.gitfiles import UNTRACKED, git_files, not_ignored
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.keeping.authorities import is_of_ca
 from tls_scaffold.paths import ARCHIVE, AWAITING, CERTS, KEY_ENDING
