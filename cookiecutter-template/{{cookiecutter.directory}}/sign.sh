@@ -451,7 +451,7 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
 
 # ends BASE SECONDS [not]: whether it is known to end, or not to, within that time
 ends() { openssl x509 -checkend "$2" -noout -in "$1.pem" 2>/dev/null | grep -q "will ${3:+$3 }ex"; }
-is_revoked() { [ -f revoked.tsv ] || return 1 # BASE: what is there, or else what was, but superseded
+is_revoked() { [ -f revoked.tsv ] || return 1 # BASE: what is there, else what was, but superseded
     number=$([ ! -f "$1.pem" ] || openssl x509 -noout -serial -in "$1.pem" 2>/dev/null |
         sed 's/.*=0*//; s/$/ /')
     cut -f 1,2,4 revoked.tsv | tr '\11' ' ' | grep -qi "^0*${number:-.* ${1##*/} [^s]}"
