@@ -15,18 +15,18 @@ OVERRIDES = $(MAKEOVERRIDES)
 override tls_hook := $(if $(filter command,$(firstword $(origin RENEW_HOOK))),$(value RENEW_HOOK))
 export SIGNER CFSSL JSON RENEW_DAYS MAKE_PROGRAM OVERRIDES YES tls_goals tls_hook
 # Of a team's own `export` of all: what is asked for anew at each use, and what grows with them.
-unexport sign tls_idle tls_look tls_certificate tls_lines tls_requests tls_certificates tls_named \
-  tls_busy tls_wanted
+unexport sign tls_idle tls_look tls_certificate tls_read tls_lines tls_requests \
+  tls_certificates tls_named tls_busy tls_wanted
 tls_flags := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
 $(if $(findstring t,$(tls_flags)),$(error make -t signs nothing))
 tls_goals := $(or $(MAKECMDGOALS),all)
 # The components are the lines `req-NAME CERTIFICATE: …` of the Makefile, wherever they stand.
 # Of two that share a target make would follow one, and sign it from the request of the other.
-tls_lines := $(shell sh sign.sh components | awk '{ line = "req-" $$1 ":" $$2 ".pem"; print line; \
+tls_read := $(shell sh sign.sh components | awk '{ line = "req-" $$1 ":" $$2 ".pem"; print line; \
   for (at = 1; at < 3; at++) { if (!first[at, $$at]) first[at, $$at] = line; \
     if (!(first[at, $$at] == line)) print "=`" first[at, $$at] "`=and=`" line "`" } }')
-tls_twice := $(if $(findstring n,$(tls_flags)),,$(firstword $(filter =%,$(tls_lines))))
-tls_lines := $(filter-out =%,$(tls_lines))
+tls_twice := $(if $(findstring n,$(tls_flags)),,$(firstword $(filter =%,$(tls_read))))
+tls_lines := $(filter-out =%,$(tls_read))
 $(if $(and $(tls_twice),$(filter-out clean help status check,$(tls_goals))),\
   $(error component lines share a target:$(subst =, ,$(subst :, ,$(tls_twice)))))
 tls_requests := $(foreach each,$(tls_lines),$(firstword $(subst :, ,$(each))))
