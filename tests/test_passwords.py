@@ -249,6 +249,7 @@ print("done")
 """
 
 
+@pytest.mark.long
 @pytest.mark.needs("patroni", "timeout")
 @pytest.mark.parametrize("path", ON_NEWEST)
 def test_patroni_itself_works_by_its_preset(start: Any, tmp_path: Path, path: str) -> None:

@@ -197,8 +197,8 @@ def in_place_of_an_inventory(folder: Path) -> None:
         pytest.param(in_the_set_of_today_s_ca, marks=pytest.mark.long),
         in_issued,
         in_the_record,
-        in_the_journal,
-        in_place_of_an_inventory,
+        pytest.param(in_the_journal, marks=pytest.mark.long),
+        pytest.param(in_place_of_an_inventory, marks=pytest.mark.long),
     ],
 )
 def test_no_command_prints_what_steers_a_terminal(
