@@ -192,7 +192,7 @@ def in_place_of_an_inventory(folder: Path) -> None:
         in_a_broken_makefile,
         in_file_names,
         in_a_certificate,
-        # make alone reads them, of which there is a test below.
+        # Of make, which reads them too, there is a test below.
         pytest.param(in_a_set, marks=pytest.mark.long),
         pytest.param(in_the_set_of_today_s_ca, marks=pytest.mark.long),
         in_issued,

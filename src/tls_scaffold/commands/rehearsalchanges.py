@@ -129,7 +129,7 @@ def _read_here(folder: Path, name: str, inventory: Inventory) -> State:
     try:
         return read_certs(folder, inventory)
     except ScaffoldError as error:
-        hint = what_mends_all(folder, inventory, utc_now())
+        hint = error.hint or what_mends_all(folder, inventory, utc_now())
         raise ScaffoldError(error.summary, error.problems, hint) from error
 
 

@@ -71,7 +71,7 @@ def json_object(raw: bytes) -> Mapping[str, Any]:
     Nothing where it is no text in UTF-8, no JSON or no object.
     """
     try:
-        data = json.loads(raw.decode("utf-8-sig"))
+        data = json.loads(raw.decode().removeprefix(MARK))
     except (ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}

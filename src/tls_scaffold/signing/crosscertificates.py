@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tls_scaffold.cfssl.profiles import BACKDATE, CA_USAGES, Constraint, Profile
-from tls_scaffold.signing import caconstraints, extensions, matching
+from tls_scaffold.signing import caconstraints, extensions, matching, mistakes
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.issuer import CA
 from tls_scaffold.signing.keys import signature_hash
@@ -49,7 +49,7 @@ def refusals(old: Certificate, now: datetime) -> Iterator[str]:
         yield "it is no root: another CA signed it"
     if old.has_ended(now):
         yield f"it ended {old.not_after:{MINUTE}}"
-    elif old.not_before > now + BACKDATE:
+    elif mistakes.begins_later(old.not_before, now):
         yield f"it begins {old.not_before:{MINUTE}}"
     if old.path_length == 0:
         yield "it lets no CA follow below it (`pathlen:0`)"

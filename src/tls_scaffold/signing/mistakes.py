@@ -211,15 +211,19 @@ def _misspelt_fields(ignored: Iterable[IgnoredField]) -> Iterator[Mistake]:
             yield Mistake(each.place.key, each.message, is_signed=True, rule="misspelt-field")
 
 
+def begins_later(begin: datetime, now: datetime) -> bool:
+    """Tell whether a life begins later than `now`, and than another machine's clock may say."""
+    return begin > now + BACKDATE
+
+
 def out_of_life(ca: str, begin: datetime, end: datetime, now: datetime) -> str:
     """Say that a CA, which messages call `ca`, has ended by `now`, or not begun; empty otherwise.
 
-    cfssl signs with such a CA in silence, and nobody takes what it signed. A few minutes lie
-    between the clocks of any two machines.
+    cfssl signs with such a CA in silence, and nobody takes what it signed.
     """
     if end < now:
         return f"{ca} ended {end:{MINUTE}}: nobody takes what it signs"
-    if begin > now + BACKDATE:
+    if begins_later(begin, now):
         return f"{ca} begins {begin:{MINUTE}}, later than this machine's clock says: {now:{MINUTE}}"
     return ""
 

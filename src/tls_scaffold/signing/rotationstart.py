@@ -25,7 +25,7 @@ from tls_scaffold.paths import (
     OLD_CAS,
     TRUSTS,
 )
-from tls_scaffold.signing import authority, certificates, crosscertificates, signer
+from tls_scaffold.signing import authority, certificates, crosscertificates, mistakes, signer
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.execution import Means
 from tls_scaffold.signing.recordcompletion import record_valid_pairs
@@ -119,7 +119,7 @@ def _check_can_be_followed(ca: str, old: Certificate, now: datetime) -> None:
             f"nobody would take what `{ca}` signs for the CA that follows it: nothing was changed",
             reasons,
             f"this machine's clock says {now:{MINUTE}}: set it"
-            if old.not_before > now
+            if mistakes.begins_later(old.not_before, now)
             else "one that has ended `make renew-ca` signs again, with the same key; else `make "
             "regenerate` makes another CA, which everybody has to trust first",
         )
