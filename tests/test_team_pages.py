@@ -281,7 +281,6 @@ def check_host(tmp_path: Path, name: str) -> None:
     assert (host / key).read_bytes() == (tmp_path / "etcd/certs" / key).read_bytes()
 
 
-@pytest.mark.long
 @pytest.mark.needs("ansible-playbook")
 def test_ansible(tmp_path: Path) -> None:
     ansible, command = ansible_user(tmp_path, "etcd1")
