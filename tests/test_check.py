@@ -1147,6 +1147,18 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             ],
         ),
     ],
+    "signed-at-each-make": [
+        (
+            append("Makefile", "\t" + LINE.format("-profile client", "carol")),
+            append("Makefile", EXTRA + LINE.format("-profile client", "carol")),
+            [
+                (
+                    "{line:gencert}",
+                    "`certs/carol.pem` is signed anew at every `make`, with another key",
+                )
+            ],
+        ),
+    ],
     "ca-differs": [
         (
             edit("config/ca-csr.json", names=[{"O": "another"}]),
@@ -1753,11 +1765,19 @@ WARNINGS = {
     *("bundle-is-current", "live-authentication", "live-version"),
     "crl-unused",
 }
+NOTES = (
+    *("ca-ends", CLEAR_KEY, "crl-over", "earlier-ca-keys", "keys-elsewhere"),
+    "signed-at-each-make",
+)
 CASES = [
     pytest.param(rule, *case, id=f"{rule}-{number}")
     for rule, cases in PAIRS.items()
     for number, case in enumerate(cases)
 ]
+
+
+def level_of(rule: str) -> str:
+    return "warning" if rule in WARNINGS else "note" if rule in NOTES else "error"
 
 
 def placed(folder: Path, where: str) -> str:
@@ -1786,9 +1806,9 @@ def test_each_rule_finds_its_fault_and_nothing_else(
     passes(good)
     assert [each for each in found(good) if each[1] == rule] == []
     fails(sound)
-    level = "warning" if rule in WARNINGS else "error"
     assert [each for each in found(sound) if each[1] == rule] == [
-        (level, rule, placed(sound, where), placed(sound, message)) for where, message in expected
+        (level_of(rule), rule, placed(sound, where), placed(sound, message))
+        for where, message in expected
     ]
 
 
@@ -1921,9 +1941,7 @@ def test_no_refusal_is_left_out_above(sound: Path, monkeypatch: pytest.MonkeyPat
 
 def test_every_rule_says_what_it_asks_for_and_why_and_what_to_do() -> None:
     for rule in checks.RULES:
-        notes = ("ca-ends", CLEAR_KEY, "crl-over", "earlier-ca-keys", "keys-elsewhere")
-        level = "note" if rule.id in notes else "error"
-        assert rule.level == ("warning" if rule.id in WARNINGS else level)
+        assert rule.level == level_of(rule.id)
         assert rule.summary
         assert rule.summary.endswith(".")
         assert rule.pain

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from tls_scaffold.checks.rule import WARNING, Rule
+from tls_scaffold.checks.rule import NOTE, WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.makefiles import gnumake
-from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.makefiles.makefile import MAKEFILE, REQ
 from tls_scaffold.makefiles.recipes import Surroundings, signings_in_shell
 from tls_scaffold.makefiles.shell import logical_lines
 from tls_scaffold.makefiles.unreadlines import LACKS_RULES, PUT_RULES_BACK, TAKE_OUT
@@ -177,6 +177,22 @@ def signed_twice(view: View) -> Iterator[Problem]:
 
 
 @Rule(
+    level=NOTE,
+    pain="whoever has the pair has one with another key than the folder after each `make`",
+    fix="`tls-scaffold add` makes a component of it, which is signed once; take the line out then",
+)
+def signed_at_each_make(view: View) -> Iterator[Problem]:
+    """No `make` signs anew what is signed already."""
+    if not view.has_our_rules:  # elsewhere make signs all anew, as hack/tls-setup does
+        return
+    for entry in view.components:
+        pasted = entry.signing and entry.signing.flags is None and entry.signing.target == REQ
+        if pasted and entry.path not in view.contents.twice:  # of these another rule speaks
+            message = f"`{entry.path}` is signed anew at every `make`, with another key"
+            yield from (Problem(place, message) for place in view.lines_of(entry))
+
+
+@Rule(
     level=WARNING,
     pain=(
         "each of these certificates passes for all of the components, or (`localhost` alone) for "
@@ -213,5 +229,6 @@ RULES = (
     missing_request,
     unused_request,
     signed_twice,
+    signed_at_each_make,
     shared_request,
 )
