@@ -184,6 +184,25 @@ def test_a_line_with_the_folder_s_own_ca_names_no_other(
 
 
 @pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_a_line_is_signed_from_its_own_request_alone(folder: Factory, signer: str) -> None:
+    path = folder(*SMALL)
+    make(path, "ca")
+    text = (path / "Makefile").read_text()
+    other = text.replace("-profile client", "-profile client config/req-csr.json")
+    (path / "Makefile").write_text(other)
+    before = contents(path)
+
+    done = run("make", f"SIGNER={signer}", "req-calico", cwd=path)
+
+    assert done.returncode == 2
+    assert "config/req-csr.json" in done.stderr or "two requests" in done.stderr
+    assert contents(path) == before
+    check = run(str(BIN / "tls-scaffold"), "check", cwd=path)
+    assert check.returncode == 1
+    assert "config/req-csr.json config/req-calico.json [not-understood]" in check.stdout
+
+
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
 def test_the_command_shown_and_who_reloads_are_those_of_the_certificate(
     folder: Factory, signer: str
 ) -> None:

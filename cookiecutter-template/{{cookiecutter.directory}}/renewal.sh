@@ -88,12 +88,12 @@ again_in_set() { # again_in_set NAME: its next certificate, and what is recorded
     (umask 022 && cp "$new" "$work/new/issued/$1-$(digits "$new").pem"
     # As made by the new one, so that no run signs them again.
     components | while read -r _ base request flags; do
-        choose_ca "$flags"
+        choose_ca "$flags" && flags=$(as_sh "$flags")
         [ "$ca" = "certs/$1" ] || continue
         of=$(digits "$base.pem" "$base-key.pem").pem name=${base##*/}
-        was=issued/$name-$(inputs $flags "$request")-$of
+        was=issued/$name-$(inputs ${flags:+"$flags"} "$request")-$of
         [ ! -e "$was" ] || cp "$was" "$work/new/issued/$name-$(ca=${new%.pem} &&
-            inputs $flags "$request")-$of"
+            inputs ${flags:+"$flags"} "$request")-$of"
     done)
 }
 
@@ -133,8 +133,8 @@ tell_renewal() { # tell_renewal BASE: of a CA that was signed again
 
 regenerate() {
     [ -d issued ] || exists certs/ca-key.pem || signed | grep -q . || { make_again all; exit; }
-    for each in $cas; do [ ! -h "certs/$each-key.pem" ] ||
-        fail "\`certs/$each-key.pem\` is not here but behind a link" "bring it here first"; done
+    for each in $cas; do ca=certs/$each && check_clock && { [ ! -h "$ca-key.pem" ] ||
+        fail "\`$ca-key.pem\` is not here but behind a link" "bring it here first"; }; done
     check_custody
     how="\`make rotate-start\` brings one so that nothing fails"
     [ -f certs/ca-key.pem ] || how='to bring it gently the key of the one that is here is needed'

@@ -65,6 +65,7 @@ note() { # note CERTIFICATE NAME: into the record
     mv -f "$record/.draft.$2" "$record/$2.pem"
 }
 
+as_sh() { printf %s "$1" | tr -d \"\'; } # as_sh FLAGS: as they come to a program
 changed() { # the targets of which the pair is not what is recorded, or can't be told without make
     clients=$(digits config/ca-config.json certs/ca.pem certs/chain.pem) was=none
     peers=$(digits config/ca-config.json certs/peer-ca.pem certs/peer-chain.pem)
@@ -73,8 +74,7 @@ changed() { # the targets of which the pair is not what is recorded, or can't be
             echo "$each"; done
     done | xargs $sha | cut -c 1-10 | paste -d ' ' - - - | while read -r request cert key; do
         read -r name base _ flags <&3
-        [ "$flags" = "$was" ] || {
-            was=$flags sum=$(printf %s "${flags:+$flags }" | tr -d \"\' | digits); } # as sh does
+        [ "$flags" = "$was" ] || was=$flags sum=$(as_sh "${flags:+$flags }" | digits)
         case "$flags " in '-peer-ca '*) rest=$peers ;; *) rest=$clients ;; esac
         file=issued/${base##*/}-$sum$request$rest-$cert$key.pem
         { [ -e "$file" ] && [ ! -d certs/.new ]; } || echo "${name:+req-$name}"
@@ -339,10 +339,10 @@ sign() { # sign again|changed CERTIFICATE [FLAGS] REQUEST: one pair, always or w
     when=$1 base=${2%.pem}
     [ "$base" != "$2" ] || fail "no line of the form of a component's asks for \`$2\`" "it reads\
  \`req-NAME certs/NAME.pem: config/req-NAME.json ; \$(sign) \$<\`"
-    shift 2
-    check_output "$base"
-    case " $*" in *' '-ca[\ =-]* | *' '--ca[\ =-]* | *' '-config[\ =]* | *' '--config[\ =]*)
-        fail "the line of \`$base.pem\` names a CA or configuration: it takes the folder's" ;; esac
+    shift 2 && check_output "$base"
+    case " $*" in *' '-ca[\ =-]* | *' '--ca[\ =-]* | *' '-config[\ =]* | *' '--config[\ =]* | \
+        *.json' '*)
+        fail "the line of \`$base.pem\` names a CA, a configuration or two requests" ;; esac
     choose_ca "$@"
     ca_is_whole
     from=$(inputs "$@") name=${base##*/}
