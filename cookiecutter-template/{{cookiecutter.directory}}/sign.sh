@@ -33,9 +33,9 @@ need() { # need PROGRAM
     fail "\`$1\` is not installed" "$hint"
 }
 components() { # of each line: name, certificate without .pem, request, flags
-    tr -s '\11 ' '  ' <Makefile | sed -n '/^req-[^ :]*  *[^ :]*\.pem *:/{
+    { cat Makefile && echo; } | tr -s '\11 ' '  ' | sed -n '/^req-[^ :]*  *[^ :]*\.pem *:.*[^\]$/{
         s/^req-\([^ :]*\)  *\([^ :]*\)\.pem *: *\([^ ;]*\)[^;]*;* *\($(sign)\)* */\1 \2 \3 /
-        s/$< *$//; p; }'
+        s/$< #.*/$</; s/$< *$//; p; }'
 }
 signed() { ls -d certs/*.pem $(components | awk '{ print $2 ".pem" }') 2>/dev/null || :; }
 own() { need tls-scaffold && exec tls-scaffold sign "$@"; }
@@ -70,7 +70,8 @@ changed() { # the targets of which the pair is not what is recorded, or can't be
     clients=$(digits config/ca-config.json certs/ca.pem certs/chain.pem) was=none
     peers=$(digits config/ca-config.json certs/peer-ca.pem certs/peer-chain.pem)
     components | while read -r _ base request _; do
-        for each in "$request" "$base.pem" "$base-key.pem"; do [ -f "$each" ] || each=/dev/null
+        for each in "$request" "$base.pem" "$base-key.pem"; do
+            { [ -f "$each" ] && [ -r "$each" ]; } || each=/dev/null
             echo "$each"; done
     done | xargs $sha | cut -c 1-10 | paste -d ' ' - - - | while read -r request cert key; do
         read -r name base _ flags <&3
@@ -311,10 +312,11 @@ check_output() { # check_output BASE: where a component's pair may be, in no oth
     # Where upper and lower case are one, as on macOS, CA.pem is the CA. Peers have a set too.
     case $(printf %s "$1" | tr A-Z a-z | sed 's|^certs/peer-|certs/|') in ca | */ca | *-key | \
         certs/trust | certs/chain | certs/old-ca | certs/old-peer-ca | archive/* | config/* | \
-        data/* | dist/* | issued/*)
+        data/* | dist/* | issued/* | awaiting/* | .* | */.*)
         fail "\`$1.pem\` is no component's" ;; esac
     for each in "$1.pem" "$1-key.pem" "$1.csr"; do
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
+        [ ! -e "$each" ] || [ -r "$each" ] || fail "\`$each\` can't be read" "run it as its owner"
     done
 }
 check_clock() { # whether $ca has begun; a few minutes lie between any two machines
@@ -438,6 +440,9 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
     [ "$reads $of" = "$(all_inputs "$1") $(key_sum)" ] ||
         fail "what it is made from has changed" "run the same again"
     if [ "$1" = .tls-set ]; then
+        components | while read -r _ base _; do # with .IGNORE make ends well whatever has failed
+            [ -f "$into$base.pem" ] || fail "\`$base.pem\` was not signed: nothing was replaced"
+        done
         put_away
         cp -RLp config tls-scaffold.json "$shelf/"
         [ -e certs/ca-key.pem ] || rm -f certs/ca.pem # its key is lost: the set follows no CA
@@ -450,7 +455,8 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
 }
 
 # ends BASE SECONDS [not]: whether it is known to end, or not to, within that time
-ends() { openssl x509 -checkend "$2" -noout -in "$1.pem" 2>/dev/null | grep -q "will ${3:+$3 }ex"; }
+ends() { openssl x509 -inform PEM -checkend "$2" -noout -in "$1.pem" 2>/dev/null |
+    grep -q "will ${3:+$3 }ex"; }
 is_revoked() { [ -f revoked.tsv ] || return 1 # BASE: what is there, else what was, but superseded
     number=$([ ! -f "$1.pem" ] || openssl x509 -noout -serial -in "$1.pem" 2>/dev/null |
         sed 's/.*=0*//; s/$/ /')

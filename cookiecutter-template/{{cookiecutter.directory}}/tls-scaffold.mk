@@ -16,7 +16,7 @@ override tls_hook := $(if $(filter command,$(firstword $(origin RENEW_HOOK))),$(
 export SIGNER CFSSL JSON RENEW_DAYS MAKE_PROGRAM OVERRIDES YES tls_goals tls_hook
 # Of a team's own `export` of all: what is asked for anew at each use, and what grows with them.
 unexport sign tls_idle tls_look tls_certificate tls_read tls_lines tls_requests \
-  tls_certificates tls_named tls_busy tls_wanted
+  tls_certificates tls_named tls_busy tls_wanted tls_anew
 tls_flags := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
 $(if $(findstring t,$(tls_flags)),$(error make -t signs nothing))
 tls_goals := $(or $(MAKECMDGOALS),all)
@@ -50,9 +50,13 @@ tls_certificate = $(or $(patsubst $@:%,%,$(firstword $(filter $@:%,$(tls_lines))
 # Of a new set make signs alone: what a team runs behind that waits until the set is in place.
 ifdef TLS_SCAFFOLD_INTO
 tls_shell := $(SHELL)
-override SHELL = $(if $(filter $@,$(tls_requests)),sh sign.sh only,$(tls_shell))
+tls_opts := $(.SHELLFLAGS)
+# With .ONESHELL the shell is one word, and make 3.81 has no flags for it.
+override SHELL = $(if $(filter $@,$(tls_requests)),sh$(if $(tls_opts),, sign.sh only),$(tls_shell))
+override .SHELLFLAGS = $(if $(filter $@,$(tls_requests)),sign.sh only -c,$(tls_opts))
 endif
-sign = @sh sign.sh $(if $(tls_again)$(filter $@,$(tls_goals)),again,changed) $(tls_certificate)
+tls_anew := $(tls_goals) $(if $(tls_again),$(tls_requests))
+sign = @sh sign.sh $(if $(filter $@,$(tls_anew)),again,changed) $(tls_certificate)
 .PHONY: all req .tls-set .tls-sign .tls-always $(tls_named)
 .DEFAULT_GOAL := all
 .PRECIOUS: $(tls_certificates)
@@ -60,6 +64,9 @@ sign = @sh sign.sh $(if $(tls_again)$(filter $@,$(tls_goals)),again,changed) $(t
 req .tls-set: $(tls_wanted)
 $(tls_certificates) $(tls_requests): | ca
 $(tls_certificates): .tls-always
+# What needs a certificate alone, as a rule of the team's, waits for the one target that signs it.
+$(foreach each,$(filter $(addsuffix :%,$(tls_wanted)),$(tls_lines)),\
+  $(eval $(lastword $(subst :, ,$(each))): | $(firstword $(subst :, ,$(each)))))
 .tls-sign:
 	@sh sign.sh need tls-scaffold && exec tls-scaffold sign --own-lines \
 	  $(if $(tls_again),--force) $(addprefix --into ,$(TLS_SCAFFOLD_INTO))
@@ -95,4 +102,4 @@ cfssl: ## install cfssl and cfssljson with Go
 	  { bin=$$(go env GOBIN) && echo "put $${bin:-$$(go env GOPATH)/bin} on the PATH" >&2; }
 help: ## list the targets
 	@awk -F ': ## ' 'NF == 2 && !/^\t/ { printf "%-14s  %s\n", $$1, $$2 }' tls-scaffold.mk
-	@printf '%-14s  sign this one again\n' $(tls_requests)
+	@printf '%-14s  sign this one again\n' $(tls_requests) | tr -c '\11\12\40-\176' '?'

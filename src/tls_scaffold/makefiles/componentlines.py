@@ -14,7 +14,7 @@ COMPONENT_LINE = re.compile(
     r"req-([^ \t:]*)[ \t]+([^ \t:]*)\.pem[ \t]*:[ \t]*([^ \t;]*)[^;]*;?[ \t]*(.*)", re.ASCII
 )
 """Name, output, request and recipe. sign.sh's `components` reads lines of the same form."""
-OUR_RECIPE = re.compile(r"\$[({]sign[)}]((?:[ \t][^$`;&|<>#]*)?)[ \t]\$<\s*")
+OUR_RECIPE = re.compile(r"\$[({]sign[)}]((?:[ \t][^$`;&|<>#]*)?)[ \t]\$<(?:[ \t]+#.*|\s*)")
 PEER_CA_FLAG = "peer-ca"
 """What a line of ours begins with that is signed by the CA of peers; no flag of cfssl's."""
 HEAD = re.compile(r"([^:=;#]*):(?!=)")
