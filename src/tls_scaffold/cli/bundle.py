@@ -122,17 +122,16 @@ def bundle(
     if is_typed and not options.p12:
         raise UsageError("--p12-password-file: the password is for `--p12` alone")
     made = command.make(ctx.obj, names, options)
-    warnings = command.warnings(ctx.obj, names, made)
     if as_json:
-        give_json(command.to_json(ctx.obj, made, warnings))
+        give_json(command.to_json(ctx.obj, made))
         return
-    for each in made:
+    for each in made.bundles:
         say(str(each.path))
         if each.archive:
             say(str(each.archive))
-    for warning in warnings:
+    for warning in made.warnings:
         warn(warning)
-    _tell_changes({each.name: each.settings for each in made if each.settings})
+    _tell_changes({each.name: each.settings for each in made.bundles if each.settings})
     talk("bundles hold keys: copy each to its own host only, and commit none")
 
 

@@ -1,6 +1,6 @@
 """`tls-scaffold bundle`: a folder for each host or consumer, with its files and what it reads."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,9 +56,15 @@ class Bundle:
         return (*files, self.archive) if self.archive else files
 
 
-def make(
-    folder: Path, names: Sequence[str], options: BundleOptions = NO_OPTIONS
-) -> tuple[Bundle, ...]:
+@dataclass(frozen=True)
+class Made:
+    """The bundles of one run, and what is allowed of them but seldom meant, a line each."""
+
+    bundles: tuple[Bundle, ...]
+    warnings: tuple[str, ...]
+
+
+def make(folder: Path, names: Sequence[str], options: BundleOptions = NO_OPTIONS) -> Made:
     """Make `dist/NAME/` for each of these components, or for all; an older bundle is replaced.
 
     Of all, users that are revoked have none: nobody is to wait for them. Folders are 0700, files
@@ -70,11 +76,9 @@ def make(
     inventory = _with_options(intake.load(folder), options)
     with disk.lock(folder):
         check_newest(folder)
-        wanted = intake.components_named(inventory, names)
-        if not names:
-            revoked = _revoked_users(folder, inventory)
-            wanted = tuple(each for each in inventory.components if each not in revoked)
-        owners = owners_of(inventory, wanted)
+        revoked = () if names else _revoked_users(folder, inventory)
+        wanted = intake.components_named(inventory, names) if names else inventory.components
+        owners = owners_of(inventory, [each for each in wanted if each not in revoked])
         forms.check_forms(options, inventory, owners)
         if options.tar:
             _check_names_of_archives(inventory, owners)
@@ -97,7 +101,7 @@ def make(
             settings = inventory.settings(member) if member else None
             made = Bundle(name, place / name, tuple(files), archive, settings, has_link)
             bundles.append(replace(made, changed=dist.laid_out(place, name) != before))
-        return tuple(bundles)
+        return Made(tuple(bundles), tuple(_warnings(folder, inventory, revoked, bundles)))
 
 
 def _revoked_users(folder: Path, inventory: Inventory) -> tuple[Component, ...]:
@@ -107,51 +111,53 @@ def _revoked_users(folder: Path, inventory: Inventory) -> tuple[Component, ...]:
     return tuple(each for each in users if is_shown(folder, each.certificate_path, serials))
 
 
-def warnings(folder: Path, names: Sequence[str], made: Sequence[Bundle]) -> list[str]:
-    """Return what is allowed of bundles but seldom meant, a line each; `names` were asked for."""
-    lines = []
-    inventory = intake.load(folder)
-    if not names and (revoked := _revoked_users(folder, inventory)):
+def _warnings(
+    folder: Path,
+    inventory: Inventory,
+    revoked: Sequence[Component],
+    bundles: Sequence[Bundle],
+) -> Iterator[str]:
+    """Yield what is allowed of bundles but seldom meant; the users `revoked` have none."""
+    if revoked:
         those = listed([each.name for each in revoked])
         told = f"no bundle for {those}: revoked; {about_revoked(inventory, revoked)}"
-        lines.append(as_typed(told, folder))
-    owners = [f"`{each.name}`" for each in made if SECRET in each.files]
+        yield as_typed(told, folder)
+    owners = [f"`{each.name}`" for each in bundles if SECRET in each.files]
     if len(owners) > 1:
-        lines.append(
+        yield (
             f"{' and '.join(owners)} have one Secret by the name that Calico's manifests know: "
             "in one Kubernetes cluster the last that is applied counts for all"
         )
-    if not all(each.has_link for each in made):
-        lines.append(
+    if not all(each.has_link for each in bundles):
+        yield (
             f"`{DIST}/` is on a file system without links: certificate and key of a bundle do not "
             "change at one moment there"
         )
-    for each in made:
+    for each in bundles:
         older = each.path.with_name(f"{each.name}{TAR}")
         if not each.archive and older.exists():
-            lines.append(f"`{DIST}/{older.name}` is of an older bundle: `--tar` makes it anew")
-    if any(each.settings for each in made):
-        lines += conflicts.several_peer_cns(inventory)
-    return lines
+            yield f"`{DIST}/{older.name}` is of an older bundle: `--tar` makes it anew"
+    if any(each.settings for each in bundles):
+        yield from conflicts.several_peer_cns(inventory)
 
 
-def to_json(folder: Path, made: Sequence[Bundle], told: Sequence[str]) -> str:
-    """Return what was made, and the warnings that were `told`, in the shape of all commands.
+def to_json(folder: Path, made: Made) -> str:
+    """Return what was made in the shape of all commands.
 
     Written is what is in bundles that are not as they were; each bundle says that for itself too.
     """
-    changed = [each for each in made if each.changed]
+    changed = [each for each in made.bundles if each.changed]
     written = [str(_below(folder, path)) for each in changed for path in each.paths]
     done = Result(
         "bundle",
         str(folder),
         changed=bool(changed),
         written=tuple(sorted(written)),
-        warnings=tuple(told),
+        warnings=made.warnings,
     )
     bundles = [
         {"name": each.name, "path": str(_below(folder, each.path)), "changed": each.changed}
-        for each in made
+        for each in made.bundles
     ]
     return done.to_json({"bundles": bundles})
 

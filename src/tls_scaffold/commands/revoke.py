@@ -28,7 +28,7 @@ from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.plainfiles import read_file
 from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
-from tls_scaffold.inventory.values import Component
+from tls_scaffold.inventory.values import Component, Inventory
 from tls_scaffold.paths import CRL
 from tls_scaffold.signing import crlfile
 from tls_scaffold.signing.canumbers import check_newest
@@ -98,8 +98,8 @@ class Done:
 def revoke(folder: Path, asked: Asked, password: CAPassword, now: datetime) -> Done:
     """Revoke what is asked for; without a word make the list from `revoked.tsv` if it lacks some.
 
-    `password` opens the CA's key. Raises ScaffoldError, with nothing
-    revoked, for words that mean nothing and where members or root would be shut out.
+    `password` opens the CA's key. Raises ScaffoldError, with nothing revoked, for words that mean
+    nothing and where members or root would be shut out.
     """
     inventory = intake.load(folder)
     if not (asked.words or inventory.crl or load_revoked(folder).by_serial):
@@ -114,39 +114,40 @@ def revoke(folder: Path, asked: Asked, password: CAPassword, now: datetime) -> D
     signed: tuple[str, ...] = ()
     told, force = chosen.told, asked.force
     if asked.sign_again:
-        signed = _to_sign_again(folder, chosen.revocations)
+        signed = _to_sign_again(here, chosen.revocations)
         force |= asked.dry_run  # what is in use now would not be then
     if signed and not asked.dry_run:
         told = (*told, *_sign_again(folder, signed, password))
     wish = Wish(chosen.revocations, force=force, dry_run=asked.dry_run)
     listed = list_revoked(folder, wish, password, now)
-    refused = () if asked.dry_run else _shown(folder, load_revoked(folder).by_serial)
+    serials = () if asked.dry_run else load_revoked(folder).by_serial
+    refused = _shown(folder, listed.inventory, serials)
     told = (*told, *listed.told)
     return Done(folder, listed, signed, refused, cns=chosen.cns, told=told, dry_run=asked.dry_run)
 
 
-def _shown(folder: Path, serials: Collection[int]) -> tuple[Component, ...]:
+def _shown(folder: Path, inventory: Inventory, serials: Collection[int]) -> tuple[Component, ...]:
     """Return the components of which `certs/` has a certificate with one of these numbers."""
     return tuple(
         each
-        for each in intake.load(folder).components
+        for each in inventory.components
         if crlfile.is_shown(folder, each.certificate_path, serials)
     )
 
 
-def _to_sign_again(folder: Path, revocations: Collection[Revocation]) -> tuple[str, ...]:
+def _to_sign_again(here: SignedHere, revocations: Collection[Revocation]) -> tuple[str, ...]:
     """Return the certificates that are among these, and those that are not there.
 
     A run that was killed while it put a new pair in its place leaves a component without its
     certificate: the same again is to end what that has begun.
     """
     names = {each.name for each in revocations}
-    shown = _shown(folder, {each.serial for each in revocations})
+    serials = {each.serial for each in revocations}
     found = []
-    for each in intake.load(folder).components:
+    for each in here.inventory.components:
         path = each.certificate_path
-        is_left_out = name_of(path) in names and not os.path.lexists(folder / path)
-        if each in shown or is_left_out:
+        is_left_out = name_of(path) in names and not os.path.lexists(here.folder / path)
+        if is_left_out or crlfile.is_shown(here.folder, path, serials):
             found.append(path)
     return tuple(found)
 
@@ -188,7 +189,8 @@ def bring(folder: Path, path: str, now: datetime, *, force: bool) -> Done:
     count = len(found.by_serial)
     listed = Listed(inventory, lists.new, (*written, CRL), archive, number, count)
     listed = let_members_look(folder, listed)
-    return Done(folder, listed, refused=_shown(folder, found.by_serial), told=listed.told)
+    refused = _shown(folder, listed.inventory, found.by_serial)
+    return Done(folder, listed, refused=refused, told=listed.told)
 
 
 def serials(folder: Path, now: datetime) -> str:
