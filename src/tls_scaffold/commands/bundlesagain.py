@@ -1,6 +1,6 @@
 """Bundles that are there, laid out again with what `certs/` has today, in the forms they have."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,17 +56,11 @@ def lay_out_stale(folder: Path) -> LaidOut:
         if not owners:
             return LaidOut()
         with lock(folder, wait=LOCK_SECONDS):
-            failed = lay_out_again(folder, inventory, owners)
+            made, left = lay_out_again(folder, inventory, owners)
     except ScaffoldError as error:
         return LaidOut(left=(f"`{DIST}/` was not looked at: {error.summary}",))
-    made = [each for each in owners if each.name not in failed]
     told = lists_left(folder, inventory, made)
-    return LaidOut(tuple(each.name for each in made), problems_of(failed), told)
-
-
-def problems_of(failed: Mapping[str, ScaffoldError]) -> tuple[str, ...]:
-    """Return why bundles could not be laid out, a line each."""
-    return tuple(f"`{DIST}/{name}`: {error.without('')}" for name, error in failed.items())
+    return LaidOut(tuple(each.name for each in made), left, told)
 
 
 def has_bundle(folder: Path, owner: Component) -> bool:
@@ -76,22 +70,25 @@ def has_bundle(folder: Path, owner: Component) -> bool:
 
 def lay_out_again(
     folder: Path, inventory: Inventory, owners: Sequence[Component], password_file: str = ""
-) -> dict[str, ScaffoldError]:
+) -> tuple[list[Component], tuple[str, ...]]:
     """Put the pairs of `certs/` into the bundles of these owners; the folder's lock is held.
 
     What holds keys, certificates or the list changes, in one step; settings stay as they were laid
     out, since nobody knows with which options. A bundle that is not there is made as without
-    options. For key stores the password is asked for as by `bundle`. Returns why a bundle could not
-    be laid out, by its owner's name; the others are.
+    options. For key stores the password is asked for as by `bundle`. Returns the owners whose
+    bundles were laid out, and why the others' could not be, a line each.
     """
     everything = None
     with suppress(ScaffoldError):  # which is told of each that it is about
         everything = bundle.read_pems(folder, inventory, owners, BundleOptions())
-    tried = {
-        owner.name: _lay_out(folder, inventory, owner, everything, password_file)
-        for owner in owners
-    }
-    return {name: error for name, error in tried.items() if error}
+    made, left = [], []
+    for owner in owners:
+        try:
+            _lay_out(folder, inventory, owner, everything, password_file)
+            made.append(owner)
+        except ScaffoldError as error:  # noqa: PERF203 - the others are laid out
+            left.append(f"`{DIST}/{owner.name}`: {error.without('')}")
+    return made, tuple(left)
 
 
 def _lay_out(
@@ -100,54 +97,34 @@ def _lay_out(
     owner: Component,
     all_pems: Mapping[str, Pems] | None,
     password_file: str,
-) -> ScaffoldError | None:
-    """Lay out one bundle; return why it could not be. `all_pems` are None where not all fit."""
-    try:
-        options = _options_of(folder, inventory, owner, password_file)
-        if all_pems is None or options.key_form == PKCS8:
-            all_pems = bundle.read_pems(folder, inventory, [owner], options)
-        _put_again(folder, inventory, owner, all_pems, options)
-    except ScaffoldError as error:
-        return error
-    return None
-
-
-def _options_of(
-    folder: Path, inventory: Inventory, owner: Component, password_file: str
-) -> BundleOptions:
-    """Return the options that give a bundle the forms that it has."""
+) -> None:
+    """Lay out one bundle in the forms that it has; `all_pems` are None where not all fit."""
     at = folder / DIST / owner.name
-    laid_out = _known_files(at, forms.every_path(inventory, owner))
-    return BundleOptions(
+    known = forms.every_path(inventory, owner)
+    laid_out = [path for path in files_of(at) if path in known]  # what else is there is refused
+    key = plain_or_empty(at / f"{owner.name}{KEY_ENDING}")
+    options = BundleOptions(
         tar=at.with_name(f"{owner.name}{TAR}").is_file(),
-        key_form=_key_form(at / f"{owner.name}{KEY_ENDING}"),
+        key_form=PKCS8 if key.startswith(PKCS8_HEAD) else AS_SIGNED,
         p12=any(path.endswith(".p12") for path in laid_out),
         password_file=password_file,
         kubernetes=any(path.endswith(".secret.yaml") for path in laid_out),
         kubeadm=any(path.startswith("pki/") for path in laid_out),
     )
-
-
-def _put_again(
-    folder: Path,
-    inventory: Inventory,
-    owner: Component,
-    pems: Mapping[str, Pems],
-    options: BundleOptions,
-) -> None:
-    at = folder / DIST / owner.name
-    known = forms.every_path(inventory, owner)
+    if all_pems is None or options.key_form == PKCS8:
+        all_pems = bundle.read_pems(folder, inventory, [owner], options)
     password = read_password(options)
     options = replace(options, crl=_list_of(folder, inventory, owner, at))
-    contents = bundle.contents_of(folder, inventory, [owner], pems, options, password)[owner.name]
-    if laid_out := _known_files(at, known):
-        contents = {path: text for path, text in contents.items() if holds_certificates(path)}
+    contents = bundle.contents_of(folder, inventory, [owner], all_pems, options, password)
+    files = contents[owner.name]
+    if laid_out:
+        files = {path: text for path, text in files.items() if holds_certificates(path)}
         settings = (path for path in laid_out if not holds_certificates(path))
-        contents |= {path: plain_or_empty(at / path) for path in settings}
-    place = dist.make_ready(folder, {owner.name: contents}, lambda _: known, tar=options.tar)
-    dist.put_bundle(place, owner.name, contents)
+        files |= {path: plain_or_empty(at / path) for path in settings}
+    place = dist.make_ready(folder, {owner.name: files}, lambda _: known, tar=options.tar)
+    dist.put_bundle(place, owner.name, files)
     if options.tar:
-        dist.put_archive(place, owner.name, contents)
+        dist.put_archive(place, owner.name, files)
 
 
 def _list_of(folder: Path, inventory: Inventory, owner: Component, at: Path) -> bytes:
@@ -190,12 +167,3 @@ def lists_left(folder: Path, inventory: Inventory, owners: Sequence[Component]) 
         those = listed([f"{DIST}/{name}" for name in members])
         return (f"{those} got the best list that there is: {why}; {error.hint}",)
     return ()
-
-
-def _known_files(bundle_folder: Path, known: Collection[str]) -> list[str]:
-    """Return a bundle's files, but for those that no bundle brings: these are refused later."""
-    return [path for path in files_of(bundle_folder) if path in known]
-
-
-def _key_form(key: Path) -> str:
-    return PKCS8 if plain_or_empty(key).startswith(PKCS8_HEAD) else AS_SIGNED

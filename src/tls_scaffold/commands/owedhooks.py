@@ -33,7 +33,8 @@ def certificate_paths(folder: Path) -> dict[str, str]:
 
 def check_known(folder: Path, names: Iterable[str]) -> None:
     """Raise ScaffoldError with each name that neither the Makefile nor the inventory has."""
-    strange = [name for name in names if name not in certificate_paths(folder)]
+    known = certificate_paths(folder)
+    strange = [name for name in names if name not in known]
     if strange:
         intake.components_named(intake.load(folder), strange)
 

@@ -8,7 +8,7 @@ from tls_scaffold.bundles.consumers import bundled_components
 from tls_scaffold.bundles.overview import needs_nothing
 from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.commands import bundle, owedhooks
-from tls_scaffold.commands.bundlesagain import has_bundle, lay_out_again, lists_left, problems_of
+from tls_scaffold.commands.bundlesagain import has_bundle, lay_out_again, lists_left
 from tls_scaffold.commands.hooks import Hook
 from tls_scaffold.commands.owedhooks import VARIABLE
 from tls_scaffold.commands.reloads import UNKNOWN, who_reloads
@@ -75,9 +75,9 @@ def _lay_out_alone(
     if not owners:
         return ()
     with disk.lock(folder, wait=LOCK_SECONDS):
-        failed = lay_out_again(folder, inventory, owners, password_file)
-    _tell_laid_out(folder, inventory, tell, [each for each in owners if each.name not in failed])
-    return problems_of(failed)
+        made, problems = lay_out_again(folder, inventory, owners, password_file)
+    _tell_laid_out(folder, inventory, tell, made)
+    return problems
 
 
 def _hand_on(
@@ -90,13 +90,13 @@ def _hand_on(
             return [], ()
         inventory = intake.load(folder)
         owners = _owners(inventory, owed)
-        failed = lay_out_again(folder, inventory, owners, password_file)
-    _tell_laid_out(folder, inventory, tell, [each for each in owners if each.name not in failed])
-    problems = [*problems_of(failed)]
+        made, left = lay_out_again(folder, inventory, owners, password_file)
+    _tell_laid_out(folder, inventory, tell, made)
+    problems = [*left]
     parts = {
         owner.name: {part.name for part in bundled_components(inventory, owner)} for owner in owners
     }
-    for name in (owner.name for owner in owners if owner.name not in failed):
+    for name in (owner.name for owner in made):
         if reason := hook.run(folder, name, folder / DIST / name):
             problems.append(f"`{name}`: `{hook.command}`: {reason}")
         else:
