@@ -80,8 +80,8 @@ def findings_of(
     """
     looks = look_at_each(folders, closed, lambda folder: check.check(folder, now, key_group))
     found = [
-        FolderFindings(each.folder, each.report or check.Report((), each.folder), each.error)
-        for each in looks
+        FolderFindings(folder, seen or check.Report((), folder), error)
+        for folder, seen, error in looks
     ]
     return SeveralFindings(tuple(sorted(found, key=_turn)))
 

@@ -1,9 +1,8 @@
 """Several folders looked at in one process: one that can't be read hides no other."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from tls_scaffold.disk.ourfolders import folders_below
 from tls_scaffold.errors import ExitCode, ScaffoldError
@@ -17,15 +16,6 @@ WORST_FIRST = (
     ExitCode.EXPIRING,
     ExitCode.DONE,
 )
-
-
-@dataclass(frozen=True)
-class Look(Generic[Report]):
-    """What was seen of one folder: a report, or the error that kept it from being read."""
-
-    folder: Path
-    report: Report | None = None
-    error: ScaffoldError | None = None
 
 
 def folders_and_closed(
@@ -53,20 +43,21 @@ def folders_and_closed(
 
 def look_at_each(
     folders: Iterable[Path], closed: Mapping[Path, ScaffoldError], look: Callable[[Path], Report]
-) -> Iterator[Look[Report]]:
-    """Yield what is seen of each folder by `look`, and the errors of those that are `closed`."""
-    yield from (Look(folder, error=error) for folder, error in closed.items())
-    yield from (_look_at(folder, look) for folder in folders)
+) -> Iterator[tuple[Path, Report | None, ScaffoldError | None]]:
+    """Yield each folder with the report of `look`, or with the error that kept it from being read.
 
-
-def _look_at(folder: Path, look: Callable[[Path], Report]) -> Look[Report]:
-    try:
-        return Look(folder, look(folder))
-    except ScaffoldError as error:
-        return Look(folder, error=error)
-    except OSError as error:
-        where = f"`{error.filename or folder}`"
-        return Look(folder, error=ScaffoldError(f"{where} can't be read: {error.strerror}"))
+    Those that are `closed` come first, each with its own.
+    """
+    for folder, error in closed.items():
+        yield folder, None, error
+    for folder in folders:
+        try:
+            yield folder, look(folder), None
+        except ScaffoldError as error:  # noqa: PERF203 - one hides no other
+            yield folder, None, error
+        except OSError as error:
+            where = f"`{error.filename or folder}`"
+            yield folder, None, ScaffoldError(f"{where} can't be read: {error.strerror}")
 
 
 def worst_code(codes: Collection[ExitCode]) -> ExitCode:

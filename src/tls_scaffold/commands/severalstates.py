@@ -122,10 +122,8 @@ def states_of(
     """
     looks = look_at_each(folders, closed, lambda folder: status.status(folder, within, now))
     found = [
-        FolderStatus(
-            each.folder, each.report, each.error or (each.report.problem if each.report else None)
-        )
-        for each in looks
+        FolderStatus(folder, report, error or (report.problem if report else None))
+        for folder, report, error in looks
     ]
     # Sorting keeps the order in which they were named where nothing is worse.
     return SeveralStates(tuple(sorted(found, key=_turn)))
