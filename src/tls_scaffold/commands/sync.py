@@ -2,7 +2,7 @@
 
 import os
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -45,22 +45,16 @@ def sync(
     would take another CA.
     """
     paths = tuple(dict.fromkeys(map(posixpath.normpath, reset)))
-    made: list[Change] = []
-    told: list[str] = []
 
     def read_change() -> Change:
         old = intake.load(folder)
         new, brought = _with_its_ca(folder, old, held)
-        told[:] = _told_of_root(folder, brought)
         new = replace(new, crl=new.crl or crl)
         says_custody = held.are_said or brought is not None
-        made.append(Change(old, new, (), paths, says_custody, brought))
-        return made[-1]
+        return Change(old, new, (), paths, says_custody, brought)
 
     command = ("sync", *paths, *_sum_of(held), *(("--crl",) if crl else ()))
-    plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
-    outcome = outcome_of("sync", folder, plan, dry_run=dry_run)
-    return _with_shared_keys(_with_custody_told(outcome, made[-1], held, told))
+    return _carry_out(folder, command, read_change, held, dry_run=dry_run)
 
 
 def sync_from(
@@ -78,24 +72,40 @@ def sync_from(
     where the folder has a CA and the file asks for another.
     """
     wish = read_wish(source, options)
-    made: list[Change] = []
-    told: list[str] = []
 
     def read_change() -> Change:
         old = intake.load(folder)
         desired = desired_inventory(wish, old)
         new, brought = _with_its_ca(folder, desired, held)
-        told[:] = _told_of_root(folder, brought)
         _check_ca_stays(folder, old, new)
         moves = (path for path in paths_of_removed(old, new) if os.path.lexists(folder / path))
         says_custody = held.are_said or old.ca != new.ca
-        made.append(Change(old, new, tuple(moves), (), says_custody, brought))
-        return made[-1]
+        return Change(old, new, tuple(moves), (), says_custody, brought)
 
     command = ("sync", "--from", wish.digest, *_sum_of(held))
-    plan = change_folder(folder, command, read_change, dry_run=dry_run, again=True)
+    return _carry_out(folder, command, read_change, held, dry_run=dry_run)
+
+
+def _carry_out(
+    folder: Path,
+    command: tuple[str, ...],
+    read_change: Callable[[], Change],
+    held: CustodyWords,
+    *,
+    dry_run: bool,
+) -> Outcome:
+    """Carry out a change, or only plan it, and tell what comes of it."""
+    made: list[Change] = []
+    of_root: list[str] = []
+
+    def note_change() -> Change:
+        made.append(read_change())
+        of_root[:] = _told_of_root(folder, made[-1].brought)
+        return made[-1]
+
+    plan = change_folder(folder, command, note_change, dry_run=dry_run, again=True)
     outcome = outcome_of("sync", folder, plan, dry_run=dry_run)
-    return _with_shared_keys(_with_custody_told(outcome, made[-1], held, told))
+    return _with_shared_keys(_with_custody_told(outcome, made[-1], held, of_root))
 
 
 def _with_its_ca(
