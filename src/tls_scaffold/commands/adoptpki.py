@@ -23,8 +23,8 @@ from tls_scaffold.disk.healing import put_cas
 from tls_scaffold.disk.obstacles import check_folder
 from tls_scaffold.disk.plainfiles import own_texts, plain
 from tls_scaffold.errors import Problem, ScaffoldError
-from tls_scaffold.keeping.adoption import Adopted, describe_folder
-from tls_scaffold.keeping.pki import Described, describe_pki
+from tls_scaffold.keeping.adoption import describe_folder
+from tls_scaffold.keeping.pki import describe_pki
 from tls_scaffold.keeping.pkifolder import Pair, read_pki
 from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.paths import (
@@ -82,7 +82,15 @@ def adopt_pki(
     check_has_no_makefile(folder, "", ELSEWHERE)
     found = describe_pki(read_pki(directory), ca, now)
     adopted = describe_folder(found.signings, found.texts)
-    plan = _plan(folder, found, adopted)
+
+    def make_plan() -> Plan:
+        check_has_no_inventory(folder)
+        if taken := list(_taken(folder, found.texts)):
+            summary = "the folder has other requests already, and nothing was done"
+            raise ScaffoldError(summary, taken)
+        return plan_without_makefile(folder, adopted, found.texts, CHANGE_FIRST)
+
+    plan = make_plan()
     pairs = {CA_OUTPUT: found.ca}
     pairs |= {f"{CERTS}/{name}": pair for name, pair in found.pairs.items()}
     missing = [output for output, pair in pairs.items() if not _is_in_place(folder, output, pair)]
@@ -92,21 +100,13 @@ def adopt_pki(
     # They are not there in a dry run, and will be, since they are copied.
     taken = tuple(replace(each, is_there=True) for each in each_taken)
     told = (*keysingit.warnings(folder), *without_hosts(inventory))
-    if dry_run:
-        return PkiAdopted(folder, plan, dry_run, taken, copied, found.left, told)
-    # The inventory comes last: without their certificates, `make` would sign its components anew.
-    with lock(folder):
-        for output in missing:
-            _put(folder, output, pairs[output])
-    plan = write(folder, lambda: _plan(folder, found, adopted), dry_run=False)
+    if not dry_run:
+        # The inventory comes last: `make` would sign its components anew without certificates.
+        with lock(folder):
+            for output in missing:
+                _put(folder, output, pairs[output])
+        plan = write(folder, make_plan, dry_run=False)
     return PkiAdopted(folder, plan, dry_run, taken, copied, found.left, told)
-
-
-def _plan(folder: Path, found: Described, adopted: Adopted) -> Plan:
-    check_has_no_inventory(folder)
-    if taken := list(_taken(folder, found.texts)):
-        raise ScaffoldError("the folder has other requests already, and nothing was done", taken)
-    return plan_without_makefile(folder, adopted, found.texts, CHANGE_FIRST)
 
 
 def _taken(folder: Path, texts: Mapping[str, str]) -> Iterator[str]:
