@@ -105,7 +105,7 @@ def import_pack(
         look = _look(folder, data, path, names, now)
     brings_ca = look.new_ca is not None
     if not look.inventory.ca.sha256:  # a certificate in the folder may have come with a clone
-        _check_confirmed(look.ca, look.ca.sum, ca_sha256, confirm)
+        _check_confirmed(look.ca, ca_sha256, confirm)
     elif ca_sha256 and ca_sha256 != look.ca.sum:
         raise _another_ca(look.ca, ca_sha256)
     outcome = None
@@ -198,8 +198,8 @@ def _another_ca(given: Certificate, pin: str) -> ScaffoldError:
     )
 
 
-def _check_confirmed(ca: Certificate, found: str, asked: str, confirm: Confirm) -> None:
-    subject = ca.subject_text
+def _check_confirmed(ca: Certificate, asked: str, confirm: Confirm) -> None:
+    subject, found = ca.subject_text, ca.sum
     if asked and asked != found:
         raise ScaffoldError(
             "the answers are of another CA than `--ca-sha256` says: nothing is put in place",
