@@ -10,10 +10,10 @@ from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.commands.bundlesagain import LaidOut, lay_out_stale
 from tls_scaffold.commands.rotationrefusals import (
     check_can_rotate,
-    check_components_alone,
     check_none_is_under_way,
     rotation_under_way,
     signings_of,
+    signings_of_components_alone,
 )
 from tls_scaffold.disk.folder import lock_kept
 from tls_scaffold.disk.locking import LOCK_SECONDS
@@ -69,15 +69,16 @@ def start(
     and nothing is started. Raises ScaffoldError, before anything is written, where a rotation is
     under way, or the CA is one that is not made here.
     """
-    rest = _rest_of_compromised if is_compromised else _rest_of_start
-    if resumed := rest(folder, ca, now):
+    resumed = (
+        _rest_of_compromised(folder, ca, now) if is_compromised else _rest_of_start(folder, ca)
+    )
+    if resumed:
         return None, resumed
     with lock_kept(folder, wait=LOCK_SECONDS):
         check_none_is_under_way(folder)
         check_newest(folder)
         check_can_rotate(folder, ca, is_compromised=is_compromised)
-        check_components_alone(folder, ca)
-        signings = signings_of(folder, ca)
+        signings = signings_of_components_alone(folder, ca)
         started = rotationstart.start(
             folder, ca, signings, means, now, is_compromised=is_compromised
         )
@@ -102,7 +103,7 @@ def start(
     )
 
 
-def _rest_of_start(folder: Path, ca: str, _now: datetime) -> Turned | None:
+def _rest_of_start(folder: Path, ca: str) -> Turned | None:
     """Make the bundles that a start which was killed has left; None where it left none."""
     with lock_kept(folder, wait=LOCK_SECONDS):
         rotation = rotation_of(folder)

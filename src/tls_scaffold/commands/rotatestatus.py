@@ -54,7 +54,7 @@ def rotate_status(
     return RotationReport(
         rotation,
         tuple(_pairs(folder, inventory, rotation)),
-        stale_bundles(folder, inventory) if inventory else (),
+        stale_bundles(folder, inventory),
         tasks_of(rotation, parties, ports, scaffold_command(folder)),
         ports,
         now,
@@ -71,7 +71,7 @@ def _seen(folder: Path, rotation: Rotation, options: LiveOptions) -> tuple[Rotat
 
 def _left_behind(
     folder: Path,
-    inventory: Inventory | None,
+    inventory: Inventory,
     options: LiveOptions,
     within: timedelta,
     now: datetime,
@@ -89,21 +89,19 @@ def _left_behind(
         ports = _seen(folder, rotation, options)
         if any(holds_up(Step.FINISH, each) for each in ports):
             tasks = tasks_after(rotation, _parties(inventory, rotation), ports)
-            stale = stale_bundles(folder, inventory) if inventory else ()
+            stale = stale_bundles(folder, inventory)
             return RotationReport(rotation, (), stale, tasks, ports, now, within, is_over=True)
     return None
 
 
-def _parties(inventory: Inventory | None, rotation: Rotation) -> Parties:
-    if inventory is None:
-        return Parties((), ())
+def _parties(inventory: Inventory, rotation: Rotation) -> Parties:
     members = tuple(each.name for each in inventory.members)
     others = (each.name for each in inventory.components if each.kind in ("user", "proxy"))
     return Parties(members, tuple(others) if rotation.ca == CA else ())
 
 
-def _pairs(folder: Path, inventory: Inventory | None, rotation: Rotation) -> Iterator[FolderPair]:
-    for each in inventory.components if inventory else ():
+def _pairs(folder: Path, inventory: Inventory, rotation: Rotation) -> Iterator[FolderPair]:
+    for each in inventory.components:
         if each.ca != rotation.ca:
             continue
         path = each.certificate_path

@@ -141,16 +141,14 @@ def check_can_rotate(folder: Path, ca: str, *, is_compromised: bool = False) -> 
 
 def signings_of(folder: Path, ca: str) -> tuple[Signing, ...]:
     """Return what a folder asks a CA for, by lines of our form."""
-    return tuple(
-        each for each in _survey(folder).signings if each.flags is not None and each.ca == ca
-    )
+    return _signings_of(_survey(folder), ca)
 
 
-def check_components_alone(folder: Path, ca: str) -> None:
-    """Raise ScaffoldError where lines of the Makefile's own have a CA sign too, or may do so.
+def signings_of_components_alone(folder: Path, ca: str) -> tuple[Signing, ...]:
+    """Return the same where nothing else has the CA sign.
 
-    What these sign would have no cross certificate behind it, and be refused by whoever trusts the
-    old CA alone.
+    Raises ScaffoldError where lines of the Makefile's own do, or may do so. What these sign would
+    have no cross certificate behind it, and be refused by whoever trusts the old CA alone.
     """
     survey = _survey(folder)
     others = [
@@ -165,6 +163,11 @@ def check_components_alone(folder: Path, ca: str) -> None:
             others,
             "`tls-scaffold add NAME` makes it one; take its own line out of the Makefile then",
         )
+    return _signings_of(survey, ca)
+
+
+def _signings_of(survey: Survey, ca: str) -> tuple[Signing, ...]:
+    return tuple(each for each in survey.signings if each.flags is not None and each.ca == ca)
 
 
 def _survey(folder: Path) -> Survey:
