@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from tls_scaffold.checks.crlfiles import DER
 from tls_scaffold.checks.rule import NOTE, WARNING, Rule
 from tls_scaffold.checks.view import View
-from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.paths import CA, CRL, REVOKED
 from tls_scaffold.signing import crlfile
 from tls_scaffold.signing.crlfile import MAKE_ANEW
 from tls_scaffold.signing.foldercas import cas_of
-from tls_scaffold.signing.revocations import Revoked, read_revoked
 from tls_scaffold.spelling import MINUTE
 
 
@@ -82,7 +81,7 @@ def crl_lacks(view: View) -> Iterator[Problem]:
     """`certs/crl.der` names all that `revoked.tsv` has."""
     for each in view.crl_files:
         if each.path == CRL and each.listed:
-            for missing in crlfile.lacking(each.listed, _revoked(view), view.now):
+            for missing in crlfile.lacking(each.listed, view.revoked, view.now):
                 name = f" ({missing.name})" if missing.name else ""
                 yield Problem(Place(CRL), f"it lacks {missing.hexadecimal}{name}")
 
@@ -105,7 +104,7 @@ def crl_missing(view: View) -> Iterator[Problem]:
 )
 def crl_unused(view: View) -> Iterator[Problem]:
     """Where something is revoked the inventory says that members look into the list."""
-    if view.inventory and not view.inventory.crl and _revoked(view).to_be_listed(view.now):
+    if view.inventory and not view.inventory.crl and view.revoked.to_be_listed(view.now):
         yield Problem(Place(FILE, key="crl"), f"it is not true, and `{REVOKED}` has lines")
 
 
@@ -128,14 +127,7 @@ def crl_over(view: View) -> Iterator[Problem]:
 )
 def revoked_unreadable(view: View) -> Iterator[Problem]:
     """Every line of `revoked.tsv` is one that `tls-scaffold revoke` writes."""
-    yield from _revoked(view).problems
-
-
-def _revoked(view: View) -> Revoked:
-    try:
-        return read_revoked(view.folder)
-    except ScaffoldError as error:
-        return Revoked(problems=(Problem(Place(REVOKED), error.summary),))
+    yield from view.revoked.problems
 
 
 RULES = (

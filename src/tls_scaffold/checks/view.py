@@ -25,8 +25,18 @@ from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
 from tls_scaffold.makefiles.unreadlines import passed_over
-from tls_scaffold.paths import ARCHIVE, AWAITING, CA_KEY, CA_REQUESTS, CERTS, KEY_ENDING, TRUSTS
+from tls_scaffold.paths import (
+    ARCHIVE,
+    AWAITING,
+    CA_KEY,
+    CA_REQUESTS,
+    CERTS,
+    KEY_ENDING,
+    REVOKED,
+    TRUSTS,
+)
 from tls_scaffold.signing.matching import key_fits
+from tls_scaffold.signing.revocations import Revoked, read_revoked
 from tls_scaffold.signing.trust import Trust, read_trust
 from tls_scaffold.spelling import RENEW_DAYS
 from tls_scaffold.state.clones import is_without_keys
@@ -84,6 +94,14 @@ class View:
         keys = {entry.key_path for entry in entries if entry.key}
         directories = dict.fromkeys((*self.directories, "config", "."))
         return tuple(crl_files(self.folder, directories, pems | keys))
+
+    @cached_property
+    def revoked(self) -> Revoked:
+        """What `revoked.tsv` says; where it can't be read, why."""
+        try:
+            return read_revoked(self.folder)
+        except ScaffoldError as error:
+            return Revoked(problems=(Problem(Place(REVOKED), error.summary),))
 
     @cached_property
     def git_files(self) -> tuple[tuple[str, str], ...]:
