@@ -94,10 +94,8 @@ def _local(inventory: Inventory, member: Member, home: str) -> str:
     return _configuration({"local": local}, home, elsewhere)
 
 
-def _configuration(
-    etcd: Mapping[str, object], home: str, further: Mapping[str, object] | None = None
-) -> str:
-    taken = {"etcd": etcd, **(further or {})}
+def _configuration(etcd: Mapping[str, object], home: str, further: Mapping[str, object]) -> str:
+    taken = {"etcd": etcd, **further}
     document = {
         "apiVersion": "kubeadm.k8s.io/v1beta4",
         "kind": "ClusterConfiguration",

@@ -86,14 +86,13 @@ def _rows(inventory: Inventory) -> Iterator[Row]:
 
 
 def _user_row(user: Component, preset: str) -> Row:
+    paths = paths_in("", user.output, TRUST)
     if CLIENT_AUTH not in user.usages:
-        here = paths_in("", user.output, TRUST)
         # As kube-apiserver and the kubelet call them.
-        flags = {"tls-cert-file": here.certificate, "tls-private-key-file": here.key}
+        flags = {"tls-cert-file": paths.certificate, "tls-private-key-file": paths.key}
         takes = " ".join(f"--{name}={path}" for name, path in flags.items())
         return _row(user, takes, SERVES)
     _, names, again = next(row for row in CLIENTS if preset.startswith(row[0]))
-    paths = paths_in("", user.output, TRUST)
     files = zip(names[1:], (paths.ca, paths.certificate, paths.key), strict=True)
     words = [f"{name}={value}" for name, value in (*files, *further_settings(preset).items())]
     row = _row(user, " ".join(words), again)

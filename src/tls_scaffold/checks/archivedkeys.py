@@ -20,14 +20,14 @@ def clear_keys(folder: Path, homes: Iterable[tuple[str, str]]) -> Iterator[tuple
     `homes` are the directories in which CAs' keys lie, each with an ending of their names. What a
     link leads to, what is larger than any key, and what can't be read is passed over.
     """
-    if _is_link(folder, ARCHIVE):
+    if (folder / ARCHIVE).is_symlink():
         return
     found: dict[str, None] = {}
     for shelf in _readable_shelves(folder):
         for directory, ending in homes:
             at = f"{shelf}/{directory}"
             parts = [at.rsplit("/", up)[0] for up in range(at.count("/"))]
-            if not any(_is_link(folder, part) for part in parts):
+            if not any((folder / part).is_symlink() for part in parts):
                 found.update(dict.fromkeys(readable_names(folder, at, ending)))
     for path in found:
         with suppress(OSError, ScaffoldError):
@@ -42,7 +42,3 @@ def _readable_shelves(folder: Path) -> tuple[str, ...]:
         return shelves(folder)
     except ScaffoldError:
         return ()
-
-
-def _is_link(folder: Path, path: str) -> bool:
-    return (folder / path).is_symlink()

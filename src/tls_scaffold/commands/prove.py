@@ -127,7 +127,9 @@ def prove(
                 nobody=clients.nobody,
                 crl=None if crl is None else into / "bundles" / LIST,
             )
-            _apply(bench, scripts)
+            for script in scripts:
+                apply_script(bench, script)
+            apply_script(bench, scripts[0], "--enable")
             attempts = matrix(bench, inventory, chosen, progress)
             checks = (*doors.checks(bench), *proofs.checks(bench, scripts[0], inventory, unedited))
     return Proof(
@@ -150,13 +152,6 @@ def _chosen(inventory: Inventory, names: Sequence[str]) -> tuple[User, ...]:
         raise ScaffoldError("there is no such user", problems)
     wanted = {each.name for each in components}
     return tuple(user for user in inventory.users if user.name in wanted)
-
-
-def _apply(bench: Bench, scripts: Sequence[Path]) -> None:
-    """Apply the scripts, of which the first is the folder's own, and enable authentication."""
-    for script in scripts:
-        apply_script(bench, script)
-    apply_script(bench, scripts[0], "--enable")
 
 
 def _clients_alone(inventory: Inventory) -> Inventory:

@@ -20,13 +20,12 @@ from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.clusterparts import Member, User
 from tls_scaffold.inventory.options import Options
-from tls_scaffold.inventory.values import FILE, Inventory
+from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.paths import CA, CERTIFICATE_ENDING, CERTS, ISSUED, KEY_ENDING, PEER_CA
 from tls_scaffold.rehearsal.revisions import read_revision
 from tls_scaffold.rehearsal.states import (
     NOT_REHEARSED,
     State,
-    file_of_certs,
     file_of_dist,
     holders,
     laid_out,
@@ -107,10 +106,13 @@ def read_begin(folder: Path, name: str) -> State:
     """
     if name not in (CERTS, DIST):
         return read_revision(folder, name)
-    files = file_of_certs if name == CERTS else file_of_dist
     inventory = intake.load(folder)
-    there = laid_out(inventory, lambda each: os.path.lexists(folder / files(inventory, each)))
-    return with_their_cns(_read_here(folder, name, there))
+
+    def is_there(each: Component) -> bool:
+        path = each.certificate_path if name == CERTS else file_of_dist(inventory, each)
+        return os.path.lexists(folder / path)
+
+    return with_their_cns(_read_here(folder, name, laid_out(inventory, is_there)))
 
 
 def read_state(folder: Path, name: str) -> State:
@@ -163,7 +165,11 @@ def next_states(
         return
     with _as_next(change):
         DOERS[change.kind](copy, change.argument)
-    yield Next(read_certs(copy, intake.load(copy), f"`{change}`"), restarts)
+    yield Next(_certs_after(copy, str(change)), restarts)
+
+
+def _certs_after(copy: Path, command: str) -> State:
+    return read_certs(copy, intake.load(copy), f"`{command}`")
 
 
 def refused_here(folder: Path, change: Change) -> tuple[str, ...]:
@@ -198,16 +204,16 @@ def _rotation(change: Change, copy: Path) -> Iterator[Next]:
         if begun is None:
             _start_rotation(copy, change)
     if change.is_compromised:
-        yield Next(read_certs(copy, intake.load(copy), f"`{start}`"), Restarts.AT_ONCE)
+        yield Next(_certs_after(copy, start), Restarts.AT_ONCE)
         return
     if begun is None or begun.stage is Stage.REPLACING:
-        yield Next(read_certs(copy, intake.load(copy), f"`{start}`"), Restarts.UNPLANNED)
+        yield Next(_certs_after(copy, start), Restarts.UNPLANNED)
         with _as_next(change):
             rotate.trust(copy, utc_now())
-    yield Next(read_certs(copy, intake.load(copy), "`rotate trust`"))
+    yield Next(_certs_after(copy, "rotate trust"))
     with _as_next(change):
         rotate.finish(copy, utc_now())
-    yield Next(read_certs(copy, intake.load(copy), "`rotate finish`"), Restarts.UNPLANNED)
+    yield Next(_certs_after(copy, "rotate finish"), Restarts.UNPLANNED)
 
 
 def _start_rotation(copy: Path, change: Change) -> None:

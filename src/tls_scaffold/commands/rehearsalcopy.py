@@ -61,7 +61,7 @@ def copy_folder(folder: Path, at: Path, mirror: Mirror) -> None:
         if seems_key(content) or path.name.endswith((KEY_ENDING, CSR_ENDING)):
             continue
         if any(block.label == CERTIFICATE for block in blocks(content)):
-            chains[str(path)] = _read(content, str(path))
+            chains[str(path)] = certificates.read_all_or_none(content)
         else:
             texts[str(path)] = content
     for chain in chains.values():
@@ -96,13 +96,6 @@ def _content(path: Path) -> bytes:
         return plain(path, str(path), LARGEST, follow=False)
     except (ScaffoldError, OSError):
         return b""
-
-
-def _read(content: bytes, path: str) -> tuple[Certificate, ...]:
-    try:
-        return certificates.read_all(content, path)
-    except ScaffoldError:
-        return ()
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

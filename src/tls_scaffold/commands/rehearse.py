@@ -123,7 +123,10 @@ def rehearse(
             performance = perform(
                 Stage(layout, loopback, members, max(HEALTHY_SECONDS, HEALTHY * deadline)),
                 states[0],
-                list(_roll_outs(states, prepared.nexts, users)),
+                [
+                    RollOut(before, after, users, each.restarts)
+                    for (before, after), each in zip(pairwise(states), prepared.nexts, strict=True)
+                ],
                 users,
                 deadline=deadline,
                 progress=progress,
@@ -267,13 +270,6 @@ def _users(states: Sequence[State]) -> tuple[str, ...]:
             "`tls-scaffold add NAME`, then `make`",
         )
     return tuple(names[:MOST_USERS])
-
-
-def _roll_outs(
-    states: Sequence[State], nexts: Sequence[Next], users: tuple[str, ...]
-) -> Iterator[RollOut]:
-    for (before, after), each in zip(pairwise(states), nexts, strict=True):
-        yield RollOut(before, after, users, each.restarts)
 
 
 def _keys(copy: Path) -> Iterator[PrivateKey]:

@@ -13,7 +13,7 @@ from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.live import causes
 from tls_scaffold.live.causes import Cause
 from tls_scaffold.live.clientfaults import ca_without_client_auth, client_faults, key_faults
-from tls_scaffold.live.diagnosis import Found, port_faults
+from tls_scaffold.live.diagnosis import INTERNAL, Found, port_faults
 from tls_scaffold.live.endpoints import CLIENT, Port, place_of
 from tls_scaffold.live.known import Known
 from tls_scaffold.live.loglines import Entry
@@ -92,7 +92,7 @@ class Evidence:
         """Tell whether all ports that a line may be about have answered, and there are some."""
         looks = self.about(entry)
         return bool(looks) and all(
-            each.shake.speaks_tls or each.shake.alert == "internal error" for each in looks
+            each.shake.speaks_tls or each.shake.alert == INTERNAL for each in looks
         )
 
     def may_be_ca(self, cause: Cause, entry: Entry | None) -> bool:

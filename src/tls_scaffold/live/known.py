@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import plain_or_empty
-from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.live.endpoints import CLIENT, PEER
 from tls_scaffold.paths import (
@@ -134,7 +133,7 @@ class Known:
 
         An older certificate of a CA of today is none of them.
         """
-        of_today = [_cas(self.folder, path)[:1] for path in CA_KEYS]
+        of_today = [certificates.read_all_at(self.folder / path)[:1] for path in CA_KEYS]
         keys = [ca.public_key for found in of_today for ca in found]
         return tuple(each for each in cas_of(self.folder) if each.public_key not in keys)
 
@@ -179,10 +178,6 @@ class Known:
         recorded = self.recorded.get(leaf[0]) if leaf else None
         return recorded.name if recorded and recorded.name in names.values() else ""
 
-    def signer_of(self, leaf: Certificate, behind: tuple[Certificate, ...], side: str) -> bool:
-        """Tell whether a CA that a side trusts signed a leaf, or what stands behind it."""
-        return is_trusted(leaf, behind, self.trusted[side])
-
 
 def is_trusted(
     leaf: Certificate, behind: tuple[Certificate, ...], cas: tuple[Certificate, ...]
@@ -206,32 +201,25 @@ def is_trusted(
 def read_known(folder: Path, inventory: Inventory | None) -> Known:
     """Read what a folder knows; files that can't be read are known as empty."""
     components = inventory.components if inventory else ()
+    members, pairs = (inventory.members, inventory.member_pairs) if inventory else ((), ())
     shown = {
         path: ders
         for path in dict.fromkeys(each.certificate_path for each in components)
         if (ders := _ders(plain_or_empty(folder / path)))
     }
     outputs = {}
-    for member in inventory.members if inventory else ():
-        own, peer = inventory.pair(member) if inventory else (None, None)
-        for side, each in ((CLIENT, own), (PEER, peer)):
-            if each:
-                outputs[member.name, side] = each.certificate_path
+    for member, (own, peer) in zip(members, pairs, strict=True):
+        outputs[member.name, CLIENT] = own.certificate_path
+        outputs[member.name, PEER] = peer.certificate_path
     trust = read_trust(folder)
     trusted, paths = {CLIENT: trust.cas, PEER: trust.cas}, {CLIENT: trust.path, PEER: trust.path}
-    chains = dict.fromkeys((CLIENT, PEER), _cas(folder, CHAIN))
+    chains = dict.fromkeys((CLIENT, PEER), certificates.read_all_at(folder / CHAIN))
     if os.path.lexists(folder / PEER_TRUST):
-        trusted[PEER], paths[PEER] = _cas(folder, PEER_TRUST), PEER_TRUST
-        chains[PEER] = _cas(folder, PEER_CHAIN)
+        paths[PEER] = PEER_TRUST
+        trusted[PEER] = certificates.read_all_at(folder / PEER_TRUST)
+        chains[PEER] = certificates.read_all_at(folder / PEER_CHAIN)
     return Known(folder, shown, outputs, trusted, paths, chains, rotation_of(folder))
 
 
 def _ders(pem: bytes) -> tuple[bytes, ...]:
     return tuple(each.der for each in blocks(pem) if each.label == CERTIFICATE)
-
-
-def _cas(folder: Path, path: str) -> tuple[Certificate, ...]:
-    try:
-        return certificates.read_all(plain_or_empty(folder / path), path)
-    except ScaffoldError:
-        return ()

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from tls_scaffold.errors import ExitCode
 from tls_scaffold.live.diagnosis import MOST, Found, port_faults, why_no_tls
 from tls_scaffold.live.endpoints import Port
-from tls_scaffold.live.known import Known
+from tls_scaffold.live.known import Known, is_trusted
 from tls_scaffold.live.looks import Look
 from tls_scaffold.live.server import Server
 from tls_scaffold.live.shakes import CaName, Shake
@@ -190,7 +190,7 @@ def _whose(leaf: Certificate, known: Known, port: Port) -> str:
         whose = "an older one" if recorded.name in _names(known, port) else "another's"
         return f"{whose}, `{recorded.path}` ({end})"
     signer = dict(leaf.issuer).get("CN", "")
-    if known.signer_of(leaf, (), port.side):
+    if is_trusted(leaf, (), known.trusted[port.side]):
         return f"one that the record does not have, of the CA `{signer}` ({end})"
     return f"one of another CA, `{signer}` ({end})"
 

@@ -18,7 +18,7 @@ from tls_scaffold.live.evidence import Evidence
 from tls_scaffold.live.explanation import explain_entries
 from tls_scaffold.live.known import Known
 from tls_scaffold.live.loglines import MEMBER_START, Entry
-from tls_scaffold.live.shakes import Pair, Shake
+from tls_scaffold.live.shakes import Pair
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 
@@ -62,9 +62,10 @@ def causes_of(meeting: Meeting, reason: str, now: datetime) -> tuple[Found, ...]
     except ScaffoldError as error:
         return (Found(causes.CLIENT_PAIR, error.summary, meeting.name),)
     behind = certificates.read_all(plain_or_empty(pair.certificate), str(pair.certificate))[1:]
+    loaded = _known(meeting.loaded, meeting.port)
     of_client = tuple(
         _with_chain(Found(cause, f"it comes with a certificate: {knows}", meeting.name), behind)
-        for cause, knows in _client_faults(meeting, pair, shake, without, now)
+        for cause, knows in client_faults(pair, shake, without, loaded, meeting.port.side, now)
     )
     return of_client or tuple(_of_user(meeting, reason))
 
@@ -72,15 +73,9 @@ def causes_of(meeting: Meeting, reason: str, now: datetime) -> tuple[Found, ...]
 def causes_of_start(told: str, now: datetime) -> tuple[Found, ...]:
     """Return why a member does not start, by what its log says of it."""
     entry = Entry(MEMBER_START, told)
-    evidence = Evidence((), _nothing_known(), now, SECONDS)
+    known = Known(Path(), {}, {}, {CLIENT: ()}, {CLIENT: ""}, {CLIENT: ()})
+    evidence = Evidence((), known, now, SECONDS)
     return tuple(found for each in explain_entries([entry], evidence) for found in each.found)
-
-
-def _client_faults(
-    meeting: Meeting, pair: Pair, shake: Shake, without: Shake, now: datetime
-) -> Iterator[tuple[causes.Cause, str]]:
-    known = _known(meeting.loaded, meeting.port)
-    yield from client_faults(pair, shake, without, known, meeting.port.side, now)
 
 
 def _of_user(meeting: Meeting, reason: str) -> Iterator[Found]:
@@ -108,7 +103,3 @@ def _known(trust: Path, port: Port) -> Known:
     """Return what there is to compare with: whom one side trusts, and nothing else."""
     cas = certificates.read_all_at(trust)
     return Known(Path(), {}, {}, {port.side: cas}, {port.side: trust.name}, {port.side: ()})
-
-
-def _nothing_known() -> Known:
-    return Known(Path(), {}, {}, {CLIENT: ()}, {CLIENT: ""}, {CLIENT: ()})

@@ -139,11 +139,6 @@ def with_their_cns(state: State) -> State:
     return replace(state, inventory=changed)
 
 
-def file_of_certs(_inventory: Inventory, component: Component) -> str:
-    """Return the path of a component's certificate."""
-    return component.certificate_path
-
-
 def file_of_dist(inventory: Inventory, component: Component) -> str:
     """Return the path of a component's certificate in its bundle: a member's has both of its."""
     owners = {peer.name: own.name for own, peer in inventory.member_pairs}
@@ -159,7 +154,7 @@ def read_certs(folder: Path, inventory: Inventory, name: str = f"{CERTS}/") -> S
     trusts = {ca: read_trust(folder, ca).cas for ca in TRUSTS}
 
     def read(component: Component) -> Held:
-        path = file_of_certs(inventory, component)
+        path = component.certificate_path
         chain_of = certificates.read_all(content(folder, path), path)
         key = plain_or_empty(folder / component.key_path)
         return Held(chain_of, trusts[component.ca], matching.key_trouble(chain_of[0], key))

@@ -13,7 +13,7 @@ from tls_scaffold.bundles.memberflags import trust_of
 from tls_scaffold.bundles.settings import DIST, LIST, TAR
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.disk.tarballs import UNREADABLE
-from tls_scaffold.inventory.values import Component, Inventory
+from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.paths import CERTIFICATE_ENDING, CRL, LARGEST_FILE, MIB
 from tls_scaffold.signing.trust import read_trust
 
@@ -42,9 +42,11 @@ def _stale(folder: Path, inventory: Inventory) -> Iterator[str]:
         bundle, archive = folder / DIST / owner.name, folder / DIST / f"{owner.name}{TAR}"
         if not bundle.is_dir() and not archive.is_file():
             continue
-        wanted = _certificates(folder, inventory, owner)
-        parts = bundled_components(inventory, owner)
-        wanted |= {trust_of(part): trusts[part.ca] for part in parts}
+        wanted: dict[str, bytes] = {}
+        for part in bundled_components(inventory, owner):
+            pem = plain_or_empty(folder / part.certificate_path)
+            wanted[f"{part.name}{CERTIFICATE_ENDING}"] = pem
+            wanted[trust_of(part)] = trusts[part.ca]
         if owner.kind == "member":
             wanted[LIST] = crl
         laid_out = {name: plain_or_empty(bundle / name) for name in wanted}
@@ -52,13 +54,6 @@ def _stale(folder: Path, inventory: Inventory) -> Iterator[str]:
             yield owner.name
         elif _differ(_packed(archive, owner.name, wanted), wanted):
             yield f"{owner.name}{TAR}"
-
-
-def _certificates(folder: Path, inventory: Inventory, owner: Component) -> dict[str, bytes]:
-    return {
-        f"{part.name}{CERTIFICATE_ENDING}": plain_or_empty(folder / part.certificate_path)
-        for part in bundled_components(inventory, owner)
-    }
 
 
 def _differ(found: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> bool:

@@ -53,12 +53,6 @@ def with_expectations(entry: Entry, component: Component) -> Entry:
     return replace(entry, unmet=unmet, faults=(*entry.faults, *faults))
 
 
-def _own_names(component: Component) -> Iterator[tuple[str, str]]:
-    """Yield the names that a component says for itself: others know it by them, as by its CN."""
-    for word, texts in component.terms.names:
-        yield from ((word, text) for text in texts)
-
-
 def _needs(entry: Entry, component: Component) -> Iterator[Need]:
     asked, there = entry.request, entry.certificate
     if component.kind == "user":
@@ -74,7 +68,9 @@ def _needs(entry: Entry, component: Component) -> Iterator[Need]:
         words = f"`{host}` of {component.kind} `{component.name}` missing, {UNASKED}"
         name = canonical_host(host)
         yield Need(HOSTS, words, asked is None or name in hosts_asked, name in hosts_there)
-    for word, text in _own_names(component):
+    # Others know a component by names that it says for itself, as by its CN.
+    own_names = [(word, text) for word, texts in component.terms.names for text in texts]
+    for word, text in own_names:
         words = f"`{word}={text}` of {component.kind} `{component.name}` missing, {UNASKED}"
         is_asked = asked is None or any(name.get(word) == text for name in asked.names)
         is_there = there is not None and (word, text) in there.subject
