@@ -19,7 +19,6 @@ from tls_scaffold.live.shakes import Pair
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.trust import read_trust
 
-UNKNOWN_USER = "user name not found"
 NOT_SAID = LiveOptions()
 
 
@@ -92,7 +91,7 @@ def _user_state(host: str, port: int, seconds: float, trust: Path, pair: Pair) -
         answer = calls.ask_for_user(host, port, seconds, trust, identity, cn)
     except (ScaffoldError, OSError):
         return ""
-    if UNKNOWN_USER in answer.error:
+    if calls.UNKNOWN_USER in answer.error:
         return IS_NO_USER
     return IS_USER if answer.outcome == calls.ALLOWED else ""
 

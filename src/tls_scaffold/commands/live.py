@@ -12,7 +12,7 @@ from tls_scaffold.inventory.values import FILE, Component, Inventory
 from tls_scaffold.live import server
 from tls_scaffold.live.endpoints import CLIENT, PEER, Port, given_ports, inventory_ports
 from tls_scaffold.live.known import read_known
-from tls_scaffold.live.looks import SECONDS, Ask, Looking
+from tls_scaffold.live.looks import SECONDS, Looking
 from tls_scaffold.live.served import LiveReport, LiveRow, live_rows
 from tls_scaffold.live.shakes import Pair
 from tls_scaffold.paths import CERTIFICATE_ENDING, KEY_ENDING
@@ -63,7 +63,10 @@ def begin(folder: Path, options: LiveOptions) -> Begun:
     """
     inventory = intake.load_if_any(folder)
     ports = ports_of(inventory, options)
-    ask = _asking(folder, inventory, options.user) if options.user else None
+    ask = None
+    if options.user:
+        _, pair = pair_of(folder, inventory, options.user)
+        ask = server.asking(folder / read_trust(folder).path, pair)
     return Begun(folder, inventory, Looking(ports, options.seconds, ask), options.user)
 
 
@@ -104,12 +107,6 @@ def pair_of(folder: Path, inventory: Inventory | None, name: str) -> tuple[Compo
         hint = what_mends_all(folder, inventory, utc_now())
         raise ScaffoldError("there is no pair to come with", missing, hint)
     return component, pair
-
-
-def _asking(folder: Path, inventory: Inventory | None, user: str) -> Ask:
-    _, pair = pair_of(folder, inventory, user)
-    trust = read_trust(folder)
-    return server.asking(folder / trust.path, pair)
 
 
 def document(report: LiveReport) -> dict[str, Any]:

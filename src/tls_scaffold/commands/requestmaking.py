@@ -17,7 +17,7 @@ from tls_scaffold.signing import awaiting, signer
 from tls_scaffold.signing.custodies import check_followed
 from tls_scaffold.signing.naming import signings_of_names
 from tls_scaffold.signing.record import Record
-from tls_scaffold.signing.waitingplan import WaitingPlan, plan_waiting
+from tls_scaffold.signing.waitingplan import plan_waiting
 from tls_scaffold.spelling import RENEW_DAYS
 
 NUMBER_OF_DAYS = re.compile(r"0|[1-9][0-9]{0,4}")
@@ -81,7 +81,9 @@ def make_requests(folder: Path, names: Sequence[str], within: timedelta, *, forc
         record = Record(folder, folder)
         plan = plan_waiting(folder, chosen, every, record, within, force=force)
         awaiting.clear_answered(folder, every)
-        _record_valid(record, plan)
+        if record.is_kept:
+            record.note_cas()
+            record.note(plan.unrecorded)
         for each in plan.to_make:
             request = awaiting.request_bytes(folder, each.signing)
             signed = signer.new_csr(each.request)
@@ -90,9 +92,3 @@ def make_requests(folder: Path, names: Sequence[str], within: timedelta, *, forc
     made = {each.signing.name: each.reasons for each in plan.to_make}
     waiting = [name for name in signings if name in {*made, *(each.name for each in plan.waiting)}]
     return Made(folder, made, plan.replaced, tuple(waiting), plan.warnings)
-
-
-def _record_valid(record: Record, plan: WaitingPlan) -> None:
-    if record.is_kept:
-        record.note_cas()
-        record.note(plan.unrecorded)

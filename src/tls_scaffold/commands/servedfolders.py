@@ -147,15 +147,23 @@ def _signs_elsewhere(
 
 def _profiles(source: Path) -> Mapping[str, Mapping[str, Any]]:
     """Return the profiles of a folder's configuration, as far as they are what they should be."""
-    text = read_text(source, CONFIG) if source.is_dir() else None
+    document = parsed(read_text(source, CONFIG) if source.is_dir() else None)
+    profiles = table(table(document, "signing"), "profiles")
+    return {name: each for name, each in profiles.items() if isinstance(each, dict)}
+
+
+def parsed(text: str | None) -> Any:
+    """Return what a JSON text says; an empty table where there is none, or it is no JSON."""
     try:
-        document = json.loads(text or "{}")
+        return json.loads(text or "{}")
     except (ValueError, RecursionError):
         return {}
-    signing = document.get("signing") if isinstance(document, dict) else None
-    profiles = signing.get("profiles") if isinstance(signing, dict) else None
-    named = profiles.items() if isinstance(profiles, dict) else ()
-    return {name: each for name, each in named if isinstance(each, dict)}
+
+
+def table(document: Any, key: str) -> dict[str, Any]:
+    """Return the table that a document has at a key; an empty one where there is none."""
+    found = document.get(key) if isinstance(document, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _with_place(error: ScaffoldError, source: Path) -> Iterator[Problem | str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold.commands.servedfolders import Served, still_asks_for
+from tls_scaffold.commands.servedfolders import Served, parsed, still_asks_for, table
 from tls_scaffold.commands.signerfolder import (
     ROOTS,
     SignerFolder,
@@ -81,7 +81,7 @@ def decide(state: SignerFolder, served: Sequence[Served], options: SignerOptions
         there = state.config_text(each.label)
         old = sections[each.label].values if each.label in sections else {}
         values[each.label] = options.root_values(each.label, home, old)
-        auth_keys = options.auth_keys(each.label, home, _auth_keys(there))
+        auth_keys = options.auth_keys(each.label, home, dict(_keys_of(parsed(there))))
         ours = config_document(each.policies, auth_keys)
         try:
             text = merged_config(there, ours, state.written(each.label))
@@ -98,8 +98,14 @@ def decide(state: SignerFolder, served: Sequence[Served], options: SignerOptions
     if options.home:
         values.update({label: {"config": f"{home}/{config_name(label)}"} for label in others})
     roots = state.roots.changed(values, gone)
-    documents.update({label: _document(state.config_text(label)) for label in others})
-    keys = look_at_keys(dict(_references(documents)))
+    documents.update({label: parsed(state.config_text(label)) for label in others})
+    keys = look_at_keys(
+        {
+            (label, name): reference
+            for label, document in documents.items()
+            for name, reference in _keys_of(document)
+        }
+    )
     _refuse(state, [*keys.problems, *_other_cas(roots, served)])
     return SignerPlan(
         Plan(
@@ -181,30 +187,12 @@ def _unknown_labels(
             yield f"there is no label `{escaped(label)}`{did_you_mean(label, there)}"
 
 
-def _document(text: str | None) -> Any:
-    try:
-        return json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        return {}
-
-
-def _auth_keys(text: str | None) -> dict[str, str]:
-    """Return the references to keys that a configuration has, by their names."""
-    return dict(_keys_of(_document(text)))
-
-
 def _keys_of(document: Any) -> Iterator[tuple[str, str]]:
-    keys = document.get("auth_keys") if isinstance(document, dict) else None
-    for name, each in keys.items() if isinstance(keys, dict) else ():
+    """Yield the references to keys that a configuration has, with their names."""
+    for name, each in table(document, "auth_keys").items():
         key = each.get("key") if isinstance(each, dict) else None
         if isinstance(key, str):
             yield name, key
-
-
-def _references(documents: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
-    for label, document in documents.items():
-        for name, reference in _keys_of(document):
-            yield (label, name), reference
 
 
 def _other_cas(roots: RootsFile, served: Iterable[Served]) -> Iterator[str]:

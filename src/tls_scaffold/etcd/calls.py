@@ -21,13 +21,14 @@ from tls_scaffold.etcd.etcdctl import HOST, Cluster, Identity
 from tls_scaffold.etcd.methods import BOTH_STREAM, SNAPSHOT, UNARY, Call
 
 ALLOWED, DENIED = "allowed", "denied"
+UNKNOWN_USER = "user name not found"
 # etcd's words depend on the version and on what is asked, and the codes beside them even more.
 REFUSALS = {
     f"{who}: {what}"
     for who in ("etcdserver", "auth")
     for what in (
         "permission denied",
-        "user name not found",
+        UNKNOWN_USER,
         "user not found",
         "user name is empty",  # a certificate without a CN, and no password
     )

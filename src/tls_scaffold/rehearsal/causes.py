@@ -24,7 +24,6 @@ from tls_scaffold.signing.certificates import Certificate
 
 SECONDS = 2.0
 DENIED = "permission denied"
-UNKNOWN_USER = "user name not found"
 SHOWN_BY_SERVER = (*OF_SERVER, causes.SAME_SUBJECT, causes.SERVER_PAIR)
 
 
@@ -85,7 +84,7 @@ def _of_user(meeting: Meeting, reason: str) -> Iterator[Found]:
     pem = meeting.pair.certificate.read_bytes()
     cn = certificates.read(pem, str(meeting.pair.certificate)).cn
     answer = calls.ask_for_user(*meeting.place, SECONDS, meeting.trust, meeting.pair, cn)
-    if UNKNOWN_USER in answer.error:
+    if calls.UNKNOWN_USER in answer.error:
         yield Found(causes.NO_USER, f"etcd knows no user `{cn}`", meeting.name)
     else:
         yield Found(causes.WRONG_PREFIX, f"etcd knows the user `{cn}`", meeting.name)
