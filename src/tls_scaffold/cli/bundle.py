@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from tls_scaffold.cli.completion import component_names, offering, one_of
-from tls_scaffold.cli.options import divided, filled, json_option, option
+from tls_scaffold.cli.completion import one_of
+from tls_scaffold.cli.options import filled, json_option, names_argument, option
 from tls_scaffold.cli.terminal import give_json, say, talk, warn
 from tls_scaffold.cli.verbs import Verb
 
@@ -19,13 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Verb)
-@click.argument(
-    "names",
-    nargs=-1,
-    metavar="[NAME]…",
-    callback=divided,
-    shell_complete=offering(component_names),
-)
+@names_argument
 @option("--tar", is_flag=True, help="Make an archive of each folder too: dist/NAME.tar.gz")
 @option(
     "--at",

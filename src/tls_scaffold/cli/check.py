@@ -3,22 +3,16 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
 from tls_scaffold.cli.completion import offering, rule_ids
 from tls_scaffold.cli.livetable import begin_look, tell_look
-from tls_scaffold.cli.lookoptions import live_options
-from tls_scaffold.cli.options import (
-    SeveralFolders,
-    filled,
-    folders_asked_for,
-    json_option_for,
-    option,
-    several_folders,
-)
+from tls_scaffold.cli.lookoptions import ONE_FOLDER, live_options
+from tls_scaffold.cli.options import filled, json_option_for, option, several_folders
 from tls_scaffold.cli.pageplace import with_page_places
 from tls_scaffold.cli.terminal import Styled, give_json, say, talk, tell_error_of_folder
 from tls_scaffold.cli.verbs import Verb
@@ -55,9 +49,11 @@ COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 )
 @live_options
 @click.pass_obj
-def check(
+def check(  # noqa: PLR0913 - its options
     folder: Path,
     /,
+    named: tuple[Path, ...],
+    above: tuple[Path, ...],
     rule: str | None,
     key_group: str,
     live: "LiveOptions | None",
@@ -81,14 +77,18 @@ def check(
         say(command.explain(rule), end="")
         return
 
-    from datetime import datetime, timezone
-
-    if asked := folders_asked_for():
+    now = datetime.now(timezone.utc)
+    if named or above:
         if live:
-            raise click.UsageError("`--live` looks at the members of one folder: `-C DIR` names it")
-        _check_several(folder, asked, key_group, as_json=as_json, as_sarif=as_sarif)
+            raise click.UsageError(ONE_FOLDER)
+        from tls_scaffold.commands import severalchecks
+        from tls_scaffold.commands.severalfolders import folders_and_closed
+
+        found = severalchecks.findings_of(*folders_and_closed(folder, named, above), now, key_group)
+        _tell_several(found, as_json=as_json, as_sarif=as_sarif)
+        sys.exit(found.exit_code)
     begun = begin_look(folder, live) if live else None
-    report = command.check(folder, datetime.now(timezone.utc), key_group, begun)
+    report = command.check(folder, now, key_group, begun)
     if begun:
         tell_look()
     if as_json or as_sarif:
@@ -99,16 +99,7 @@ def check(
     sys.exit(ExitCode.REFUSED if report.errors else ExitCode.DONE)
 
 
-def _check_several(
-    base: Path, asked: SeveralFolders, key_group: str, *, as_json: bool, as_sarif: bool
-) -> NoReturn:
-    from datetime import datetime, timezone
-
-    from tls_scaffold.commands import severalchecks
-    from tls_scaffold.commands.severalfolders import folders_and_closed
-
-    folders, closed = folders_and_closed(base, asked.named, asked.above)
-    found = severalchecks.findings_of(folders, closed, datetime.now(timezone.utc), key_group)
+def _tell_several(found: "SeveralFindings", *, as_json: bool, as_sarif: bool) -> None:
     if as_json or as_sarif:
         give_json(found.to_json() if as_json else found.to_sarif())
     else:
@@ -117,7 +108,6 @@ def _check_several(
                 tell_error_of_folder(each.folder, each.error)
             say(*_text(each.findings, each.folder, each.folder), end="")
         talk(_summary_of_several(found))
-    sys.exit(found.exit_code)
 
 
 def _text(

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tls_scaffold.cli.options import CommaList, Command, filled, option
+from tls_scaffold.cli.options import CommaList, Command, Option, filled, option, with_options
 from tls_scaffold.cli.terminal import can_ask, talk_line
 from tls_scaffold.errors import UsageError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Outcome = TypeVar("Outcome")
 
 
-def _file(name: str, parameter: str, text: str) -> Callable[[Command], Command]:
+def _file(name: str, parameter: str, text: str) -> Option:
     return option(
         name, parameter, metavar="FILE", type=click.Path(), default=None, callback=filled, help=text
     )
@@ -56,23 +56,16 @@ HERE = option(
 )
 
 
-def custody(*, has_here: bool) -> Callable[[Command], Command]:
+def custody(*, has_here: bool) -> Option:
     """Add the options; where a folder may be changed, the one for the plain way back too.
 
     The command gets what they say as `held`, which `check_words` is to see.
     """
-
-    def add(command: Command) -> Command:
-        collected: Any = _collecting(command)
-        # Of decorators the last is the first in the help.
-        for each in reversed((*OPTIONS, *((HERE,) if has_here else ()))):
-            collected = each(collected)
-        return cast("Command", collected)
-
-    return add
+    options = (*OPTIONS, HERE) if has_here else OPTIONS
+    return lambda command: with_options(_collecting(command), options)
 
 
-def _collecting(command: Command) -> Command:
+def _collecting(command: Command) -> Any:
     @wraps(command)
     def collected(  # noqa: PLR0913 - the options
         *words: Any,
@@ -106,7 +99,7 @@ def _collecting(command: Command) -> Command:
         )
         return command(*words, held=held, **others)
 
-    return cast("Command", collected)
+    return collected
 
 
 def check_words(held: "CustodyWords") -> None:

@@ -1,43 +1,65 @@
 """The options of a look at running members: which ports, as whom, and how long one may take."""
 
-from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from tls_scaffold.cli.completion import component_names, offering
-from tls_scaffold.cli.options import CommaList, Command, Seconds, filled, option
+from tls_scaffold.cli.options import (
+    CommaList,
+    Command,
+    Option,
+    Seconds,
+    filled,
+    option,
+    with_options,
+)
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.live import LiveOptions
 
 LONGEST_WAIT = 60
-Option = Callable[[Callable[..., Any]], Callable[..., Any]]
+LIVE = option(
+    "--live",
+    "is_live",
+    is_flag=True,
+    help="Look at the running members too: what they serve, and which CAs they have loaded",
+)
+USER = option(
+    "--user",
+    "live_user",
+    callback=filled,
+    metavar="NAME",
+    shell_complete=offering(component_names),
+    help="With --live: ask etcd's version with the certificate of this user, and whether "
+    "authentication is on",
+)
+TIMEOUT = option(
+    "--timeout",
+    type=Seconds(0.1, LONGEST_WAIT),
+    default=1.2,
+    metavar="SECONDS",
+    help="How long a port may take to answer a look (1.2)",
+)
+ONE_FOLDER = "`--live` looks at the members of one folder: `-C DIR` names it"
 
 
-def live_options(command: Command) -> Command:
+def live_options(command: Command) -> Any:
     """Add `--live` and all that goes with it; the command gets them as `live`, None without."""
-    return _with_options(command, (_live(), *_places("With --live: l"), _user(), _timeout()))
+    options = (LIVE, *_places("With --live: l"), USER, TIMEOUT)
+    return with_options(_collecting(command), options)
 
 
-def live_place_options(command: Command) -> Command:
+def live_place_options(command: Command) -> Any:
     """Add the same, but for a user to come as: what is looked at needs none."""
-    return _with_options(command, (_live(), *_places("With --live: l"), _timeout()))
+    return with_options(_collecting(command), (LIVE, *_places("With --live: l"), TIMEOUT))
 
 
-def place_options(command: Command) -> Command:
+def place_options(command: Command) -> Any:
     """Add where and how long a command looks that always does; it gets them as `live`."""
-    return _with_options(command, (*_places("L"), _timeout()))
-
-
-def _live() -> Option:
-    return option(
-        "--live",
-        "is_live",
-        is_flag=True,
-        help="Look at the running members too: what they serve, and which CAs they have loaded",
-    )
+    return with_options(_collecting(command), (*_places("L"), TIMEOUT))
 
 
 def _places(begin: str) -> tuple[Option, ...]:
@@ -60,38 +82,7 @@ def _places(begin: str) -> tuple[Option, ...]:
     )
 
 
-def _user() -> Option:
-    return option(
-        "--user",
-        "live_user",
-        callback=filled,
-        metavar="NAME",
-        shell_complete=offering(component_names),
-        help="With --live: ask etcd's version with the certificate of this user, and whether "
-        "authentication is on",
-    )
-
-
-def _timeout() -> Option:
-    return option(
-        "--timeout",
-        type=Seconds(0.1, LONGEST_WAIT),
-        default=1.2,
-        metavar="SECONDS",
-        help="How long a port may take to answer a look (1.2)",
-    )
-
-
-def _with_options(command: Command, options: tuple[Option, ...]) -> Command:
-    collected: Any = _collecting(command)
-    for add in reversed(options):
-        collected = add(collected)
-    return collected  # type: ignore[no-any-return]  # it stands for the command
-
-
-def _collecting(command: Command) -> Command:
-    from functools import wraps
-
+def _collecting(command: Command) -> Any:
     @wraps(command)
     def collected(*words: Any, **values: Any) -> Any:
         names = ("endpoints", "peer_endpoints", "live_user", "timeout")
@@ -101,7 +92,7 @@ def _collecting(command: Command) -> Command:
             return command(*words, live=None, **values)
         return command(*words, live=_options(given), **values)
 
-    return collected  # type: ignore[return-value]  # it stands for the command
+    return collected
 
 
 def _check_live(names: tuple[str, ...]) -> None:

@@ -10,7 +10,14 @@ from tls_scaffold.cli.completion import below_the_folder, key_types, offering
 from tls_scaffold.cli.custody import check_words, confirmed, custody
 from tls_scaffold.cli.keeping import tell_outcome
 from tls_scaffold.cli.lists import refuse_more_of_a_list
-from tls_scaffold.cli.options import Command, components, crl_option, json_option, option
+from tls_scaffold.cli.options import (
+    Command,
+    components,
+    crl_option,
+    json_option,
+    option,
+    with_options,
+)
 from tls_scaffold.cli.terminal import can_ask, give_json, say, talk, warn
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import UsageError
@@ -40,12 +47,16 @@ SETTINGS = (
 )
 
 
-def settings(command: Command) -> Command:
+def settings(command: Command) -> Any:
     """Add the options that are one text each."""
-    for name, metavar, text in reversed(SETTINGS):
-        values = offering(key_types) if name == "--key" else None
-        command = option(name, metavar=metavar, shell_complete=values, help=text)(command)
-    return command
+    complete = {"--key": offering(key_types)}
+    return with_options(
+        command,
+        [
+            option(name, metavar=metavar, shell_complete=complete.get(name), help=text)
+            for name, metavar, text in SETTINGS
+        ],
+    )
 
 
 @click.command(cls=Verb)

@@ -1,17 +1,22 @@
 """The options that several commands share, each of which may come from the environment too."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import click
 
-from tls_scaffold.cli.completion import below_the_folder, offering, preset_names, set_words
+from tls_scaffold.cli.completion import (
+    below_the_folder,
+    component_names,
+    offering,
+    preset_names,
+    set_words,
+)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-FOLDERS = "tls_scaffold.folders"
+Option = Callable[[Any], Any]
 JSON = "tls_scaffold.json"  # what a context notes where stdout takes JSON
 
 
@@ -66,31 +71,21 @@ def _noted(context: click.Context, _parameter: click.Parameter, value: bool) -> 
     return value
 
 
-@dataclass(frozen=True)
-class SeveralFolders:
-    """The folders that a command line names, and the directories below which all are asked for."""
-
-    named: tuple[Path, ...]
-    above: tuple[Path, ...]
-
-    def __bool__(self) -> bool:
-        """Tell whether several folders are asked for, and not the one of `-C` alone."""
-        return bool(self.named or self.above)
+def with_options(command: Any, options: Iterable[Option]) -> Any:
+    """Return a command with these options, which the help has in this order."""
+    for add in reversed([*options]):  # of decorators the last is the first in the help
+        command = add(command)
+    return command
 
 
 def several_folders(command: Command) -> Command:
-    """Let a command take several folders: as arguments, and all that are below a directory.
-
-    `folders_asked_for` has them then.
-    """
+    """Let a command take several folders: as arguments, and all that are below a directory."""
     above = option(
         "--all",
         "above",
         type=click.Path(path_type=Path, file_okay=False),
         multiple=True,
         metavar="DIR",
-        expose_value=False,
-        callback=_put_aside,
         help="Look at every folder of ours in DIR and below; may be repeated",
     )
     named = click.argument(
@@ -98,27 +93,20 @@ def several_folders(command: Command) -> Command:
         nargs=-1,
         metavar="[FOLDER]…",
         type=click.Path(path_type=Path),
-        expose_value=False,
-        callback=_put_aside,
         shell_complete=below_the_folder,
     )
     return named(above(command))
 
 
-def _put_aside(
-    context: click.Context, parameter: click.Parameter, value: tuple[Path, ...]
-) -> tuple[Path, ...]:
-    context.meta[f"{FOLDERS}.{parameter.name}"] = value
-    return value
-
-
-def folders_asked_for() -> SeveralFolders:
-    """Return the folders that the command line of the running command names."""
-    meta = click.get_current_context().meta
-    return SeveralFolders(meta[f"{FOLDERS}.named"], meta[f"{FOLDERS}.above"])
-
-
 json_option = json_option_for("Print what was done as JSON, an error too")
+etcd_option = option(
+    "--etcd",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Take etcd and etcdctl from DIR "
+    "(left out: from the PATH, else from `tls-scaffold[prove]`)",
+)
 crl_option = option(
     "--crl",
     is_flag=True,
@@ -136,12 +124,18 @@ def divided(
     return tuple(name for word in value for name in word.split(","))
 
 
-def components(command: Command) -> Command:
+names_argument = click.argument(
+    "names",
+    nargs=-1,
+    metavar="[NAME]…",
+    callback=divided,
+    shell_complete=offering(component_names),
+)
+
+
+def components(command: Command) -> Any:
     """Add the options that name components; `inventory.options.Options` has their values."""
-    # Of decorators the last is the first in the help.
-    for add in reversed(COMPONENT_OPTIONS):
-        command = add(command)
-    return command
+    return with_options(command, COMPONENT_OPTIONS)
 
 
 COMPONENT_OPTIONS = (

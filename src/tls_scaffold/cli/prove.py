@@ -9,7 +9,7 @@ import click
 
 from tls_scaffold.cli.causes import naming_causes
 from tls_scaffold.cli.completion import offering, user_names
-from tls_scaffold.cli.options import CommaList, divided, json_option_for, option
+from tls_scaffold.cli.options import CommaList, divided, etcd_option, json_option_for, option
 from tls_scaffold.cli.terminal import counting, give_json, say, talk, warn
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ExitCode
@@ -19,14 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Verb)
-@option(
-    "--etcd",
-    "directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Take etcd and etcdctl from DIR "
-    "(left out: from the PATH, else from `tls-scaffold[prove]`)",
-)
+@etcd_option
 @option(
     *("--user", "names"),
     type=CommaList(),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tls_scaffold.cli.options import Seconds, json_option_for, option
+from tls_scaffold.cli.options import Seconds, etcd_option, json_option_for, option
 from tls_scaffold.cli.pageplace import with_page_places
 from tls_scaffold.cli.terminal import give_json, say, talk
 from tls_scaffold.cli.verbs import Verb
@@ -21,14 +21,7 @@ from tls_scaffold.errors import ExitCode
     metavar="STATE",
     help="Begin with STATE in place of what certs/ holds",
 )
-@option(
-    "--etcd",
-    "directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Take etcd and etcdctl from DIR "
-    "(left out: from the PATH, else from `tls-scaffold[prove]`)",
-)
+@etcd_option
 @option("--peer-ca", is_flag=True, help="With `rotate`: the CA of peers, not the other one")
 @option("--compromised", is_flag=True, help="With `rotate`: its key was stolen; this loses writes")
 @option(

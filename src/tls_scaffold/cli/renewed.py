@@ -4,20 +4,13 @@ from pathlib import Path
 
 import click
 
-from tls_scaffold.cli.completion import component_names, offering
-from tls_scaffold.cli.options import divided, filled, option
+from tls_scaffold.cli.options import filled, names_argument, option
 from tls_scaffold.cli.terminal import say, warn
 from tls_scaffold.cli.verbs import Verb
 
 
 @click.command(cls=Verb)
-@click.argument(
-    "names",
-    nargs=-1,
-    metavar="[NAME]…",
-    callback=divided,
-    shell_complete=offering(component_names),
-)
+@names_argument
 # None of these comes from the environment: whoever can set a variable there runs no command here.
 @click.option(
     "--hook",

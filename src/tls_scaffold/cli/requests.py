@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tls_scaffold.cli.keeping import end_of_outcome, tell_change_on_the_way, tell_next
-from tls_scaffold.cli.options import divided, filled, json_option, option
+from tls_scaffold.cli.options import filled, json_option, names_argument, option
 from tls_scaffold.cli.terminal import can_ask, give_json, say_line, talk, talk_line, warn
 from tls_scaffold.cli.verbs import VerbGroup
 from tls_scaffold.cli.waitingtable import MOST_TOLD, count_waiting, tell_made
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tls_scaffold.commands.requestsigning import Looked
 
 FILE = click.Path(path_type=Path, dir_okay=False)
-names_argument = click.argument("names", nargs=-1, metavar="[NAME]…", callback=divided)
 
 
 @click.group(cls=VerbGroup)

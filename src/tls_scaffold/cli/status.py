@@ -3,43 +3,44 @@
 import re
 import sys
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tls_scaffold.cli.columns import terminal_width
+from tls_scaffold.cli.keeping import tell_next
 from tls_scaffold.cli.livetable import begin_look, live_table, tell_live
-from tls_scaffold.cli.lookoptions import live_options
-from tls_scaffold.cli.options import folders_asked_for, json_option_for, option, several_folders
+from tls_scaffold.cli.lookoptions import ONE_FOLDER, live_options
+from tls_scaffold.cli.options import json_option_for, option, several_folders
 from tls_scaffold.cli.pageplace import page_place
-from tls_scaffold.cli.severalstates import Written, tell_states
+from tls_scaffold.cli.severalstates import STDOUT, tell_states, write_out
 from tls_scaffold.cli.statusnotes import notes_on
 from tls_scaffold.cli.statustable import status_table
-from tls_scaffold.cli.terminal import give, give_json, say, talk, talk_line, tell_error
+from tls_scaffold.cli.terminal import give_json, say, talk, talk_line, tell_error
 from tls_scaffold.cli.verbs import Verb
-from tls_scaffold.spelling import RENEW_DAYS, escaped, parse_hours
+from tls_scaffold.spelling import RENEW_DAYS, parse_hours
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.live import LiveOptions
     from tls_scaffold.commands.status import Report
 
 NO_TIME = re.compile("0[hdwy]?")
-STDOUT = "-"
 
 
-def _hours(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
+def _time(_ctx: click.Context, _parameter: click.Parameter, value: str) -> timedelta:
     found = 0 if NO_TIME.fullmatch(value) else parse_hours(value)
     if found is None:
         raise click.BadParameter(f"`{value}` is not a time such as `30d`, `2w` or `12h`")
-    return found
+    return timedelta(hours=found)
 
 
 @click.command(cls=Verb)
 @several_folders
 @option(
     "--within",
-    callback=_hours,
+    callback=_time,
     default=f"{RENEW_DAYS}d",
     metavar="TIME",
     help=f"What ends within TIME is expiring ({RENEW_DAYS}d)",
@@ -59,12 +60,14 @@ def _hours(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
 def status(  # noqa: PLR0913 - its options
     folder: Path,
     /,
-    within: int,
+    *,
+    named: tuple[Path, ...],
+    above: tuple[Path, ...],
+    within: timedelta,
     prometheus: str | None,
     alerts: str | None,
     svg: str | None,
     live: "LiveOptions | None",
-    *,
     failed: bool,
     as_json: bool,
 ) -> None:
@@ -84,32 +87,31 @@ def status(  # noqa: PLR0913 - its options
             "`--json`, `--prometheus -`, `--alerts -` and `--svg -` exclude each other: stdout "
             "takes one of them"
         )
-    if asked := folders_asked_for():
+    is_stdout_taken = STDOUT in (prometheus, alerts, svg)
+    now = datetime.now(timezone.utc)
+    if named or above:
         if svg:
             raise click.UsageError("`--svg` draws one folder: `-C DIR` names it")
         if live:
-            raise click.UsageError("`--live` looks at the members of one folder: `-C DIR` names it")
-        written = Written(prometheus, alerts)
-        sys.exit(tell_states(folder, asked, within, written, failed=failed, as_json=as_json))
-    from datetime import datetime, timedelta, timezone
+            raise click.UsageError(ONE_FOLDER)
+        from tls_scaffold.commands.severalfolders import folders_and_closed
+        from tls_scaffold.commands.severalstates import states_of
 
+        states = states_of(*folders_and_closed(folder, named, above), within, now)
+        write_out(prometheus, states.to_prometheus)
+        write_out(alerts, lambda: states.to_alerts(within))
+        tell_states(states, failed=failed, as_json=as_json, is_stdout_taken=is_stdout_taken)
+        sys.exit(states.exit_code)
     from tls_scaffold.commands import status as command
 
-    now = datetime.now(timezone.utc)
     begun = begin_look(folder, live) if live else None
-    report = command.status(folder, timedelta(hours=within), now)
+    report = command.status(folder, within, now)
     if begun:
-        report = replace(report, live=begun.report(now, timedelta(hours=within)))
-    for path, render in (
-        (prometheus, report.to_prometheus),
-        (alerts, report.to_alerts),
-        (svg, report.to_svg),
-    ):
-        if path and path != STDOUT:
-            command.write(Path(path), render())
-        elif path:
-            give(render())
-    if STDOUT not in (prometheus, alerts, svg):
+        report = replace(report, live=begun.report(now, within))
+    write_out(prometheus, report.to_prometheus)
+    write_out(alerts, report.to_alerts)
+    write_out(svg, report.to_svg)
+    if not is_stdout_taken:
         _tell_table(report, failed=failed, as_json=as_json)
     _tell_beside(report, with_advice=not as_json)
     sys.exit(report.problem.exit_code if report.problem else report.exit_code)
@@ -143,7 +145,7 @@ def _tell_beside(report: "Report", *, with_advice: bool) -> None:
     if report.live:
         tell_live(report.live)
     if report.advice and with_advice:
-        talk("next: " + "\n      ".join(map(escaped, report.advice)))
+        tell_next(report.advice)
     if report.page and with_advice:
         talk(f"page: {page_place(report.page)}")
     if report.problem:
