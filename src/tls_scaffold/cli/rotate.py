@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tls_scaffold.cli.capassword import asking
 from tls_scaffold.cli.lookoptions import place_options
 from tls_scaffold.cli.options import json_option, option
 from tls_scaffold.cli.rotatestatus import status
-from tls_scaffold.cli.sign import progress_bar
+from tls_scaffold.cli.sign import means
 from tls_scaffold.cli.terminal import can_ask, give_json, say_line, talk, talk_line, warn
 from tls_scaffold.cli.verbs import VerbGroup
 from tls_scaffold.errors import ScaffoldError
@@ -20,7 +19,6 @@ from tls_scaffold.spelling import escaped
 if TYPE_CHECKING:
     from tls_scaffold.commands.live import LiveOptions
     from tls_scaffold.commands.rotate import Turned
-    from tls_scaffold.signing.execution import Means
 
 FORCED = "Go on without members that can't be reached"
 
@@ -58,7 +56,7 @@ def start(folder: Path, /, *, peer_ca: bool, compromised: bool, yes: bool, as_js
     if compromised and not yes:
         _ask_to_break()
     done, turned = command.start(
-        folder, PEER_CA if peer_ca else CA, _means(), _now(), is_compromised=compromised
+        folder, PEER_CA if peer_ca else CA, means(), _now(), is_compromised=compromised
     )
     if as_json:
         then = ["trust"] if turned.stage else []
@@ -132,9 +130,7 @@ def abort(folder: Path, /, live: "LiveOptions", *, force: bool, as_json: bool) -
     from tls_scaffold.commands import rotatetold as told
     from tls_scaffold.commands.rotationlook import asking_members
 
-    done, turned = command.abort(
-        folder, _means(), _now(), asking_members(folder, live, force=force)
-    )
+    done, turned = command.abort(folder, means(), _now(), asking_members(folder, live, force=force))
     if as_json:
         give_json(told.result("abort", folder, turned))
         return
@@ -146,14 +142,6 @@ rotate.add_command(status)
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
-
-
-def _means() -> "Means":
-    from tls_scaffold.commands.sign import processor_count
-    from tls_scaffold.signing.capassword import CAPassword
-    from tls_scaffold.signing.execution import Means
-
-    return Means(processor_count(), progress_bar, CAPassword(asking()))
 
 
 def _ask_to_break() -> None:

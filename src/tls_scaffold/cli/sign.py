@@ -26,6 +26,7 @@ from tls_scaffold.cli.waitingtable import tell_made, why_signed
 from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
+    from tls_scaffold.signing.execution import Means
     from tls_scaffold.signing.rounds import Done
 
 WITH_A_BAR = 20  # certificates, from which on a terminal shows how far it is
@@ -77,13 +78,9 @@ def sign(  # noqa: PLR0913 - its options
     """
     from tls_scaffold.commands import handfolders
     from tls_scaffold.commands import sign as command
-    from tls_scaffold.signing.capassword import CAPassword
-    from tls_scaffold.signing.execution import Means
 
-    processes = jobs or command.processor_count()
-    means = Means(processes, progress_bar, CAPassword(asking()))
     if into:
-        made = command.sign_set(folder, into, means)
+        made = command.sign_set(folder, into, means(jobs))
         for line in made.commands.values():
             say_line(line)
         for warning in command.warnings(made):
@@ -92,7 +89,7 @@ def sign(  # noqa: PLR0913 - its options
     if handfolders.is_signed_by_hand(folder):
         _ask_elsewhere(folder, names, force=force, as_json=as_json)
         return
-    done = command.sign(folder, names, means, force=force, own_lines=own_lines)
+    done = command.sign(folder, names, means(jobs), force=force, own_lines=own_lines)
     problem = error_of_disk(done.problem) if isinstance(done.problem, OSError) else done.problem
     if as_json:
         give_json(replace(command.result(folder, done), error=problem).to_json())
@@ -101,6 +98,15 @@ def sign(  # noqa: PLR0913 - its options
     if problem:
         tell_error(problem)
     click.get_current_context().exit(done.exit_code)
+
+
+def means(jobs: int | None = None) -> "Means":
+    """Return what there is to sign with: a terminal shows how far it is, and is asked there."""
+    from tls_scaffold.commands.sign import processor_count
+    from tls_scaffold.signing.capassword import CAPassword
+    from tls_scaffold.signing.execution import Means
+
+    return Means(jobs or processor_count(), _progress_bar, CAPassword(asking()))
 
 
 def _ask_elsewhere(folder: Path, names: tuple[str, ...], *, force: bool, as_json: bool) -> None:
@@ -141,7 +147,7 @@ def _what_is_right(kept: int) -> str:
 
 
 @contextmanager
-def progress_bar(length: int) -> Iterator[Callable[[int], None]]:
+def _progress_bar(length: int) -> Iterator[Callable[[int], None]]:
     """Show a bar for a long run on a terminal, and nothing elsewhere."""
     if length <= WITH_A_BAR or not (sys.stderr and sys.stderr.isatty()):
         yield lambda _: None
