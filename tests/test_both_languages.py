@@ -17,6 +17,7 @@ from support import BIN, SMALL, contents, make, run
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.inventory.reach import SHELF
 from tls_scaffold.makefiles.componentlines import component_lines
+from tls_scaffold.signing.keyencryption import CHANGE
 from tls_scaffold.spelling import RENEW_DAYS
 
 pytestmark = pytest.mark.needs("make", "cfssl", "cfssljson", "openssl")
@@ -221,3 +222,9 @@ def test_the_command_shown_and_who_reloads_are_those_of_the_certificate(
         at = lines.index(f"signed {name}.pem")
         assert lines[at + 1] == at_start
         assert lines[at + 2 : at + 3] != [at_start]
+
+
+def test_how_a_password_is_changed_is_told_in_one_sentence() -> None:
+    part = Path(__file__).parents[1] / "cookiecutter-template/custody/encrypted.sh"
+    script = part.read_text().replace("\\\n", "").replace("\\`", "`")
+    assert f'"{CHANGE}"' in script
