@@ -28,10 +28,10 @@ ROOMS = """
 """
 SHELVES = {
     "cli": (
-        "rotate / add adopt backup bundle ca cfssl check explain new prove rbac "
-        "rehearse remove renewed requests restore revoke roles schema sign signerconfig "
+        "remove rotate / add adopt backup bundle ca cfssl check explain new prove rbac "
+        "rehearse renewed requests restore revoke roles schema sign signerconfig "
         "status sync / rotatestatus severalstates / adoptiontable causes custody folderstable "
-        "livetable prooftable questions rehearsaltable waitingtable / revocation / "
+        "livetable prooftable questions rehearsaltable waitingtable / "
         "keeping lookoptions / lists options plansummary statusnotes statustable / "
         "capassword columns completion passphrases / terminal verbs / examples pageplace"
     ),

@@ -165,8 +165,7 @@ def _tell_next(folder: Path) -> None:
 
 
 def _tell(done: "Adoption") -> None:
-    if done.understood:
-        _tell_understood(done.understood)
+    _tell_understood(done.understood)
     tell_plan(done.plan, dry_run=done.dry_run)
     _warn(done.warnings)
     if not done.dry_run:

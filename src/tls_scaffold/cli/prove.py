@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 @click.command(cls=Verb)
 @etcd_option
 @option(
-    *("--user", "names"),
+    "--user",
+    "names",
     type=CommaList(),
     multiple=True,
     callback=divided,

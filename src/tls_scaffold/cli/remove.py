@@ -9,7 +9,7 @@ from tls_scaffold.cli.capassword import asking
 from tls_scaffold.cli.completion import component_names, offering
 from tls_scaffold.cli.keeping import dry_run_option, end_of_outcome, tell_outcome
 from tls_scaffold.cli.options import divided, json_option, option
-from tls_scaffold.cli.revocation import tell
+from tls_scaffold.cli.revoke import tell
 from tls_scaffold.cli.terminal import give_json
 from tls_scaffold.cli.verbs import Verb
 

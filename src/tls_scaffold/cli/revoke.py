@@ -10,10 +10,10 @@ from tls_scaffold.cli.capassword import asking
 from tls_scaffold.cli.completion import component_names, offering, one_of
 from tls_scaffold.cli.keeping import tell_next
 from tls_scaffold.cli.options import divided, filled, json_option, option
-from tls_scaffold.cli.revocation import tell
-from tls_scaffold.cli.terminal import give, give_json
+from tls_scaffold.cli.terminal import give, give_json, say_line, warn
 from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.signing.revocations import OF_LEAVES
+from tls_scaffold.spelling import escaped
 
 if TYPE_CHECKING:
     from tls_scaffold.commands.revoke import Done
@@ -90,6 +90,16 @@ def revoke(  # noqa: PLR0913 - its options
     else:
         asked = command.Asked(words, reason, force, sign_again, dry_run)
         _tell(command.revoke(folder, asked, CAPassword(asking()), now), as_json=as_json)
+
+
+def tell(done: "Done") -> None:
+    """Print what was revoked, and what that does not stop."""
+    from tls_scaffold.commands import revoketold
+
+    for line in revoketold.sentences(done):
+        say_line(line)
+    for line in revoketold.follows(done):
+        warn(escaped(line))
 
 
 def _tell(done: "Done", *, as_json: bool) -> None:

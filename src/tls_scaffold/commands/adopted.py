@@ -56,24 +56,19 @@ class Understood:
 
 @dataclass(frozen=True)
 class Adoption:
-    """What `adopt` did, or would do; what it understood is not known of one that was killed."""
+    """What `adopt` did, or would do, and what it understood."""
 
     folder: Path
     plan: Plan
-    understood: Understood | None
+    understood: Understood
     dry_run: bool
     warnings: tuple[str, ...]
 
     def to_json(self) -> str:
         """Return it as a JSON document, in the shape that all commands share, and more."""
         done = Outcome("adopt", self.folder, self.plan, self.warnings, self.dry_run).result()
-        return done.to_json({"next": [next_command(self.folder)], **self._further()})
-
-    def _further(self) -> dict[str, object]:
-        if not self.understood:
-            return {"taken": [], "stays": [], "first_sync": None}
         sync = Outcome("sync", self.folder, self.understood.first_sync, (), dry_run=True).result()
-        return {
+        further = {
             "taken": [asdict(each) for each in self.understood.taken],
             "stays": list(self.understood.stays),
             "first_sync": {
@@ -82,6 +77,7 @@ class Adoption:
                 "archived": sync.archived,
             },
         }
+        return done.to_json({"next": [next_command(self.folder)], **further})
 
 
 def taken_certificates(
