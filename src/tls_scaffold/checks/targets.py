@@ -208,11 +208,7 @@ def shared_request(view: View) -> Iterator[Problem]:
     # An inventory that can't be read may say so.
     if view.not_inventory:
         return
-    listed = (
-        {(each.output, each.request) for each in view.inventory.components}
-        if view.inventory
-        else set()
-    )
+    listed = {(each.output, each.request) for each in view.asked_components.values()}
     sharing: dict[str, list[str]] = {}
     for entry in view.components:
         if entry.signing and (entry.signing.output, entry.signing.request) not in listed:

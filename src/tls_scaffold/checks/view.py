@@ -174,7 +174,7 @@ class View:
     @cached_property
     def passed_over(self) -> dict[str, int]:
         """The components of whose lines make reads none, each with its line's number."""
-        names = {each.name for each in self.inventory.components} if self.inventory else set()
+        names = {each.name for each in self.asked_components.values()}
         with suppress(ScaffoldError):
             return dict(
                 passed_over(self.folder, self.makefile, names if self.has_our_rules else ())
@@ -196,11 +196,7 @@ class View:
     @cached_property
     def outputs_of_inventory(self) -> frozenset[str]:
         """The outputs of the inventory's components."""
-        return (
-            frozenset(each.output for each in self.inventory.components)
-            if self.inventory
-            else frozenset()
-        )
+        return frozenset(each.output for each in self.asked_components.values())
 
     def is_unfit(self, place: Place) -> bool:
         """Tell a value that cfssl can't use, or not all of it.

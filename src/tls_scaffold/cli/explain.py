@@ -113,11 +113,13 @@ def _text(word: str | None, file: str | None) -> str | None:
 
 
 def _shown(answer: "Answer", width: int) -> Iterator[str | Styled]:
+    from tls_scaffold.commands.explain import mends_of
+
     for found in answer.causes:
         yield Styled(f"{found.cause.id}:", "yellow")
         yield f" {escaped(found.cause.what)}\n"
         yield f"{wrapped(escaped(f'known from: {found.knows}'), width, '  ')}\n"
-        for step in answer.mends(found):
+        for step in mends_of(found, answer.folder):
             yield f"{wrapped(escaped(f'mend: {step}'), width, '  ')}\n"
     for fields in (each.fields for each in answer.explanations if each.fields):
         told = ", ".join(f"{name}: {text}" for name, text in fields.items())

@@ -68,25 +68,6 @@ class Answer:
         """The causes of which nobody tells which it is."""
         return tuple(each for one in self.explanations if not one.is_sure for each in one.found)
 
-    def mends(self, found: Found) -> tuple[str, ...]:
-        """Return what mends a cause, its commands as they are run on this folder."""
-        name, custody = found.name or "NAME", custody_of(self.folder)
-        steps = found.cause.mend
-        if found.cause.mend_elsewhere and not custody.makes_ca:
-            steps = found.cause.mend_elsewhere
-        if custody.key is KeyPlace.OFFLINE:
-            steps = tuple(ASKS if step == RENEWS else step for step in steps)
-        return tuple(
-            f"`{self._command(step.format(name=name))}`" if is_command(step) else step
-            for step in steps
-        )
-
-    def _command(self, command: str) -> str:
-        if self.folder == Path() or command.startswith("openssl"):
-            return command
-        program, _, words = command.partition(" ")
-        return f"{program} -C {shlex.quote(str(self.folder))} {words}".rstrip()
-
     def to_json(self) -> str:
         """Return all of it as JSON."""
         document: dict[str, Any] = {
@@ -98,7 +79,7 @@ class Answer:
                     "what": each.cause.what,
                     "knows": each.knows,
                     "component": each.name or None,
-                    "mend": list(self.mends(each)),
+                    "mend": list(mends_of(each, self.folder)),
                 }
                 for each in self.causes
             ],
@@ -106,6 +87,27 @@ class Answer:
             "seen": list(self.seen),
         }
         return json.dumps(document, indent=2) + "\n"
+
+
+def mends_of(found: Found, folder: Path) -> tuple[str, ...]:
+    """Return what mends a cause, its commands as they are run on a folder."""
+    name, custody = found.name or "NAME", custody_of(folder)
+    steps = found.cause.mend
+    if found.cause.mend_elsewhere and not custody.makes_ca:
+        steps = found.cause.mend_elsewhere
+    if custody.key is KeyPlace.OFFLINE:
+        steps = tuple(ASKS if step == RENEWS else step for step in steps)
+    return tuple(
+        f"`{_command(step.format(name=name), folder)}`" if is_command(step) else step
+        for step in steps
+    )
+
+
+def _command(command: str, folder: Path) -> str:
+    if folder == Path() or command.startswith("openssl"):
+        return command
+    program, _, words = command.partition(" ")
+    return f"{program} -C {shlex.quote(str(folder))} {words}".rstrip()
 
 
 def explain(
@@ -187,7 +189,7 @@ def _explained(
     answer = Answer(found, folder, "")
     fits = "" if answer.exit_code == ExitCode.DONE else "it may be: "
     return tuple(
-        f"{fits}{each.cause.what} ({each.cause.id}): {'; '.join(answer.mends(each))}"
+        f"{fits}{each.cause.what} ({each.cause.id}): {'; '.join(mends_of(each, folder))}"
         for each in answer.causes
     )
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tls_scaffold.commands.explain import Answer
+from tls_scaffold.commands.explain import mends_of
 from tls_scaffold.commands.rehearsalchanges import (
     REGENERATE,
     Change,
@@ -165,7 +165,7 @@ def mends(found: Found, folder: Path, change: Change) -> tuple[str, ...]:
         return (ROTATE_INSTEAD,)
     if found.cause in OF_ANOTHER_CA and change.is_compromised:
         return (EXPECTED,)
-    return Answer((), folder, "").mends(found)
+    return mends_of(found, folder)
 
 
 def hints(rehearsal: Rehearsal) -> tuple[str, ...]:

@@ -118,7 +118,8 @@ def _planned(
     """Return what a round is to do; ScaffoldError with every problem."""
     planned = plan_round(folder, signings, survey.signings, force=force)
     _check_cas_are_known(survey, planned)
-    _check_nothing_waits(names, planned)
+    if names and planned.waiting:  # the key of its own profile is not here
+        raise ScaffoldError("what was asked for can't be signed", planned.waiting)
     return planned
 
 
@@ -132,12 +133,6 @@ def _check_cas_are_known(survey: Survey, planned: Round) -> None:
             map(str, survey.unread),
             "`make` makes the CA; then `tls-scaffold sign` signs with it",
         )
-
-
-def _check_nothing_waits(names: Sequence[str], planned: Round) -> None:
-    """Refuse what was asked for by its name where the key of its own profile is not here."""
-    if names and planned.waiting:
-        raise ScaffoldError("what was asked for can't be signed", planned.waiting)
 
 
 def _effects(folder: Path, signings: Iterable[Signing], signed: Collection[str]) -> Iterator[str]:

@@ -186,9 +186,7 @@ def _is_ca_at_fault(
     """Tell whether a CA is to be mended before anything that it signs can be."""
     cas = [entry for entry in contents.entries if entry.kind == CA_KIND]
     at_fault = (MISMATCHED, EXPIRED, NOT_YET, UNREADABLE, DENIED, CLONED)
-    if any(states[ca.path] in at_fault for ca in cas):
-        return True
-    if any(ca.unmet for ca in cas):
+    if any(ca.unmet or states[ca.path] in at_fault for ca in cas):
         return True
     has_signed = {
         entry.ca or CA

@@ -49,15 +49,13 @@ def contents_of_folder(folder: Path, inventory: Inventory | None) -> Contents:
     """
     check_is_folder(folder)
     # Of a folder of ours `check` tells by what name its Makefile went.
-    names = (MAKEFILE,) if (folder / FILE).exists() else MAKEFILES
-    has_makefile = any(os.path.lexists(folder / name) for name in names)
-    if has_makefile and not is_archived(folder):
+    makefiles = (MAKEFILE,) if (folder / FILE).exists() else MAKEFILES
+    has_makefile = any(os.path.lexists(folder / name) for name in makefiles)
+    if is_archived(folder):
+        return contents_of_set(folder, inventory)
+    if has_makefile:
         return contents_of_makefile(folder, inventory)
-    if (
-        not (folder / "certs").is_dir()
-        and not (folder / "config").is_dir()
-        and not is_archived(folder)
-    ):
+    if not ((folder / "certs").is_dir() or (folder / "config").is_dir()):
         scripts = scripts_with_cfssl(folder)
         hint = "`-C DIR` names another folder, `tls-scaffold new` makes one"
         raise ScaffoldError(

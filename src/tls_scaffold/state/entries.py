@@ -122,29 +122,23 @@ class Entry:
     @cached_property
     def hosts(self) -> tuple[str, ...]:
         """The certificate's own hosts, else those that its request asks for."""
-        return (
-            self.certificate.hosts
-            if self.certificate
-            else (self.request and self.request.hosts) or ()
-        )
+        if self.certificate:
+            return self.certificate.hosts
+        return (self.request and self.request.hosts) or ()
 
     @property
     def key_type(self) -> Key | None:
         """The type of the certificate's own key, else the one that its request asks for."""
-        return (
-            self.certificate.key if self.certificate else self.request.key if self.request else None
-        )
+        if self.certificate:
+            return self.certificate.key
+        return self.request.key if self.request else None
 
     @property
     def usages(self) -> tuple[str, ...]:
         """The certificate's own usages, else those that its profile asks for."""
-        return (
-            self.certificate.usages
-            if self.certificate
-            else self.profiles[0].usages
-            if self.profiles
-            else ()
-        )
+        if self.certificate:
+            return self.certificate.usages
+        return self.profiles[0].usages if self.profiles else ()
 
 
 @dataclass(frozen=True)

@@ -67,10 +67,10 @@ class Reader:
             return None, (error.summary,)
 
     def _read_config(self, path: str) -> tuple[SigningConfig | None, tuple[str, ...]]:
+        if not path:
+            return SigningConfig(), ()
         try:
-            return readers.signing_config(
-                text(self.folder, path), path
-            ) if path else SigningConfig(), ()
+            return readers.signing_config(text(self.folder, path), path), ()
         except ScaffoldError as error:
             return None, (error.summary,)
 
