@@ -1,6 +1,7 @@
 """`tls-scaffold adopt` on the command line."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,8 +128,6 @@ def _adopt_script(
 
 
 def _adopt_pki(folder: Path, pki: Path, ca: str, *, dry_run: bool, as_json: bool) -> None:
-    from datetime import datetime, timezone
-
     from tls_scaffold.commands import adoptpki as command
 
     adopted = command.adopt_pki(folder, pki, ca, datetime.now(timezone.utc), dry_run=dry_run)

@@ -1,5 +1,6 @@
 """`tls-scaffold backup` on the command line."""
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,8 +47,6 @@ def backup(
     age opens it as well: `age -d FILE | tar t`. An older backup of this folder is replaced, any
     other file is not.
     """
-    from datetime import datetime, timezone
-
     from tls_scaffold.commands import backup as command
     from tls_scaffold.commands.results import Result
     from tls_scaffold.signing.agefiles import require_library

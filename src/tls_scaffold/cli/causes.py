@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 
 from tls_scaffold.errors import Place, Problem, ScaffoldError
@@ -17,8 +18,6 @@ def naming_causes(folder: Path, *, of_live_members: bool) -> Iterator[None]:
     try:
         yield
     except ScaffoldError as error:
-        from datetime import datetime, timezone
-
         from tls_scaffold.commands import explain
 
         told = (error.summary, *(problem.message for problem in error.problems))

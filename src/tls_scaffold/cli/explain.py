@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,8 +61,6 @@ def explain(  # noqa: PLR0913 - its options
     address that stands in it. Exits with 0 where each cause that is found is certain, 1 where none
     is found or several fit.
     """
-    from datetime import datetime, timezone
-
     from tls_scaffold.commands import explain as command
     from tls_scaffold.commands.explainlooks import ExplainOptions
     from tls_scaffold.live import causes

@@ -1,6 +1,6 @@
 """`tls-scaffold requests`: what waits for a signature is carried to the CA's machine and back."""
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,8 +50,6 @@ def make(
 
     What waits already, from the request of today, stays: it may be in a pack that is on its way.
     """
-    from datetime import timedelta
-
     from tls_scaffold.commands.requestmaking import make_requests
 
     made = make_requests(folder, names, timedelta(days=renew_days), force=force)
