@@ -56,11 +56,9 @@ def lay_out_stale(folder: Path) -> LaidOut:
         if not owners:
             return LaidOut()
         with lock(folder, wait=LOCK_SECONDS):
-            made, left = lay_out_again(folder, inventory, owners)
+            return lay_out_again(folder, inventory, owners)
     except ScaffoldError as error:
         return LaidOut(left=(f"`{DIST}/` was not looked at: {error.summary}",))
-    told = lists_left(folder, inventory, made)
-    return LaidOut(tuple(each.name for each in made), left, told)
 
 
 def has_bundle(folder: Path, owner: Component) -> bool:
@@ -70,13 +68,12 @@ def has_bundle(folder: Path, owner: Component) -> bool:
 
 def lay_out_again(
     folder: Path, inventory: Inventory, owners: Sequence[Component], password_file: str = ""
-) -> tuple[list[Component], tuple[str, ...]]:
+) -> LaidOut:
     """Put the pairs of `certs/` into the bundles of these owners; the folder's lock is held.
 
     What holds keys, certificates or the list changes, in one step; settings stay as they were laid
     out, since nobody knows with which options. A bundle that is not there is made as without
-    options. For key stores the password is asked for as by `bundle`. Returns the owners whose
-    bundles were laid out, and why the others' could not be, a line each.
+    options. For key stores the password is asked for as by `bundle`.
     """
     everything = None
     with suppress(ScaffoldError):  # which is told of each that it is about
@@ -88,7 +85,8 @@ def lay_out_again(
             made.append(owner)
         except ScaffoldError as error:  # noqa: PERF203 - the others are laid out
             left.append(f"`{DIST}/{owner.name}`: {error.without('')}")
-    return made, tuple(left)
+    told = _lists_left(folder, inventory, made)
+    return LaidOut(tuple(each.name for each in made), tuple(left), told)
 
 
 def _lay_out(
@@ -155,7 +153,7 @@ def _list_of(folder: Path, inventory: Inventory, owner: Component, at: Path) -> 
         return best
 
 
-def lists_left(folder: Path, inventory: Inventory, owners: Sequence[Component]) -> tuple[str, ...]:
+def _lists_left(folder: Path, inventory: Inventory, owners: Sequence[Component]) -> tuple[str, ...]:
     """Return which bundles have no sound list, and why: in words, one or none."""
     members = [each.name for each in owners if each.kind == "member"]
     if not (inventory.crl and members):

@@ -8,7 +8,7 @@ from tls_scaffold.bundles.consumers import bundled_components
 from tls_scaffold.bundles.overview import needs_nothing
 from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.commands import bundle, owedhooks
-from tls_scaffold.commands.bundlesagain import has_bundle, lay_out_again, lists_left
+from tls_scaffold.commands.bundlesagain import LaidOut, has_bundle, lay_out_again
 from tls_scaffold.commands.hooks import Hook
 from tls_scaffold.commands.owedhooks import VARIABLE
 from tls_scaffold.commands.reloads import UNKNOWN, who_reloads
@@ -75,9 +75,9 @@ def _lay_out_alone(
     if not owners:
         return ()
     with disk.lock(folder, wait=LOCK_SECONDS):
-        made, problems = lay_out_again(folder, inventory, owners, password_file)
-    _tell_laid_out(folder, inventory, tell, made)
-    return problems
+        laid_out = lay_out_again(folder, inventory, owners, password_file)
+    _tell_laid_out(tell, laid_out)
+    return laid_out.left
 
 
 def _hand_on(
@@ -90,13 +90,13 @@ def _hand_on(
             return [], ()
         inventory = intake.load(folder)
         owners = _owners(inventory, owed)
-        made, left = lay_out_again(folder, inventory, owners, password_file)
-    _tell_laid_out(folder, inventory, tell, made)
-    problems = [*left]
+        laid_out = lay_out_again(folder, inventory, owners, password_file)
+    _tell_laid_out(tell, laid_out)
+    problems = [*laid_out.left]
     parts = {
         owner.name: {part.name for part in bundled_components(inventory, owner)} for owner in owners
     }
-    for name in (owner.name for owner in made):
+    for name in laid_out.made:
         if reason := hook.run(folder, name, folder / DIST / name):
             problems.append(f"`{name}`: `{hook.command}`: {reason}")
         else:
@@ -122,13 +122,11 @@ def _owners(inventory: Inventory, names: Iterable[str]) -> tuple[Component, ...]
     )
 
 
-def _tell_laid_out(
-    folder: Path, inventory: Inventory, tell: Tell, owners: Sequence[Component]
-) -> None:
-    if owners:
-        places = [f"{DIST}/{each.name}" for each in owners]
+def _tell_laid_out(tell: Tell, laid_out: LaidOut) -> None:
+    if laid_out.made:
+        places = [f"{DIST}/{name}" for name in laid_out.made]
         tell(f"laid out {listed(places, quote='')}")
-    for line in lists_left(folder, inventory, owners):
+    for line in laid_out.told:
         tell(line)
 
 
