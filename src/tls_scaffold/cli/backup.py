@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tls_scaffold.cli.options import filled, json_option, option
+from tls_scaffold.cli.options import file_option, json_option, option
 from tls_scaffold.cli.passphrases import ask_for_passphrase, read_passphrase
 from tls_scaffold.cli.terminal import give_json, talk_line, warn
 from tls_scaffold.cli.verbs import Verb
@@ -29,13 +29,9 @@ OTHERWISE = "say who may open it: `--to age1…`, or `--passphrase-file FILE`"
     help="Let this public key open it: `age1…`, `ssh-ed25519 …`, or a file of such; may be "
     "repeated",
 )
-@option(
+@file_option(
     "--passphrase-file",
-    "passphrase_file",
-    callback=filled,
-    type=click.Path(),
-    metavar="FILE",
-    help="Let the passphrase in FILE open it (without this and --to one is asked for)",
+    text="Let the passphrase in FILE open it (without this and --to one is asked for)",
 )
 @json_option
 @click.pass_obj

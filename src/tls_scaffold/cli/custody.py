@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tls_scaffold.cli.options import CommaList, Command, Option, filled, option, with_options
+from tls_scaffold.cli.options import CommaList, Command, Option, file_option, option, with_options
 from tls_scaffold.cli.terminal import can_ask, talk_line
 from tls_scaffold.errors import UsageError
 
@@ -17,15 +17,11 @@ if TYPE_CHECKING:
 Outcome = TypeVar("Outcome")
 
 
-def _file(name: str, parameter: str, text: str) -> Option:
-    return option(
-        name, parameter, metavar="FILE", type=click.Path(), default=None, callback=filled, help=text
-    )
-
-
 OPTIONS = (
-    _file("--ca", "ca_file", "A CA of your own: its certificate, those above it, and the root"),
-    _file("--ca-key", "ca_key", "The private key of that CA, with or without a password"),
+    file_option(
+        "--ca", "ca_file", text="A CA of your own: its certificate, those above it, and the root"
+    ),
+    file_option("--ca-key", text="The private key of that CA, with or without a password"),
     option(
         "--encrypt-ca-key", is_flag=True, help="Keep the CA's key encrypted, never in the clear"
     ),

@@ -60,6 +60,11 @@ def filled(_context: click.Context, _parameter: click.Parameter, value: str | No
     return value or ""
 
 
+def file_option(*names: str, text: str, metavar: str = "FILE") -> Option:
+    """Return the option for a file, empty text where it is left out; `text` is its help."""
+    return option(*names, callback=filled, type=click.Path(), metavar=metavar, help=text)
+
+
 def json_option_for(text: str) -> Callable[[Command], Command]:
     """Return `--json` with this help: what is told, and an error too, is JSON on stdout."""
     return option("--json", "as_json", is_flag=True, is_eager=True, callback=_noted, help=text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tls_scaffold.cli.keeping import end_of_outcome, tell_change_on_the_way, tell_next
-from tls_scaffold.cli.options import filled, json_option, names_argument, option
+from tls_scaffold.cli.options import file_option, filled, json_option, names_argument, option
 from tls_scaffold.cli.terminal import can_ask, give_json, say_line, talk, talk_line, warn
 from tls_scaffold.cli.verbs import VerbGroup
 from tls_scaffold.cli.waitingtable import MOST_TOLD, count_waiting, tell_made
@@ -84,29 +84,15 @@ def export(folder: Path, /, file: Path, names: tuple[str, ...], *, as_json: bool
 @click.argument("file", type=FILE)
 @option("--ca", type=FILE, required=True, metavar="FILE", help="The CA's certificate")
 @option("--ca-key", type=FILE, required=True, metavar="FILE", help="Its private key")
-@option(
+@file_option(
     "--config",
-    type=click.Path(),
-    default=None,
-    callback=filled,
-    metavar="FILE",
-    help="Profiles of the CA's own, by their names, in place of those that are asked for",
+    text="Profiles of the CA's own, by their names, in place of those that are asked for",
 )
-@option(
-    "--out",
-    type=click.Path(),
-    default=None,
-    callback=filled,
-    metavar="FILE",
-    help="Where the answers go (NAME-signed.tar beside NAME.tar)",
-)
-@option(
+@file_option("--out", text="Where the answers go (NAME-signed.tar beside NAME.tar)")
+@file_option(
     "--record",
-    type=click.Path(),
-    default=None,
-    callback=filled,
     metavar="DIR",
-    help="Where each signed pack is kept, to show what differs next time (issued/ of the folder)",
+    text="Where each signed pack is kept, to show what differs next time (issued/ of the folder)",
 )
 @option("--yes", is_flag=True, help="Sign without asking")
 @click.pass_obj

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tls_scaffold.cli.completion import below_the_folder
-from tls_scaffold.cli.options import filled, json_option, option
+from tls_scaffold.cli.options import file_option, json_option, option
 from tls_scaffold.cli.passphrases import ask_for_passphrase, read_passphrase
 from tls_scaffold.cli.terminal import can_ask, give_json, talk, talk_line, warn
 from tls_scaffold.cli.verbs import Verb
@@ -40,13 +40,9 @@ SHOWN = 20
     metavar="FILE",
     help="Open it with the private key in FILE; may be repeated",
 )
-@option(
+@file_option(
     "--passphrase-file",
-    "passphrase_file",
-    callback=filled,
-    type=click.Path(),
-    metavar="FILE",
-    help="Open it with the passphrase in FILE (left out: it is asked for)",
+    text="Open it with the passphrase in FILE (left out: it is asked for)",
 )
 @option("--yes", is_flag=True, help="Replace what is there without asking; it goes to archive/")
 @option("--dry-run", is_flag=True, help="Show what would be done, write nothing")
