@@ -23,7 +23,6 @@ from tls_scaffold.paths import (
     CA_REQUESTS,
     CHAIN,
     CHAINS,
-    CONFIG,
     GENERATED,
     KEY_ENDING,
     OLD_CAS,
@@ -266,4 +265,4 @@ def _of_set(folder: Path) -> Iterator[Entry]:
         loose = reader.entry_unasked(path, orphan=bool(requests))
         shared = SHARED_REQUEST if SHARED_REQUEST in requests and is_server(loose) else ""
         request = own.get(path, shared)
-        yield reader.entry_of_set(path, request, CONFIG) if request else loose
+        yield reader.entry_of_set(path, request) if request else loose

@@ -15,7 +15,7 @@ from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.values import Component
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.paths import CA, CA_KEYS
+from tls_scaffold.paths import CA, CA_KEYS, CONFIG
 from tls_scaffold.paths import REVOKED as REVOKED_FILE
 from tls_scaffold.signing import certificates, chains, matching, mistakes
 from tls_scaffold.signing.caends import ends_of_ca
@@ -175,13 +175,13 @@ class Reader:
         absent = Problem(Place(), reason)
         return Entry(component.name, component.kind, path, absent=absent, unmet=(reason,))
 
-    def entry_of_set(self, path: str, request_path: str, config_path: str) -> Entry:
+    def entry_of_set(self, path: str, request_path: str) -> Entry:
         """Return the entry of what a set without a Makefile asks for.
 
         Some profile of its configuration signed it.
         """
         request, unread = self._request(request_path)
-        config, trouble = self._config(config_path)
+        config, trouble = self._config(CONFIG)
         profiles = (config.default, *config.profiles.values()) if config else ()
         entry = Entry(
             name_of(path),
