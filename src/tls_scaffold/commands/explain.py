@@ -118,18 +118,18 @@ def explain(
     A word is a port (`HOST:PORT`), the path of a certificate, a key or a log, or a line. Raises
     UsageError where it is none of these, ScaffoldError where a pair to come with can't be used.
     """
-    if text is None and is_endpoint(word):
-        options = replace(options, live=replace(options.live, endpoints=(word,)))
-        return _of_ports(folder, options, now)
-    if text is None and _is_file(word):
-        if _is_pem(Path(word)):
-            return _of_file(folder, Path(word), now)
-        text = read_log(word)
-    elif text is None and Path(word).suffix.lower() in PEM_SUFFIXES and len(word.split()) == 1:
-        raise ScaffoldError(f"`{word}` can't be read: it is no file that is there")
+    if text is None:
+        if is_endpoint(word):
+            options = replace(options, live=replace(options.live, endpoints=(word,)))
+            return _of_ports(folder, options, now)
+        if _is_file(word):
+            if _is_pem(Path(word)):
+                return _of_file(folder, Path(word), now)
+            text = read_log(word)
+        elif Path(word).suffix.lower() in PEM_SUFFIXES and len(word.split()) == 1:
+            raise ScaffoldError(f"`{word}` can't be read: it is no file that is there")
     evidence = evidence_of(folder, options, now)
-    said = word if text is None else text
-    found = explain_text(said, evidence)
+    found = explain_text(word if text is None else text, evidence)
     return Answer(found, folder, "what it says", seen_by(evidence))
 
 

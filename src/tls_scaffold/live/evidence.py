@@ -3,7 +3,7 @@
 Nothing is looked at before somebody asks, and only ports of the inventory or the command line are.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -155,12 +155,11 @@ class Evidence:
     @cached_property
     def of_keys(self) -> tuple[Found, ...]:
         """Return what is wrong with the keys at hand: the visitor's, or all of the folder's."""
-        return tuple(self._of_keys())
-
-    def _of_keys(self) -> Iterator[Found]:
-        for path in self.key_paths:
-            for cause, knows in key_faults(plain_or_empty(path), path):
-                yield Found(cause, knows, path.name.removesuffix(KEY_ENDING))
+        return tuple(
+            Found(cause, knows, path.name.removesuffix(KEY_ENDING))
+            for path in self.key_paths
+            for cause, knows in key_faults(plain_or_empty(path), path)
+        )
 
     @cached_property
     def of_ca(self) -> Found | None:
