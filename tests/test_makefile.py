@@ -599,7 +599,7 @@ def test_a_component_s_line_may_have_any_of_cfssl_s_flags(words: str) -> None:
 
 @pytest.mark.fast
 @pytest.mark.parametrize(
-    "recipe", ["$(sign) -cn $(CN) $<", "$(sign) -cn 'x $<", "$(sign) $< # x", "cp x y", "$(sign)"]
+    "recipe", ["$(sign) -cn $(CN) $<", "$(sign) -cn 'x $<", "$(sign) $<# x", "cp x y", "$(sign)"]
 )
 def test_a_line_that_only_make_can_tell_is_not_told_without_it(recipe: str) -> None:
     assert signings_of_lines(component_lines(f"req-x certs/x.pem: config/x.json ; {recipe}")) == ()
