@@ -45,8 +45,8 @@ SHELVES = {
         "gencrl hooks printdefaults signcsr / cfsslcalls cfsslusage remoteca "
         "rotationlook rotationreport / adopted alerts dist forms handfolders live "
         "owedhooks packfiles rbac reloads revoking signerchanges usablepairs / "
-        "nextsteps revokedlists revokedwords severalfolders / results rotationrefusals "
-        "servedfolders signerfolder / bundleoptions keysingit signeroptions / signerkeys"
+        "nextsteps outcomes revokedlists revokedwords severalfolders / results rotationrefusals "
+        "servedfolders signerfolder / bundleoptions keysingit signeroptions typed / signerkeys"
     ),
     "checks": (
         "authorities certs custodies documents hosts lifetimes makelines ourtargets profiles "

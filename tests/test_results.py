@@ -10,7 +10,7 @@ import pytest
 from conftest import Factory
 from keeping import edit, kept
 from support import run
-from tls_scaffold.commands.results import error_as_typed
+from tls_scaffold.commands.typed import error_as_typed
 from tls_scaffold.errors import ScaffoldError
 
 WORDS = ("--members", "10.0.0.1,10.0.0.2", "--users", "calico", "--key", "ecdsa-256")

@@ -114,7 +114,7 @@ def _text(
     findings: "Iterable[Finding]", folder: Path, above: Path = Path()
 ) -> Iterator[str | Styled]:
     """Yield findings in a folder, whose places are told below `above`."""
-    from tls_scaffold.commands.results import as_typed
+    from tls_scaffold.commands.typed import as_typed
 
     for finding in findings:
         where = str(replace(finding.place, path=str(above / finding.place.path)))

@@ -24,7 +24,7 @@ def folders_table(states: "SeveralStates", width: int, *, failed: bool) -> Itera
 def _lines(folder: "FolderStatus", *, failed: bool) -> Iterator[Line]:
     name = escaped(folder.name) or "-"
     if folder.error:
-        from tls_scaffold.commands.results import as_typed
+        from tls_scaffold.commands.typed import as_typed
 
         told_hint = as_typed(folder.error.hint, folder.folder)
         hint = [f"hint: {told_hint}"] if told_hint else []

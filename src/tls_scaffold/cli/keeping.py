@@ -11,7 +11,7 @@ from tls_scaffold.errors import ExitCode
 from tls_scaffold.spelling import counted, escaped
 
 if TYPE_CHECKING:
-    from tls_scaffold.commands.results import Outcome
+    from tls_scaffold.commands.outcomes import Outcome
     from tls_scaffold.keeping.plan import Note, Plan
 
 SINGLY = 3  # of the files that are kept

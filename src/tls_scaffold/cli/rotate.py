@@ -156,7 +156,7 @@ def _ask_to_break() -> None:
 
 def _tell(folder: Path, turned: "Turned", done: Iterable[str], then: Iterable[str]) -> None:
     from tls_scaffold.commands import rotatetold as told
-    from tls_scaffold.commands.results import as_typed
+    from tls_scaffold.commands.typed import as_typed
 
     for line in (*done, *told.bundled(turned)):
         say_line(line)

@@ -123,7 +123,7 @@ def _task(number: int, task: "Task", width: int) -> Iterator[str | Styled]:
 
 
 def _tell_beside(folder: Path, report: "RotationReport") -> None:
-    from tls_scaffold.commands.results import as_typed
+    from tls_scaffold.commands.typed import as_typed
 
     if report.stale:
         names = listed([f"`dist/{name}`" for name in report.stale], MOST, "")

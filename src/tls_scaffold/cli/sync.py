@@ -15,7 +15,7 @@ from tls_scaffold.cli.verbs import Verb
 from tls_scaffold.errors import ConflictError, DriftedError
 
 if TYPE_CHECKING:
-    from tls_scaffold.commands.results import Outcome
+    from tls_scaffold.commands.outcomes import Outcome
     from tls_scaffold.inventory.custodywords import CustodyWords
 
 CHANGE = "`tls-scaffold sync{0} --dry-run` shows the changes, `tls-scaffold sync{0}` makes them"

@@ -112,7 +112,7 @@ def tell_error(error: ScaffoldError) -> None:
 
 def tell_error_of_folder(folder: Path, error: ScaffoldError) -> None:
     """Print the error of one folder of several, which may name a file in it without the folder."""
-    from tls_scaffold.commands.results import as_typed
+    from tls_scaffold.commands.typed import as_typed
 
     told = f"{folder}: {error.summary}"
     tell_error(ScaffoldError(told, error.problems, as_typed(error.hint, folder)))
@@ -136,7 +136,7 @@ def _as_typed_here(error: ScaffoldError) -> ScaffoldError:
     folder = context.find_root().obj if context else None
     if not (error.hint and folder):
         return error
-    from tls_scaffold.commands.results import error_as_typed
+    from tls_scaffold.commands.typed import error_as_typed
 
     return error_as_typed(error, folder)
 

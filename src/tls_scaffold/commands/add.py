@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tls_scaffold.checks import targets
 from tls_scaffold.checks.looking import look_at_folder
-from tls_scaffold.commands.results import Outcome, outcome_of
+from tls_scaffold.commands.outcomes import Outcome, outcome_of
 from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.clusterparts import User

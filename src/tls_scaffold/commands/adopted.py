@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import SigningConfig
-from tls_scaffold.commands.results import Outcome, scaffold_command
+from tls_scaffold.commands.outcomes import Outcome
+from tls_scaffold.commands.typed import scaffold_command
 from tls_scaffold.inventory.values import Inventory
 from tls_scaffold.keeping.adoptionnote import AdoptionNote
 from tls_scaffold.keeping.plan import Plan

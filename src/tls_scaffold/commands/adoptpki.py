@@ -16,7 +16,7 @@ from tls_scaffold.commands.adopting import (
     without_hosts,
     write,
 )
-from tls_scaffold.commands.results import Outcome
+from tls_scaffold.commands.outcomes import Outcome
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.healing import put_cas

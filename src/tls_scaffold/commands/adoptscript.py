@@ -16,7 +16,7 @@ from tls_scaffold.commands.adopting import (
     without_hosts,
     write,
 )
-from tls_scaffold.commands.results import Outcome
+from tls_scaffold.commands.outcomes import Outcome
 from tls_scaffold.disk.plainfiles import own_text, own_texts, read_file
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.keeping.adoption import Adopted, describe_folder

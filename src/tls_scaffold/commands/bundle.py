@@ -15,7 +15,8 @@ from tls_scaffold.commands.bundleoptions import (
     read_password,
 )
 from tls_scaffold.commands.nextsteps import about_revoked
-from tls_scaffold.commands.results import Result, as_typed
+from tls_scaffold.commands.results import Result
+from tls_scaffold.commands.typed import as_typed
 from tls_scaffold.commands.usablepairs import trusts_of, usable_pairs
 from tls_scaffold.disk import folder as disk
 from tls_scaffold.errors import ScaffoldError

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tls_scaffold.commands import sync
-from tls_scaffold.commands.results import Outcome, Result
+from tls_scaffold.commands.outcomes import Outcome
+from tls_scaffold.commands.results import Result
 from tls_scaffold.commands.rotationrefusals import check_none_is_under_way
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.locking import LOCK_SECONDS

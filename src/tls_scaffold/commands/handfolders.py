@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tls_scaffold.commands.results import scaffold_command
+from tls_scaffold.commands.typed import scaffold_command
 from tls_scaffold.disk.plainfiles import makefile_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tls_scaffold.commands.results import Result, make_command, scaffold_command
+from tls_scaffold.commands.results import Result
+from tls_scaffold.commands.typed import make_command, scaffold_command
 from tls_scaffold.disk.healing import put_cas
 from tls_scaffold.disk.newfolder import make_folder
 from tls_scaffold.disk.vacancy import missing_paths, texts_of_others

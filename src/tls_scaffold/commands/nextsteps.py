@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tls_scaffold.commands.results import make_command, scaffold_command
+from tls_scaffold.commands.typed import make_command, scaffold_command
 from tls_scaffold.disk.plainfiles import makefile_text
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.inventory.values import Component, Inventory

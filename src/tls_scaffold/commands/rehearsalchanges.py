@@ -11,7 +11,7 @@ from typing import TypeVar
 from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.commands import add, rotate, sign, sync
 from tls_scaffold.commands.nextsteps import what_mends_all
-from tls_scaffold.commands.results import Outcome
+from tls_scaffold.commands.outcomes import Outcome
 from tls_scaffold.commands.rotationrefusals import (
     check_can_rotate,
     check_none_is_under_way,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from tls_scaffold.commands.results import Outcome, outcome_of
+from tls_scaffold.commands.outcomes import Outcome, outcome_of
 from tls_scaffold.commands.revokedwords import chosen_by
 from tls_scaffold.commands.revoking import Listed, Wish, list_revoked
 from tls_scaffold.errors import ScaffoldError

@@ -7,8 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.commands import handfolders
+from tls_scaffold.commands.outcomes import Outcome, outcome_of
 from tls_scaffold.commands.reloads import who_reloads
-from tls_scaffold.commands.results import Outcome, Result, outcome_of
+from tls_scaffold.commands.results import Result
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.plainfiles import content, read_file
 from tls_scaffold.errors import ScaffoldError

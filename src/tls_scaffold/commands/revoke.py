@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 from tls_scaffold.commands import handfolders, sign
-from tls_scaffold.commands.results import scaffold_command
 from tls_scaffold.commands.revokedlists import (
     NOTHING_DONE,
     check_lockout,
@@ -23,6 +22,7 @@ from tls_scaffold.commands.revoking import (
     let_members_look,
     list_revoked,
 )
+from tls_scaffold.commands.typed import scaffold_command
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.locking import LOCK_SECONDS
 from tls_scaffold.disk.plainfiles import read_file

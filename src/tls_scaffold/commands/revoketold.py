@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tls_scaffold.commands.nextsteps import about_revoked
-from tls_scaffold.commands.results import Result, as_typed
+from tls_scaffold.commands.results import Result
 from tls_scaffold.commands.revoke import Done
+from tls_scaffold.commands.typed import as_typed
 from tls_scaffold.etcd.versions import REVOKED_LET_IN
 from tls_scaffold.keeping.consequences import user_kept
 from tls_scaffold.paths import CRL, REVOKED

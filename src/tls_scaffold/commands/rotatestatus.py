@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from tls_scaffold.commands.live import LiveOptions, no_members
-from tls_scaffold.commands.results import scaffold_command
 from tls_scaffold.commands.rotationlook import seen_ports
 from tls_scaffold.commands.rotationrefusals import check_ca_is_here, check_old_ca_is_ours
 from tls_scaffold.commands.rotationreport import FolderPair, RotationReport
+from tls_scaffold.commands.typed import scaffold_command
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.keptfolder import check_is_kept

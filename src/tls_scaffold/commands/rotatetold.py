@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tls_scaffold.commands.reloads import who_reloads
-from tls_scaffold.commands.results import Result, as_typed, scaffold_command
+from tls_scaffold.commands.results import Result
 from tls_scaffold.commands.rotate import Turned
+from tls_scaffold.commands.typed import as_typed, scaffold_command
 from tls_scaffold.paths import CA, OLD_CAS, TRUSTS
 from tls_scaffold.signing.rotationabort import Aborted
 from tls_scaffold.signing.rotationstart import Started

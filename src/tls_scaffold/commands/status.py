@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tls_scaffold.commands import live, owedhooks
+from tls_scaffold.commands import owedhooks
 from tls_scaffold.commands.nextsteps import commands_of, steps_for
 from tls_scaffold.commands.severalfolders import worst_code
 from tls_scaffold.disk import files
@@ -17,7 +17,6 @@ from tls_scaffold.errors import ExitCode, Problem, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import FILE, LOOPBACKS, Inventory
 from tls_scaffold.keeping.unsettled import refuse_unsettled
-from tls_scaffold.live.served import LiveReport
 from tls_scaffold.makefiles.componentlines import strange_lines
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.paths import CA, CRL
@@ -41,6 +40,7 @@ from tls_scaffold.state.statewords import (
 )
 
 if TYPE_CHECKING:
+    from tls_scaffold.live.served import LiveReport
     from tls_scaffold.state.prometheus import Measured
 
 VERSION = 1
@@ -87,7 +87,7 @@ class Report:
     within: timedelta = RENEWAL
     scripts: tuple[str, ...] = ()
     has_makefile: bool = True
-    live: LiveReport | None = None
+    live: "LiveReport | None" = None
     stale_bundles: tuple[str, ...] = ()
     backup: str = ""
     earlier: tuple[EarlierCertificate, ...] = ()
@@ -127,6 +127,11 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """Return the rows as data for JSON: one object a component, the CA among them."""
+        seen: dict[str, Any] = {}
+        if self.live:
+            from tls_scaffold.commands import live
+
+            seen["live"] = live.document(self.live)
         return {
             "components": [_document(row) for row in self.rows],
             "removed": [_removed_document(each, self.now) for each in self.removed],
@@ -136,7 +141,7 @@ class Report:
             "lost_ca_keys": list(self.lost_keys),
             "denied": list(self.denied),
             "twin_cas": [path for twins in self.twin_cas for path in twins.cas],
-            **({"live": live.document(self.live)} if self.live else {}),
+            **seen,
         }
 
     def to_json(self) -> str:

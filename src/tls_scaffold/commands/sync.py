@@ -8,7 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tls_scaffold.commands.results import Outcome, as_typed, outcome_of
+from tls_scaffold.commands.outcomes import Outcome, outcome_of
+from tls_scaffold.commands.typed import as_typed
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.disk.sharing import group_of_keys, share_keys
 from tls_scaffold.errors import ScaffoldError
