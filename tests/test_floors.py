@@ -71,12 +71,12 @@ SHELVES = {
     "signing": (
         "rotationabort / rotationend rotationstart / rotationsets / renewal / backedup "
         "execution placement recordcompletion / keyencryption naming packanswers rounds "
-        "waitingplan / authority awaiting batch broughtca canumbers followedcas handsigning pins "
+        "waitingplan / authority awaiting batch broughtca canumbers handsigning pins "
         "plan readmissions / remotesigner / answers crlfile signer / authkeys certinfo "
         "crosscertificates packs revocationlists / foldercas manifests mirrors / caends "
         "commandlines csrs differences documentcache hangingfiles ignoredrules issuer "
         "linemistakes mistakes record trust / chains custodies keystores rotation twincas / "
-        "caconstraints extensions matching pairing / certificates / keys / capassword "
+        "caconstraints extensions matching pairing recordedcas / certificates / keys / capassword "
         "contentkinds gorefusals / agefiles copies pairs pemfiles revocations x509names"
     ),
     "keeping": (

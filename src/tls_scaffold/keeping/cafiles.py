@@ -6,14 +6,12 @@ recorded under what it counts as made from then, before that takes its place.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tls_scaffold.disk.files import PUBLIC, SECRET, make_private, telling, write
 from tls_scaffold.disk.folder import make_shelf, move_to_shelf
 from tls_scaffold.disk.healing import put_ca_again
-from tls_scaffold.disk.issued import PATHS_OF_CAS
 from tls_scaffold.disk.obstacles import check_changeable, inside
 from tls_scaffold.disk.plainfiles import content, names, plain_or_empty
 from tls_scaffold.errors import ScaffoldError
@@ -25,7 +23,6 @@ from tls_scaffold.paths import (
     CA_KEYS,
     CERTS,
     CHAIN,
-    ISSUED,
     PEER_CA_KEY,
     TRUST,
     WAITING_ENDINGS,
@@ -45,6 +42,7 @@ from tls_scaffold.signing.keys import (
     read_private_key,
 )
 from tls_scaffold.signing.pemfiles import blocks
+from tls_scaffold.signing.recordedcas import recorded_cas
 
 OTHER_CA_HINT = (
     "another CA signs everything again: have everybody trust it first, beside the one that there "
@@ -180,9 +178,9 @@ def _check_is_same(folder: Path, brought: BroughtCA) -> None:
     With the same name and key it is the same one: all that it signed goes on being valid.
     """
     new = certificates.read(brought.certificate, CA)
-    recorded = filter(PATHS_OF_CAS[CA].fullmatch, names(folder, ISSUED, ".pem"))
+    own = certificates.read_at(folder / CA)
     # One that is broken is told by the record.
-    cas = [*_readable(folder, [CA])] or [*_readable(folder, recorded)]
+    cas = [own] if own else list(recorded_cas(folder, CA).values())
     if cas and not any(_is_same(each, new) for each in cas):
         told = [f"this folder's is {_described(each)}" for each in cas[-1:]]
         told.append(f"what is brought is {_described(new)}")
@@ -193,12 +191,6 @@ def _check_is_same(folder: Path, brought: BroughtCA) -> None:
             told,
             OTHER_CA_HINT,
         )
-
-
-def _readable(folder: Path, paths: Iterable[str]) -> Iterator[Certificate]:
-    for path in paths:
-        with suppress(ScaffoldError):
-            yield certificates.read(plain_or_empty(folder / path), path)
 
 
 def _is_same(one: Certificate, other: Certificate) -> bool:

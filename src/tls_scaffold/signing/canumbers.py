@@ -10,16 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from tls_scaffold.disk.inventorydocument import inventory_document
-from tls_scaffold.disk.issued import PATHS_OF_CAS
 from tls_scaffold.disk.obstacles import check_changeable
-from tls_scaffold.disk.plainfiles import names, own_texts
+from tls_scaffold.disk.plainfiles import own_texts
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.generations import CN, generation, next_number, renumbered
 from tls_scaffold.inventory.values import FILE, Inventory
-from tls_scaffold.paths import CA, CA_REQUESTS, CERTIFICATE_ENDING, ISSUED, NEW_SET, PEER_CA
+from tls_scaffold.paths import CA, CA_REQUESTS, NEW_SET, PEER_CA
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.foldercas import cas_of
+from tls_scaffold.signing.recordedcas import recorded_cas
 
 BRING_NEWEST = (
     "whoever made that one has its certificate and key: `tls-scaffold restore FILE`, or the team's "
@@ -38,11 +38,11 @@ def outdated_cas(folder: Path, inventory: Inventory | None) -> Iterator[Problem]
         return
     for ca in (CA, PEER_CA) if inventory.peer_ca else (CA,):
         ending = f" {generation(inventory, ca)}"
-        cn = _cn(folder, ca)
-        if ending == " 1" or not cn or cn.endswith(ending):
+        own = certificates.read_at(folder / ca)
+        if ending == " 1" or not own or not own.cn or own.cn.endswith(ending):
             continue
-        recorded = filter(PATHS_OF_CAS[ca].fullmatch, names(folder, ISSUED, CERTIFICATE_ENDING))
-        later = [each for path in recorded if (each := _cn(folder, path)).endswith(ending)]
+        recorded = recorded_cas(folder, ca).values()
+        later = [each.cn for each in recorded if each.cn.endswith(ending)]
         if later:
             words = f"it is a CA of before: by the inventory and the record it is `{later[0]}` now"
             yield Problem(Place(ca), words)
@@ -81,9 +81,3 @@ def renamed_texts(folder: Path) -> dict[str, str]:
             changed[path] = renumbered(texts[path], path, before, number)
     check_changeable(folder / path for path in changed)
     return changed
-
-
-def _cn(folder: Path, path: str) -> str:
-    """Return the CN of a certificate; empty where it is missing or can't be read."""
-    found = certificates.read_at(folder / path)
-    return found.cn if found else ""

@@ -6,14 +6,13 @@ from pathlib import Path, PurePosixPath
 
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.healing import TRUSTED, put_cas
-from tls_scaffold.disk.issued import PATHS_OF_CAS
-from tls_scaffold.disk.plainfiles import names, plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
-from tls_scaffold.paths import CA, CERTS, ISSUED, TRUST
+from tls_scaffold.paths import CA, CERTS, TRUST
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.custodies import custody_of
+from tls_scaffold.signing.recordedcas import recorded_cas
 
 
 def mismatched_pin(ca: Certificate, custody: Custody) -> str:
@@ -68,13 +67,7 @@ def _pinned_in_record(folder: Path, custody: Custody) -> bytes | None:
 
     That of one below another CA is not enough: what everybody trusts is not known then.
     """
-    for path in filter(PATHS_OF_CAS[CA].fullmatch, names(folder, ISSUED, ".pem")):
-        try:
-            with telling(path, "read"):
-                pem = plain(folder / path, path)
-            ca = certificates.read(pem, path)
-        except ScaffoldError:
-            continue
+    for ca in recorded_cas(folder, CA).values():
         if ca.sum == custody.sha256 and matching.signs_itself(ca):
             # That one alone: what else stands in the file came with the clone, and is not pinned.
             return ca.pem

@@ -23,6 +23,7 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA_KEYS, CHAINS, ISSUED, SCRIPT, TRUSTS
 from tls_scaffold.signing import certificates, custodies, pairs, pemfiles
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.recordedcas import recorded_ca_paths
 from tls_scaffold.signing.rotation import rotation_of
 from tls_scaffold.signing.twincas import by_subject
 from tls_scaffold.spelling import MINUTE
@@ -33,7 +34,7 @@ NOTHING_CHANGED: Mapping[str, bytes] = MappingProxyType({})
 
 def has_ca_on_record(folder: Path, ca: str) -> bool:
     """Tell whether a folder had a CA once: then no run makes another where it is missing."""
-    return any(map(PATHS_OF_CAS[ca].fullmatch, names(folder, ISSUED, ".pem")))
+    return bool(recorded_ca_paths(folder, ca))
 
 
 class Record:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from tls_scaffold.disk.issued import PATHS_OF_CAS
-from tls_scaffold.disk.plainfiles import names
 from tls_scaffold.errors import Place, Problem, ScaffoldError
-from tls_scaffold.paths import CERTIFICATE_ENDING, CHAINS, ISSUED, OLD_CA_KEYS, OLD_CAS, TRUSTS
+from tls_scaffold.paths import CHAINS, ISSUED, OLD_CA_KEYS, OLD_CAS, TRUSTS
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.recordedcas import recorded_ca_paths
 
 
 class Stage(Enum):
@@ -114,10 +113,9 @@ def _why_strange(folder: Path, ca: str, old: Certificate | None) -> str:
     """Return why what lies where the old CA would is none of this folder; empty where it is."""
     if old is None:
         return "it holds no certificate"
-    recorded: list[str] = []
+    recorded: tuple[str, ...] = ()
     with suppress(ScaffoldError):  # of a record that can't be read nobody can tell
-        there = names(folder, ISSUED, CERTIFICATE_ENDING)
-        recorded = list(filter(PATHS_OF_CAS[ca].fullmatch, there))
+        recorded = recorded_ca_paths(folder, ca)
     keys = [each.public_key for path in recorded if (each := _read_first(folder, path))]
     is_known = not recorded or not old.may_sign or old.public_key in keys
     return "" if is_known else f"it is no CA that the record, `{ISSUED}/`, has"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tls_scaffold.disk.files import SECRET, create, telling
 from tls_scaffold.disk.healing import new_set
-from tls_scaffold.disk.issued import PATHS_OF_CAS, ca_path
-from tls_scaffold.disk.plainfiles import names, plain
+from tls_scaffold.disk.issued import ca_path
+from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import KeyPlace
@@ -29,6 +29,7 @@ from tls_scaffold.signing import authority, certificates, crosscertificates, mis
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.execution import Means
 from tls_scaffold.signing.recordcompletion import record_valid_pairs
+from tls_scaffold.signing.recordedcas import recorded_ca_paths
 from tls_scaffold.signing.rotationsets import (
     keep_what_is_replaced,
     lay_out_texts,
@@ -140,8 +141,7 @@ def _next_texts(folder: Path, ca: str) -> dict[str, str]:
     last = generation(intake.load(folder), ca)
     known = (
         certificates.read(plain(folder / each, each), each).cn
-        for each in names(folder, ISSUED, CERTIFICATE_ENDING)
-        if PATHS_OF_CAS[ca].fullmatch(each)
+        for each in recorded_ca_paths(folder, ca)
     )
     return numbered_texts(folder, ca, last, next_number(last, known))
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tls_scaffold.disk.issued import PATHS_OF_CAS
-from tls_scaffold.disk.plainfiles import names
-from tls_scaffold.paths import CERTIFICATE_ENDING, CERTS, ISSUED
+from tls_scaffold.paths import CA_KEYS, CERTS
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
+from tls_scaffold.signing.recordedcas import recorded_cas
 from tls_scaffold.spelling import escaped
 
 AGREE = (
@@ -43,13 +42,11 @@ class TwinCAs:
 
 def twin_cas(folder: Path, now: datetime) -> Iterator[TwinCAs]:
     """Yield the CAs of record and `certs/` that live and that only their keys tell apart."""
-    paths = names(folder, ISSUED, CERTIFICATE_ENDING)
-    for ca, form in PATHS_OF_CAS.items():
-        read = {path: certificates.read_at(folder / path) for path in filter(form.fullmatch, paths)}
+    for ca in CA_KEYS:
         own = certificates.read_at(folder / ca)
         # One that is not on record yet is at the next signing.
-        read[ca] = own
-        living = {path: each for path, each in read.items() if each and not each.has_ended(now)}
+        known = {**recorded_cas(folder, ca), **({ca: own} if own else {})}
+        living = {path: each for path, each in known.items() if not each.has_ended(now)}
         for twins in by_subject(living):
             if len(twins) > 1:
                 here = (path for path, each in twins.items() if own and own.key_sum == each.key_sum)
