@@ -132,11 +132,10 @@ LIBRARIES = {
     "OpenSSL": "live.handshake",
     "jinja2": "rendering.template",
     "cryptography": (
-        "signing.answers signing.caconstraints signing.certificates signing.certinfo "
+        "signing.caconstraints signing.certificates signing.certinfo "
         "signing.contentkinds signing.csrs signing.extensions signing.gorefusals signing.issuer "
         "signing.crosscertificates signing.keys signing.keystores signing.matching "
-        "signing.mirrors signing.pairing "
-        "signing.revocationlists signing.signer signing.x509names"
+        "signing.mirrors signing.revocationlists signing.signer signing.x509names"
     ),
     "re2": "cfssl.whitelist",
     "google": "etcd.calls etcd.methods etcd.rpc_pb2",

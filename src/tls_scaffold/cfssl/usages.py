@@ -48,3 +48,8 @@ def word(meaning: str) -> str:
 def meanings(words: tuple[str, ...]) -> tuple[str, ...]:
     """Return what known usages become, fields and OIDs in their order; others are left out."""
     return tuple(KEY_USAGES.get(each) or EXTENDED_USAGES[each] for each in words if each in KNOWN)
+
+
+def known_words(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the usages that cfssl knows, of two words for one always the same."""
+    return tuple(map(word, meanings(words)))

@@ -1,14 +1,12 @@
 """Whether what a signing server answers is what it was asked for: nothing else takes its place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cryptography import x509
-
 from tls_scaffold.cfssl import durations
 from tls_scaffold.cfssl.profiles import Profile
-from tls_scaffold.cfssl.usages import meanings, word
+from tls_scaffold.cfssl.usages import known_words
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
@@ -71,9 +69,10 @@ def _faults(certificate: Certificate, asked: Asked) -> Iterator[str]:
         yield "key: it is for another key than that of the CSR"
     yield from unusable(certificate, asked.ca)
     yield from _differing_subject(certificate, asked.csr)
-    yield from _differing("hosts", map(str_of_name, asked.names), _names_of(certificate))
+    yield from _differing("hosts", map(":".join, asked.names), _names_of(certificate))
     if asked.profile.usages:
-        yield from _differing("usages", _usages(asked.profile.usages), _usages(certificate.usages))
+        wanted, there = known_words(asked.profile.usages), known_words(certificate.usages)
+        yield from _differing("usages", wanted, there)
         # Where it says nothing, the server says these too.
         different = differing_extensions(certificate, asked.profile)
         yield from (f"extensions: {each}" for each in different)
@@ -107,28 +106,14 @@ def _differing_subject(certificate: Certificate, csr: CSR) -> Iterator[str]:
 
 
 def _names_of(certificate: Certificate) -> list[str]:
-    """Return every alternative name, of kinds that Go does not read too."""
-    names = certificate.alternative_names
-    try:
-        extension = certificate.parsed.extensions.get_extension_for_class(
-            x509.SubjectAlternativeName
-        )
-    except x509.ExtensionNotFound:
-        return []
-    others = [each for each in extension.value if type(each) not in certificates.NAME_KINDS]
-    return [*map(str_of_name, names), *(f"another name: {each.value}" for each in others)]
+    """Return every alternative name with its kind, of kinds that Go does not read too."""
+    read = map(":".join, certificate.alternative_names)
+    names = certificate.general_names
+    others = [each for each in names if type(each) not in certificates.NAME_KINDS]
+    return [*read, *(f"another name: {each.value}" for each in others)]
 
 
-def str_of_name(name: tuple[str, str]) -> str:
-    """Return an alternative name with its kind, as `dns:localhost`."""
-    return ":".join(name)
-
-
-def _usages(words: tuple[str, ...]) -> list[str]:
-    return [word(meaning) for meaning in meanings(words)]
-
-
-def _differing(what: str, wanted: "map[str] | list[str]", found: list[str]) -> Iterator[str]:
+def _differing(what: str, wanted: Iterable[str], found: Iterable[str]) -> Iterator[str]:
     asked, there = dict.fromkeys(wanted), dict.fromkeys(found)
     yield from (f"{what}: `{each}` is missing" for each in asked if each not in there)
     yield from (f"{what}: `{each}` was not asked for" for each in there if each not in asked)

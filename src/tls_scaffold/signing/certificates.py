@@ -1,6 +1,7 @@
 """Certificates read back: PEM → subject, SANs, usages, dates."""
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -94,16 +95,19 @@ class Certificate:
         return dict(self.subject).get("CN", "")
 
     @property
+    def general_names(self) -> tuple[x509.GeneralName, ...]:
+        """The subject alternative names as `cryptography` sees them."""
+        return tuple(self._extension(x509.SubjectAlternativeName) or ())
+
+    @property
     def hosts(self) -> tuple[str, ...]:
         """The subject alternative names, whatever their kind."""
-        names = self._extension(x509.SubjectAlternativeName)
-        return tuple(str(name.value) for name in names or ())
+        return tuple(str(name.value) for name in self.general_names)
 
     @property
     def alternative_names(self) -> tuple[tuple[str, str], ...]:
         """Those that Go reads, each with its kind, one of `sans.KINDS`, in cfssl's order."""
-        names = self._extension(x509.SubjectAlternativeName)
-        return names_in(names) if names else ()
+        return names_in(self.general_names)
 
     @cached_property
     def usages(self) -> tuple[str, ...]:
@@ -252,9 +256,9 @@ class Certificate:
         return tuple(str(way.access_location.value) for way in ways if way.access_method == method)
 
 
-def names_in(extension: x509.SubjectAlternativeName) -> tuple[tuple[str, str], ...]:
-    """Return the alternative names that Go reads of an extension; others it passes over."""
-    found = ((NAME_KINDS.get(type(each), ""), str(each.value)) for each in extension)
+def names_in(names: Iterable[x509.GeneralName]) -> tuple[tuple[str, str], ...]:
+    """Return the alternative names that Go reads of these; others it passes over."""
+    found = ((NAME_KINDS.get(type(each), ""), str(each.value)) for each in names)
     return kept_names((name for name in found if name[0]), is_ca=False)
 
 

@@ -79,8 +79,7 @@ class CSR:
     @cached_property
     def names(self) -> Names:
         """Its alternative names."""
-        found = self._extension(x509.SubjectAlternativeName)
-        return names_in(found) if found else ()
+        return names_in(self._extension(x509.SubjectAlternativeName) or ())
 
     @cached_property
     def constraint(self) -> x509.BasicConstraints | None:

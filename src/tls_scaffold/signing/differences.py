@@ -126,7 +126,7 @@ def _names_without_cn(subject: Iterable[tuple[str, str]]) -> str:
 
 
 def _differing_usages(certificate: Certificate, profile: Profile) -> tuple[Difference, ...]:
-    asked, there = _known_usages(profile.usages), _known_usages(certificate.usages)
+    asked, there = usages.known_words(profile.usages), usages.known_words(certificate.usages)
     # An extension that is not there allows everything that it could name.
     unnamed = []
     if not certificate.key_usages:
@@ -143,11 +143,6 @@ def _differing_usages(certificate: Certificate, profile: Profile) -> tuple[Diffe
     if "any" in there:
         found = tuple(replace(each, hinders=False) for each in found)
     return (*found, *allowed)
-
-
-def _known_usages(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the usages that cfssl knows, of two words for one always the same."""
-    return tuple(usages.word(meaning) for meaning in usages.meanings(words))
 
 
 def _differing_lifetime(
