@@ -204,7 +204,7 @@ def finish(
     bundles = lay_out_stale(folder)
     with lock_kept(folder, wait=LOCK_SECONDS):  # last: until then the same again goes on
         if rotation_of(folder) is not None:
-            shelf = rotationend.take_out_old(folder, rotation, shelf)
+            shelf = rotationend.take_out_old(folder, rotation.ca, shelf)
     return Turned(
         rotation.ca,
         None,
@@ -236,7 +236,7 @@ def abort(
     bundles = lay_out_stale(folder)
     with lock_kept(folder, wait=LOCK_SECONDS):  # last: until then the same again goes on
         if rotation_of(folder) is not None:
-            shelf = rotationabort.clear(folder, aborted.ca, aborted.shelf)
+            shelf = rotationend.take_out_old(folder, aborted.ca, aborted.shelf)
             aborted = replace(aborted, shelf=shelf)
     return aborted, Turned(
         aborted.ca,

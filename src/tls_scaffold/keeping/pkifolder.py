@@ -23,7 +23,7 @@ from tls_scaffold.signing.contentkinds import (
     kind_of_label,
 )
 from tls_scaffold.signing.pairing import keys_of_certificates
-from tls_scaffold.signing.pemfiles import blocks
+from tls_scaffold.signing.pemfiles import blocks, text_of
 from tls_scaffold.spelling import name_problem
 
 MOST_FILES = 10_000
@@ -121,18 +121,14 @@ def _take(
     secret = [each for each in parts if is_private_key(each.label)]
     if own:
         found[path] = certificates.read(content, path)
-        pems[path] = b"".join(_whole(content, each.begin, each.end) for each in own)
+        pems[path] = b"".join(text_of(content, each) for each in own)
     if secret:
-        keys[path] = _whole(content, secret[0].begin, secret[0].end)
+        keys[path] = text_of(content, secret[0])
     if not own and not secret:
         kinds = {kind_of_label(each.label) for each in parts}
         other = kind_of_file(content)
         plain_kind = f"{other}, and PEM alone is read" if other else NOTHING
         others[path] = f"holds {', '.join(sorted(kinds)) or plain_kind}"
-
-
-def _whole(content: bytes, begin: int, end: int) -> bytes:
-    return content[begin:end].strip() + b"\n"
 
 
 def _leave_copies(found: dict[str, Certificate]) -> None:

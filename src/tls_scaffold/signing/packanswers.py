@@ -21,7 +21,7 @@ from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
 from tls_scaffold.signing.manifests import Asked, asked_of, disagreements
 from tls_scaffold.signing.packs import Pack
-from tls_scaffold.signing.pemfiles import blocks
+from tls_scaffold.signing.pemfiles import blocks, text_of
 from tls_scaffold.spelling import MINUTE, listed
 
 AGAIN = "`tls-scaffold requests export FILE` packs what waits now"
@@ -81,7 +81,8 @@ def check_answers(asker: Asker, pack: Pack, names: Sequence[str], now: datetime)
             found = [*checker.problems(each, pack.certificates[name], waiting.get(name))]
             problems += [f"{name}: {problem}" for problem in found]
             if not found:
-                to_place.append(Answer(signing, waiting[name], _leaf(pack.certificates[name])))
+                pem = pack.certificates[name]
+                to_place.append(Answer(signing, waiting[name], text_of(pem, blocks(pem)[0])))
     if problems:
         raise ScaffoldError("nothing of the pack is put in place", problems, _hint(chosen, pack))
     return Answers(tuple(to_place), tuple(in_place))
@@ -164,9 +165,3 @@ class _Checker:
             yield f"it is not valid before {certificate.not_before:{MINUTE}}"
         ends = ends_of_ca(self.folder, self.ca)
         yield from map(str, differences(certificate, request, profile, ends))
-
-
-def _leaf(pem: bytes) -> bytes:
-    """Return the first certificate of a PEM file, without what stands around it."""
-    first = blocks(pem)[0]
-    return pem[first.begin : first.end].rstrip() + b"\n"

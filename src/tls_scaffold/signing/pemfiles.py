@@ -115,6 +115,11 @@ def _line(pem: bytes, start: int) -> tuple[bytes, int]:
     return line.removesuffix(b"\r").rstrip(b" \t"), feed + 1
 
 
+def text_of(pem: bytes, block: Block) -> bytes:
+    """Return a block of a PEM file alone, with one line feed at its end."""
+    return pem[block.begin : block.end].rstrip() + b"\n"
+
+
 def labels(pem: bytes) -> frozenset[bytes]:
     """Return the labels of the PEM blocks that begin anywhere in a file, such as `CERTIFICATE`."""
     return frozenset(LABEL.findall(pem))

@@ -67,9 +67,10 @@ def abort(
     """Put the old CA of a rotation in its place again, with what it signed, all at once.
 
     A pair that it signed for what is asked for today comes back from the archive; the others are
-    signed again. The folder's lock is held. A copy of the old CA is left beside it, which `clear`
-    takes out; where a run was killed before that, all else is done. Raises ScaffoldError, before
-    anything is written, where the old CA is not whole, or something can't be signed.
+    signed again. The folder's lock is held. A copy of the old CA is left beside it, for
+    `rotationend.take_out_old`: as long as it is there an abort goes on, of which all else is done.
+    Raises ScaffoldError, before anything is written, where the old CA is not whole, or something
+    can't be signed.
     """
     if rotation.stage is Stage.ABORTING:
         return Aborted(rotation.ca, _take_out_chain(folder, rotation.ca, ""))
@@ -214,13 +215,3 @@ def _take_out_chain(folder: Path, ca: str, shelf: str) -> str:
     """
     has_chain = os.path.lexists(folder / CHAINS[ca])
     return move_to_archive(folder, [CHAINS[ca]], shelf) if has_chain else shelf
-
-
-def clear(folder: Path, ca: str, shelf: str) -> str:
-    """Move the copy of the old CA, which is in its place, to a shelf; return that.
-
-    As long as it is there an abort goes on. The shelf is a new one unless it is given. The folder's
-    lock is held.
-    """
-    # Its certificate last: it tells that this is left.
-    return move_to_archive(folder, [OLD_CA_KEYS[ca], OLD_CAS[ca]], shelf)

@@ -17,7 +17,7 @@ from tls_scaffold.paths import CHAINS, OLD_CA_KEYS, OLD_CAS, TRUSTS
 from tls_scaffold.signing import certificates, recordcompletion
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.contentkinds import CERTIFICATE
-from tls_scaffold.signing.pemfiles import blocks
+from tls_scaffold.signing.pemfiles import blocks, text_of
 from tls_scaffold.signing.rotation import Rotation, is_cross
 
 
@@ -74,10 +74,13 @@ def take_out_cross(folder: Path, rotation: Rotation, signings: Iterable[Signing]
     return shelf
 
 
-def take_out_old(folder: Path, rotation: Rotation, shelf: str) -> str:
-    """Move the old CA to a shelf, a new one unless it is given; return that."""
-    # Its certificate last: it tells what hangs on it.
-    return move_to_archive(folder, [OLD_CA_KEYS[rotation.ca], OLD_CAS[rotation.ca]], shelf)
+def take_out_old(folder: Path, ca: str, shelf: str) -> str:
+    """Move the old CA, or its copy, to a shelf, a new one unless it is given; return that.
+
+    `ca` is the path of the one that signs. The folder's lock is held.
+    """
+    # Its certificate last: it tells what hangs on it, and that this is left.
+    return move_to_archive(folder, [OLD_CA_KEYS[ca], OLD_CAS[ca]], shelf)
 
 
 def _cut(
@@ -97,4 +100,4 @@ def _cut(
             if each.label != CERTIFICATE or not is_cross(Certificate(each.der), new, old)
         ]
         if 0 < len(kept) < len(found):
-            yield path, b"".join(pem[each.begin : each.end].rstrip() + b"\n" for each in kept)
+            yield path, b"".join(text_of(pem, each) for each in kept)
