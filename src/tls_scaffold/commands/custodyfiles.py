@@ -43,8 +43,8 @@ def settled(
     _check_hosts(inventory, brought, held.certificate or ", ".join(inventory.ca.remotes))
     if brought.key and not inventory.ca.has_key_here:
         raise ScaffoldError("a key was brought, and the inventory says that it is elsewhere")
-    if brought.key and inventory.ca.key is KeyPlace.ENCRYPTED and not brought.is_encrypted:
-        brought = replace(brought, key=encrypted_key(brought.key), is_encrypted=True)
+    if brought.key and inventory.ca.key is KeyPlace.ENCRYPTED and not is_encrypted(brought.key):
+        brought = replace(brought, key=encrypted_key(brought.key))
     return replace(inventory, ca=_pinned(inventory.ca, brought)), brought
 
 
@@ -220,6 +220,6 @@ def _placed(custody: Custody, brought: BroughtCA) -> Custody:
     """Return the custody with the pin of what is brought, and whether its key is encrypted."""
     if brought.certificate:
         custody = replace(custody, sha256=brought.sha256)
-    if brought.is_encrypted and custody.key is KeyPlace.FOLDER:
+    if is_encrypted(brought.key) and custody.key is KeyPlace.FOLDER:
         custody = replace(custody, key=KeyPlace.ENCRYPTED)
     return custody

@@ -34,14 +34,12 @@ from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.contentkinds import CERTIFICATE
 from tls_scaffold.signing.keyencryption import check_opens
 from tls_scaffold.signing.keys import (
-    NoPasswordError,
     encrypted_key,
     is_encrypted,
-    opened_key,
     pem_of_key,
     read_private_key,
 )
-from tls_scaffold.signing.pemfiles import blocks
+from tls_scaffold.signing.pemfiles import blocks, text_of
 from tls_scaffold.signing.recordedcas import recorded_cas
 
 OTHER_CA_HINT = (
@@ -211,8 +209,8 @@ def _trust_after(there: bytes, root: bytes) -> bytes:
 
 def _is_same_key(one: bytes, other: bytes) -> bool:
     try:
-        keys = [opened_key(each, CA_KEY).public_key() for each in (one, other)]
-    except (ScaffoldError, NoPasswordError):
+        keys = [read_private_key(each, CA_KEY).public_key() for each in (one, other)]
+    except ScaffoldError:
         return False
     return keys[0] == keys[1]
 
@@ -225,7 +223,7 @@ def _leaves_with_chain(folder: Path, ca: bytes, chain: bytes) -> Iterator[tuple[
         pem = plain_or_empty(folder / path)
         first = next((each for each in blocks(pem) if each.label == CERTIFICATE), None)
         if first and matching.signed_by(Certificate(first.der), signer):
-            yield path, pem[first.begin : first.end].rstrip() + b"\n" + chain
+            yield path, text_of(pem, first) + chain
 
 
 def _key_after(old: Custody, new: Custody, there: bytes, brought: BroughtCA | None) -> bytes:

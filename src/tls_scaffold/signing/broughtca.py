@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.paths import CA, CA_KEY, CHAIN, TRUST
 from tls_scaffold.signing import caconstraints, certificates, matching
+from tls_scaffold.signing.capassword import is_given
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.keys import NoPasswordError, key_block, opened_key
+from tls_scaffold.signing.keys import is_encrypted, key_block, read_private_key
 from tls_scaffold.signing.pemfiles import labels
 from tls_scaffold.spelling import MINUTE
 
@@ -30,7 +31,6 @@ class BroughtCA:
     chain: bytes
     trust: bytes
     key: bytes = b""
-    is_encrypted: bool = False
 
     def files(self) -> dict[str, bytes]:
         """Return what each file of `certs/` is to hold, by its name there."""
@@ -78,14 +78,11 @@ def take_apart(pem: bytes, key: bytes, now: datetime, place: str, key_place: str
     ]
     if problems:
         raise unfit(place, problems)
-    block = key_block(key)
     return BroughtCA(
         certificate=path[0].pem,
         chain=b"".join(each.pem for each in path[:-1]),
         trust=path[-1].pem,
-        # What may stand before the key, the parameters of its curve, cfssl 1.2.0 can't read.
-        key=key[block.begin : block.end] if block else b"",
-        is_encrypted=bool(block and block.is_encrypted),
+        key=_key_alone(key),
     )
 
 
@@ -95,12 +92,13 @@ def key_of(pem: bytes, key: bytes, place: str, key_place: str) -> BroughtCA:
     Raises ScaffoldError where it is the key of another.
     """
     _with_this_key((certificates.read(pem, place),), key, place, key_place)
+    return BroughtCA(certificate=b"", chain=b"", trust=b"", key=_key_alone(key))
+
+
+def _key_alone(key: bytes) -> bytes:
+    """Return a key without the parameters of its curve before it, which cfssl 1.2.0 can't read."""
     block = key_block(key)
-    return BroughtCA(
-        *(b"", b"", b""),
-        key=key[block.begin : block.end] if block else b"",
-        is_encrypted=bool(block and block.is_encrypted),
-    )
+    return key[block.begin : block.end] if block else b""
 
 
 def _with_this_key(found: Line, key: bytes, place: str, key_place: str) -> Sequence[Certificate]:
@@ -108,12 +106,9 @@ def _with_this_key(found: Line, key: bytes, place: str, key_place: str) -> Seque
 
     Raises ScaffoldError where it is the key of others.
     """
-    if not key:
+    if not key or (is_encrypted(key) and not is_given()):
         return ()
-    try:
-        public = opened_key(key, key_place).public_key()
-    except NoPasswordError:
-        return ()
+    public = read_private_key(key, key_place).public_key()
     fitting = [each for each in found if each.public_key == public]
     if not fitting:
         raise ScaffoldError(

@@ -38,6 +38,10 @@ PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519
 Hash: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
 
 NOT_ENCRYPTED = "an ed25519 key has no encrypted form that cfssl can open: ecdsa and rsa have"
+NO_PASSWORD = (
+    f"is encrypted: give its password in the environment variable {VARIABLE}, or in "
+    f"{FILE_VARIABLE} the path of a file that holds it"
+)
 UNKNOWN_CIPHER = (
     "is encrypted with a cipher that is not known here, so its password was not tried: openssl "
     "encrypts it anew with AES-256 (`openssl ec -aes256 -in KEY -out NEW`; one of RSA `openssl rsa "
@@ -116,25 +120,13 @@ def read_private_key(
     environment gives, as with cfssl. Raises ScaffoldError if it can't be read.
     """
     try:
-        return opened_key(pem, place, password)
-    except NoPasswordError as error:
-        raise _unreadable(place, f"it {error}") from None
-
-
-def opened_key(
-    pem: bytes, place: str, password: Callable[[], Password] = given_password
-) -> PrivateKey:
-    """Read a CA's private key as `read_private_key`; NoPasswordError where there is none."""
-    try:
         return usable_ca_key(pem, password)
-    except NoPasswordError:
-        raise
     except ValueError as error:
-        raise _unreadable(place, f"it {error}") from None
+        raise _unreadable(place, error) from None
 
 
-def _unreadable(place: str, reason: str) -> ScaffoldError:
-    problem = Problem(Place(place), reason)
+def _unreadable(place: str, error: ValueError) -> ScaffoldError:
+    problem = Problem(Place(place), f"it {error}")
     return ScaffoldError(f"`{place}` can't be read as a private key", [problem])
 
 
@@ -146,7 +138,7 @@ def read_leaf_key(pem: bytes, place: str) -> PrivateKey:
     try:
         return usable_key(pem)
     except ValueError as error:
-        raise _unreadable(place, f"it {error}") from None
+        raise _unreadable(place, error) from None
 
 
 def usable_key(pem: bytes) -> PrivateKey:
@@ -183,22 +175,11 @@ class WrongPasswordError(LockedKeyError):
     """A key is encrypted, and what was given is not its password."""
 
 
-class NoPasswordError(LockedKeyError):
-    """A key is encrypted, and nobody gives its password."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            f"is encrypted: give its password in the environment variable {VARIABLE}, or in "
-            f"{FILE_VARIABLE} the path of a file that holds it"
-        )
-
-
 def usable_ca_key(pem: bytes, password: Callable[[], Password] = given_password) -> PrivateKey:
     """Return a CA's private key as cfssl reads it, opened as in `read_private_key`.
 
-    Raises ValueError with why it can't be used, in words that follow `it`: NoPasswordError or
-    another LockedKeyError where a password is all that it needs. ScaffoldError where the password
-    itself can't be had.
+    Raises ValueError with why it can't be used, in words that follow `it`: LockedKeyError where a
+    password is all that it needs. ScaffoldError where the password itself can't be had.
     """
     block = key_block(pem)
     if not block:
@@ -217,7 +198,7 @@ def usable_ca_key(pem: bytes, password: Callable[[], Password] = given_password)
 
 def _unlocked(pem: bytes, password: Password) -> PrivateKeyTypes:
     if not password.secret:
-        raise NoPasswordError
+        raise LockedKeyError(NO_PASSWORD)
     try:
         return load_pem_private_key(pem, password.secret)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
