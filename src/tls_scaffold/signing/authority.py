@@ -12,7 +12,7 @@ from tls_scaffold.cfssl.profiles import ca_profile
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.healing import put_cas
 from tls_scaffold.disk.obstacles import inside
-from tls_scaffold.disk.plainfiles import plain, read_text
+from tls_scaffold.disk.plainfiles import plain, plain_or_empty, read_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import (
@@ -35,8 +35,9 @@ from tls_scaffold.signing import certificates, chains, custodies, issuer, matchi
 from tls_scaffold.signing.capassword import Password, given_password
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.issuer import NewCA
-from tls_scaffold.signing.keys import is_encrypted, read_private_key
+from tls_scaffold.signing.keys import is_encrypted
 from tls_scaffold.signing.linemistakes import line_problems
+from tls_scaffold.signing.matching import KeyFault
 from tls_scaffold.signing.signer import Signed
 
 
@@ -62,14 +63,9 @@ def find_ca(folder: Path, certificate: str, key: str) -> Certificate | None:
 
 def _is_key_of_another(certificate: Certificate, key: Path) -> bool:
     """Tell whether a key can be read and is not a certificate's; a locked one tells nothing."""
-    try:
-        pem = plain(key, str(key))
-        if is_encrypted(pem) or matching.key_fits(certificate, pem):
-            return False
-        read_private_key(pem, str(key))
-    except (OSError, ScaffoldError):
-        return False
-    return True
+    pem = plain_or_empty(key)
+    trouble = matching.find_key_trouble(certificate, pem, of_ca=True)
+    return trouble is not None and trouble.fault is KeyFault.ANOTHER and not is_encrypted(pem)
 
 
 def load_ca(

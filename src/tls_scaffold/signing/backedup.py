@@ -1,12 +1,10 @@
 """Pairs and CAs of a backup looked at: whether each key fits, who signed, what the record knows."""
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from tls_scaffold.disk.issued import PATHS_OF_CAS, digits
-from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import (
     ARCHIVE,
     CA_OUTPUT,
@@ -52,10 +50,7 @@ def output_of(path: str) -> str:
 
 def certificate_in(files: Mapping[str, bytes], output: str) -> Certificate | None:
     """Return the certificate of an output among files, None if there is none that can be read."""
-    try:
-        return certificates.read(files[f"{output}{CERTIFICATE_ENDING}"], output)
-    except (KeyError, ScaffoldError):
-        return None
+    return certificates.read_or_none(files.get(f"{output}{CERTIFICATE_ENDING}", b""))
 
 
 def newest_ca(
@@ -71,18 +66,18 @@ def newest_ca(
     theirs = certificate_in(kept, ca.removesuffix(CERTIFICATE_ENDING))
     above = certificates.read_all_or_none(kept.get(CHAINS[ca], b""))
     found = []
-    for path, pem in files.items():
-        if PATHS_OF_CAS[ca].fullmatch(path):
-            with suppress(ScaffoldError):
-                certificate = certificates.read(pem, path)
-                is_same_key = theirs and certificate.public_key == theirs.public_key
-                if is_same_key and not any(
-                    matching.signed_by(certificate, each) for each in (certificate, *above)
-                ):
-                    continue
-                # What else stands in the file came with a clone, and nobody is to trust it.
-                is_alone = begun(pem, CERTIFICATE) == 1
-                found.append((pem if is_alone else certificate.pem, certificate))
+    for path in filter(PATHS_OF_CAS[ca].fullmatch, files):
+        certificate = certificates.read_or_none(files[path])
+        if not certificate:
+            continue
+        is_same_key = theirs and certificate.public_key == theirs.public_key
+        if is_same_key and not any(
+            matching.signed_by(certificate, each) for each in (certificate, *above)
+        ):
+            continue
+        # What else stands in the file came with a clone, and nobody is to trust it.
+        is_alone = begun(files[path], CERTIFICATE) == 1
+        found.append((files[path] if is_alone else certificate.pem, certificate))
     called_so = [each for each in found if each[1].cn == cn]
     return max(called_so or found, key=lambda each: age_of_ca(each[1]), default=None)
 

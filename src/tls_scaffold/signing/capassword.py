@@ -46,7 +46,9 @@ def given_password() -> Password:
     path = os.environ.get(FILE_VARIABLE, "")
     if not path:
         return Password()
-    line, _, rest = _read_file(path).partition(b"\n")
+    line, _, rest = read_file(path).partition(b"\n")
+    named = f"`{path}`, which {FILE_VARIABLE} names,"
+    refuse_open_to_all(path, named, "give the key another password")
     secret = line.removesuffix(b"\r")
     problems = ["it is empty"] if not secret else []
     if rest:
@@ -55,7 +57,7 @@ def given_password() -> Password:
         problems.append(f"it begins with {BOM}")
     if problems:
         raise ScaffoldError(
-            f"`{path}`, which {FILE_VARIABLE} names, can't hold a password",
+            f"{named} can't hold a password",
             problems,
             f"save it without; a key that was encrypted with it opens by {VARIABLE}"
             if secret.startswith(BOM_UTF8)
@@ -73,13 +75,6 @@ def _checked(password: Password, place: str) -> Password:
     if problems:
         raise ScaffoldError(f"the password in {place} can't be that of a key", problems)
     return password
-
-
-def _read_file(path: str) -> bytes:
-    content = read_file(path)
-    named = f"`{path}`, which {FILE_VARIABLE} names,"
-    refuse_open_to_all(path, named, "give the key another password")
-    return content
 
 
 class CAPassword:

@@ -56,7 +56,7 @@ def of_certificate(certificate: Certificate) -> dict[str, Any]:
         "sigalg": SIGNATURES.get(algorithm, UNKNOWN_SIGNATURE)[0],
         "authority_key_id": certificate.issuer_key_id.hex(":").upper(),
         "subject_key_id": certificate.key_id.hex(":").upper(),
-        "pem": parsed.public_bytes(Encoding.PEM).decode(),
+        "pem": certificate.pem.decode(),
     }
 
 

@@ -91,11 +91,10 @@ def lost_hint(folder: Path, path: str) -> str:
     if path not in (*CA_KEYS, *CA_KEYS.values()):
         return ""
     custody = custody_of(folder)
-    if path not in (CA, CA_KEYS[CA]) and not custody.makes_ca:
-        return ""
     if custody.makes_ca:
         return f" (is it lost? {ANOTHER})"
-    return f"; {BRING_KEY}" if custody.own and custody.has_key_here else ""
+    is_brought = path in (CA, CA_KEYS[CA]) and custody.own and custody.has_key_here
+    return f"; {BRING_KEY}" if is_brought else ""
 
 
 def instead_of_lost(folder: Path) -> str:

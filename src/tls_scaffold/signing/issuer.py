@@ -77,7 +77,7 @@ def load_ca(
             hint="leave the certificate that signs in it,"
             " and put others that are trusted into a file of their own",
         )
-    if ca.key.public_key() != ca.certificate.parsed.public_key():
+    if ca.key.public_key() != ca.certificate.public_key:
         raise mismatch_error(place, key_place)
     signature_hash(ca.key)  # refuses a curve that can't sign
     return ca

@@ -161,16 +161,12 @@ def read_manifest(text: str, place: str) -> Manifest:
 
 def _asked(field: Field) -> Asked:
     table = field.whole_table([each.name for each in fields(Asked)])
-
-    def texts(name: str) -> tuple[str, ...]:
-        return tuple(each.text(_text_problem) for each in table[name].list_items())
-
     return Asked(
         name=table["name"].text(spelling.name_problem),
         profile=table["profile"].text(_text_problem),
-        subject=texts("subject"),
-        hosts=texts("hosts"),
-        usages=texts("usages"),
+        subject=table["subject"].texts(_text_problem),
+        hosts=table["hosts"].texts(_text_problem),
+        usages=table["usages"].texts(_text_problem),
         expiry=table["expiry"].text(_text_problem),
         key_sha256=table["key_sha256"].text(_sum_problem),
         csr_sha256=table["csr_sha256"].text(_sum_problem),

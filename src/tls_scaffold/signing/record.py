@@ -28,7 +28,6 @@ from tls_scaffold.signing.rotation import rotation_of
 from tls_scaffold.signing.twincas import by_subject
 from tls_scaffold.spelling import MINUTE
 
-LOST_HINT = "put its {} and {} back; {}"
 NOTHING_CHANGED: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -107,10 +106,8 @@ class Record:
         raise ScaffoldError(
             lost,
             told,
-            LOST_HINT.format(
-                *(each.rpartition("/")[2] for each in (ca, CA_KEYS[ca])),
-                custodies.instead_of_lost(self._folder),
-            ),
+            f"put its {Path(ca).name} and {Path(CA_KEYS[ca]).name} back; "
+            f"{custodies.instead_of_lost(self._folder)}",
         )
 
     def note_cas(self) -> None:

@@ -94,8 +94,8 @@ def _with_common_key(
 ) -> tuple[Certificate, ...]:
     # By their keys: a CA's certificate may have been renewed since it was laid out, or signed by a
     # CA above it.
-    keys = [each.parsed.public_key() for each in others]
-    return tuple(each for each in some if each.parsed.public_key() in keys)
+    keys = [each.public_key for each in others]
+    return tuple(each for each in some if each.public_key in keys)
 
 
 def _broken_links(way: Iterable[Certificate], now: datetime) -> Iterator[str]:
