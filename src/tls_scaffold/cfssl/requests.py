@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -146,6 +146,18 @@ class Request:
     def to_json(self) -> str:
         """Return the text of the file."""
         return json.dumps(self.to_document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def names_of(subject: Iterable[tuple[str, str]]) -> tuple[dict[str, str], ...]:
+    """Return words and texts as a request's `names`: the second text of a word is in the second."""
+    tables: list[dict[str, str]] = []
+    for word, text in subject:
+        table = next((each for each in tables if word not in each), None)
+        if table is None:
+            table = {}
+            tables.append(table)
+        table[word] = text
+    return tuple(tables)
 
 
 def _extra_attributes(name: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from tls_scaffold.cfssl.requests import Authority, Request
+from tls_scaffold.cfssl.requests import EMAIL, Authority, Request, names_of
 from tls_scaffold.cfssl.usages import KNOWN
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.terms import SERVER_AUTH
@@ -170,23 +170,16 @@ def _request(certificate: Certificate) -> Request:
         hosts=certificate.hosts,
         key=certificate.key,
         names=_names(certificate),
-        serial_number=dict(certificate.subject).get("serialNumber", ""),
+        serial_number=certificate.serial_number_of_subject,
     )
 
 
 def _names(certificate: Certificate) -> tuple[Mapping[str, str], ...]:
-    """Return the subject as cfssl's `names`: one table for each round of equal words."""
-    tables: list[dict[str, str]] = []
-    seen: Counter[str] = Counter()
-    for word, text in certificate.subject:
-        if word in ("CN", "serialNumber"):
-            continue
-        key = {"1.2.840.113549.1.9.1": "E"}.get(word, word)
-        if seen[key] == len(tables):
-            tables.append({})
-        tables[seen[key]][key] = text
-        seen[key] += 1
-    return tuple(sorted(tables, key=lambda table: -len(table)))
+    return names_of(
+        ("E" if word == EMAIL else word, text)
+        for word, text in certificate.subject
+        if word not in ("CN", "serialNumber")
+    )
 
 
 def _ca_request(certificate: Certificate) -> Request:

@@ -95,6 +95,11 @@ class Certificate:
         return dict(self.subject).get("CN", "")
 
     @property
+    def serial_number_of_subject(self) -> str:
+        """The attribute `serialNumber`, which is not the certificate's own; mostly empty."""
+        return dict(self.subject).get("serialNumber", "")
+
+    @property
     def general_names(self) -> tuple[x509.GeneralName, ...]:
         """The subject alternative names as `cryptography` sees them."""
         return tuple(self._extension(x509.SubjectAlternativeName) or ())

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from tls_scaffold.cfssl import durations
 from tls_scaffold.cfssl.profiles import ca_profile
-from tls_scaffold.cfssl.requests import NAME_WORDS, Authority, Request
+from tls_scaffold.cfssl.requests import NAME_WORDS, Authority, Request, names_of
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.capassword import Password, given_password
@@ -95,21 +95,12 @@ def request_of_ca(certificate: Certificate) -> Request:
 
     A URL of its CRL is not among it, nor a name of a kind that no request has a word for.
     """
-    values: dict[str, list[str]] = {}
-    for word, text in certificate.subject:
-        values.setdefault(word, []).append(text)
-    single = {word: values.pop(word, [""])[-1] for word in ("CN", "serialNumber")}
-    usual = {word: texts for word, texts in values.items() if word in NAME_WORDS}
-    count = max(map(len, usual.values()), default=0)
     length = certificate.path_length
     return Request(
-        cn=single["CN"],
+        cn=certificate.cn,
         hosts=certificate.hosts or None,
-        names=tuple(
-            {word: texts[at] for word, texts in usual.items() if at < len(texts)}
-            for at in range(count)
-        ),
-        serial_number=single["serialNumber"],
+        names=names_of(each for each in certificate.subject if each[0] in NAME_WORDS),
+        serial_number=certificate.serial_number_of_subject,
         ca=Authority(
             expiry=durations.text(certificate.lifetime),
             path_length=length or 0,
