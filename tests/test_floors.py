@@ -73,8 +73,8 @@ SHELVES = {
         "execution placement recordcompletion / keyencryption naming packanswers rounds "
         "waitingplan / authority awaiting batch broughtca canumbers handsigning pins "
         "plan readmissions / remotesigner / answers crlfile signer / authkeys certinfo "
-        "crosscertificates packs revocationlists / foldercas manifests mirrors / caends "
-        "commandlines csrs differences documentcache hangingfiles ignoredrules issuer "
+        "crosscertificates packs revocationlists / foldercas manifests mirrors / building "
+        "caends commandlines csrs differences documentcache hangingfiles ignoredrules issuer "
         "linemistakes mistakes record trust / chains custodies keystores rotation twincas / "
         "caconstraints extensions matching pairing recordedcas / certificates / keys / capassword "
         "contentkinds gorefusals / agefiles copies pairs pemfiles revocations x509names"
@@ -132,7 +132,7 @@ LIBRARIES = {
     "OpenSSL": "live.handshake",
     "jinja2": "rendering.template",
     "cryptography": (
-        "signing.caconstraints signing.certificates signing.certinfo "
+        "signing.building signing.caconstraints signing.certificates signing.certinfo "
         "signing.contentkinds signing.csrs signing.extensions signing.gorefusals signing.issuer "
         "signing.crosscertificates signing.keys signing.keystores signing.matching "
         "signing.mirrors signing.revocationlists signing.signer signing.x509names"

@@ -6,11 +6,11 @@ Behind a leaf of the new CA it leads those to the old one who trust that alone.
 from collections.abc import Iterator
 from datetime import datetime
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tls_scaffold.cfssl.profiles import BACKDATE, CA_USAGES, Constraint, Profile
 from tls_scaffold.signing import caconstraints, extensions, matching, mistakes
+from tls_scaffold.signing.building import certificate_builder
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.issuer import CA
 from tls_scaffold.signing.keys import signature_hash
@@ -27,19 +27,10 @@ def cross_certificate(new: Certificate, old: CA, now: datetime) -> Certificate:
         is_ca=True, max_path_length=length or 0, max_path_length_zero=length == 0
     )
     profile = Profile(usages=CA_USAGES, constraint=constraint)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(new.parsed.subject)
-        .issuer_name(old.name)
-        .public_key(new.public_key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(max(now - BACKDATE, old.certificate.not_before))
-        .not_valid_after(min(new.not_after, old.certificate.not_after))
-    )
-    for extension, critical in extensions.of_certificate(
-        profile, new.public_key, (), issuer=old.certificate
-    ):
-        builder = builder.add_extension(extension, critical=critical)
+    given = extensions.of_certificate(profile, new.public_key, (), issuer=old.certificate)
+    begin = max(now - BACKDATE, old.certificate.not_before)
+    life = begin, min(new.not_after, old.certificate.not_after)
+    builder = certificate_builder(new.parsed.subject, old.name, new.public_key, life, given)
     return Certificate(builder.sign(old.key, signature_hash(old.key)).public_bytes(Encoding.DER))
 
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.signing import certificates, matching
+from tls_scaffold.signing.building import certificate_builder
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.keys import CURVES, PrivateKey, make_key, signature_hash
 from tls_scaffold.spelling import Key, canonical_address
@@ -77,17 +78,14 @@ class Mirror:
         serial = old.serial_number
         if not 0 < serial.bit_length() <= LONGEST_SERIAL:
             serial = x509.random_serial_number()
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(old.subject)
-            .issuer_name(old.issuer)
-            .public_key(self.key_of(certificate).public_key())
-            .serial_number(serial)
-            .not_valid_before(certificate.not_before)
-            .not_valid_after(certificate.not_after)
+        builder = certificate_builder(
+            old.subject,
+            old.issuer,
+            self.key_of(certificate).public_key(),
+            (certificate.not_before, certificate.not_after),
+            self._extensions(certificate),
+            serial,
         )
-        for extension, critical in self._extensions(certificate):
-            builder = builder.add_extension(extension, critical=critical)
         made = builder.sign(key, signature_hash(key))
         return Certificate(made.public_bytes(Encoding.DER))
 

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from functools import lru_cache
-from typing import TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -22,6 +20,7 @@ from tls_scaffold.cfssl.sans import alternative_names
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
 from tls_scaffold.signing import extensions
+from tls_scaffold.signing.building import Life, certificate_builder
 from tls_scaffold.signing.csrs import CSR
 from tls_scaffold.signing.extensions import Extension, Names
 from tls_scaffold.signing.issuer import CA, request_of_ca
@@ -35,8 +34,6 @@ from tls_scaffold.signing.keys import (
 )
 from tls_scaffold.signing.x509names import x509_name
 
-Life: TypeAlias = tuple[datetime, datetime]
-"""The first and the last moment of a certificate."""
 SELF_SIGNED_LIFE = "2190h"  # cfssl's three months
 
 
@@ -160,18 +157,10 @@ def sign_ca_again(ca: CA, now: datetime) -> bytes:
     if not ca.certificate.is_ca:  # a root of X.509 version 1, which has no extensions at all
         return renew_ca(ca, now).certificate
     begin = now - BACKDATE
+    life = begin, begin + ca.certificate.lifetime
     with _as_scaffold_error(ca.certificate.cn):
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(old.subject)
-            .issuer_name(old.subject)
-            .public_key(old.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(begin)
-            .not_valid_after(begin + ca.certificate.lifetime)
-        )
-        for extension, critical in extensions.of_own_issuer(old.extensions):
-            builder = builder.add_extension(extension, critical=critical)
+        kept = extensions.of_own_issuer(old.extensions)
+        builder = certificate_builder(ca.name, ca.name, old.public_key(), life, kept)
         return builder.sign(ca.key, signature_hash(ca.key)).public_bytes(Encoding.PEM)
 
 
@@ -201,7 +190,7 @@ def _sign_request(
     names = alternative_names(request.hosts or ())
     holder = _Holder(request.subject, key.public_key(), names, brought)
     signing_key = ca.key if ca else key
-    certificate = _sign_holder(holder, profile, ca, signing_key, _validity(profile, now))
+    certificate = _sign_holder(holder, profile, ca, signing_key, profile.validity(now))
     return _in_pem(certificate, csr, key, ca.chain if ca else b"")
 
 
@@ -215,15 +204,6 @@ def _sign_holder(
 ) -> x509.Certificate:
     """Sign with `key`; without a CA it is the holder's own."""
     subject = x509_name(holder.subject)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(ca.name if ca else subject)
-        .public_key(holder.public_key)
-        .serial_number(serial_number or x509.random_serial_number())
-        .not_valid_before(life[0])
-        .not_valid_after(life[1])
-    )
     # Go's crypto/x509 writes no authority key identifier where subject and issuer have one name.
     issuer = ca.certificate if ca and ca.name != subject else None
     given = extensions.of_certificate(
@@ -234,14 +214,9 @@ def _sign_holder(
         issuer,
         has_subject=bool(holder.subject),
     )
-    for extension, critical in given:
-        builder = builder.add_extension(extension, critical=critical)
+    name = ca.name if ca else subject
+    builder = certificate_builder(subject, name, holder.public_key, life, given, serial_number)
     return builder.sign(key, signature_hash(key))
-
-
-@lru_cache(maxsize=16)
-def _validity(profile: Profile, now: datetime) -> Life:
-    return profile.validity(now)
 
 
 def _sign_csr(request: Request, key: PrivateKey) -> x509.CertificateSigningRequest:
