@@ -1927,8 +1927,6 @@ def test_no_refusal_is_left_out_above(sound: Path, monkeypatch: pytest.MonkeyPat
     for number, (change, _) in enumerate(REFUSED.values()):
         folder = shutil.copytree(sound, sound.with_name(str(number)))
         change(folder)
-        mistakes.profile_refusals.cache_clear()
-        mistakes.untimely_lives.cache_clear()
         found(folder)
         invoke("-C", str(folder), "sign", "--force")
     calls = [

@@ -73,25 +73,24 @@ class OutputDirectory:
 
     def __init__(self, folder: Path, output: str) -> None:
         self._folder, self._output = folder, output
-        # Of a thousand outputs each asks for its directory: a pathlib.Path takes too long.
-        self._path = os.path.join(folder, output.rpartition("/")[0])  # noqa: PTH118
+        self._path = folder / output.rpartition("/")[0]
 
     @cached_property
     def is_there(self) -> bool:
         """Whether there is anything of its name."""
         try:
-            os.lstat(self._path)
+            self._path.lstat()
         except FileNotFoundError:
             return False
         return True
 
     @cached_property
     def _folders(self) -> frozenset[str]:
-        return _folders_in(Path(self._path)) if self.is_there else frozenset()
+        return _folders_in(self._path) if self.is_there else frozenset()
 
     @cached_property
     def _mounted(self) -> frozenset[str]:
-        return mount_points(Path(self._path))
+        return mount_points(self._path)
 
     @cached_property
     def _outside(self) -> str:

@@ -1,7 +1,6 @@
 """The extensions of certificates and CSRs, as Go's crypto/x509 writes them for cfssl."""
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from ipaddress import ip_address
 from typing import TypeAlias
 
@@ -134,15 +133,14 @@ def _usual(
         yield x509.CRLDistributionPoints([point]), False
 
 
-@lru_cache(maxsize=16)
-def _usage_extensions(words: tuple[str, ...]) -> tuple[Extension, ...]:
+def _usage_extensions(words: tuple[str, ...]) -> Iterator[Extension]:
     asked = meanings(words)
     fields = {each: each in asked for each in KEY_USAGE_FIELDS}
+    if any(fields.values()):
+        yield x509.KeyUsage(**fields), True
     extended = [x509.ObjectIdentifier(oid) for oid in asked if oid not in fields]
-    return (
-        *([(x509.KeyUsage(**fields), True)] if any(fields.values()) else []),
-        *([(x509.ExtendedKeyUsage(extended), False)] if extended else []),
-    )
+    if extended:
+        yield x509.ExtendedKeyUsage(extended), False
 
 
 def _authority_access(profile: Profile) -> x509.AuthorityInformationAccess:

@@ -6,7 +6,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 
 from tls_scaffold.cfssl import durations, sans
 from tls_scaffold.cfssl.fields import IgnoredField
@@ -112,7 +111,6 @@ def _has_subject(request: Request) -> bool:
     return bool(named) and all(named)
 
 
-@lru_cache(maxsize=16)  # a thousand users have one profile
 def profile_refusals(profile: Profile, now: datetime) -> tuple[Mistake, ...]:
     """Return what a profile asks for that is refused `now`; see `refusals`."""
     return (*_usage_refusals(profile), *_lifetime_refusals(profile, now))
@@ -142,7 +140,6 @@ def _lifetime_refusals(profile: Profile, now: datetime) -> Iterator[Mistake]:
         yield Mistake(key, f"`{text}` is {life}: {UNABLE}", is_signed=end > now)
 
 
-@lru_cache(maxsize=16)
 def untimely_lives(profile: Profile, now: datetime) -> tuple[Mistake, ...]:
     """Return why nobody takes what is signed with a profile `now`, although cfssl signs it."""
     try:
@@ -228,7 +225,6 @@ def out_of_life(ca: str, begin: datetime, end: datetime, now: datetime) -> str:
     return ""
 
 
-@lru_cache(maxsize=16)
 def outlives_ca(profile: Profile, ca_end: datetime, now: datetime) -> tuple[str, ...]:
     """Say by how much what is signed `now` would be valid longer than its CA; empty if it is not.
 

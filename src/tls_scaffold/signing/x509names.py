@@ -17,7 +17,6 @@ def x509_name(subject: Subject) -> x509.Name:
     )
 
 
-@lru_cache(maxsize=1024)
 def _name_attribute(oid: str, text: str) -> "x509.NameAttribute[str]":
     # cfssl chooses a string type by the text; the library's public API, by the attribute.
     kind = _ASN1Type.PrintableString if PRINTABLE.issuperset(text) else _ASN1Type.UTF8String
