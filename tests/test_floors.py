@@ -74,7 +74,7 @@ SHELVES = {
         "waitingplan / authority awaiting batch broughtca canumbers handsigning pins "
         "plan readmissions / remotesigner / answers crlfile signer / authkeys certinfo "
         "crosscertificates packs revocationlists / foldercas manifests mirrors / building "
-        "caends commandlines csrs differences documentcache hangingfiles ignoredrules issuer "
+        "caends commandlines csrs differences hangingfiles ignoredrules issuer "
         "linemistakes mistakes record trust / chains custodies keystores rotation twincas / "
         "caconstraints extensions matching pairing recordedcas / certificates / keys / capassword "
         "contentkinds gorefusals / agefiles copies pairs pemfiles revocations x509names"

@@ -1,19 +1,19 @@
 """What is to be signed in a folder and why; and every reason not to, before anything is written."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import Profile, SigningConfig, ca_profile
 from tls_scaffold.cfssl.requests import Request
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.obstacles import OutputDirectory
-from tls_scaffold.disk.plainfiles import plain
-from tls_scaffold.errors import Problem, ScaffoldError
+from tls_scaffold.disk.plainfiles import plain, read_text
+from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.custody import Custody, KeyPlace
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CONFIG
@@ -23,7 +23,6 @@ from tls_scaffold.signing.caends import ends_of_ca
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.signing.differences import differences
-from tls_scaffold.signing.documentcache import DocumentCache
 from tls_scaffold.signing.ignoredrules import ignored_rules
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.keys import is_encrypted
@@ -33,6 +32,7 @@ from tls_scaffold.signing.record import Record
 from tls_scaffold.spelling import MINUTE
 
 AnyCA: TypeAlias = Certificate | NewCA
+Document = TypeVar("Document", Request, SigningConfig)
 MISSING = "missing"
 FORCED = "asked for"
 
@@ -109,20 +109,20 @@ class _Planner:
         self.waiting: list[str] = []
         self._folder, self._cas, self._record = folder, cas, record
         self._now, self._force = now, force
-        self._requests = DocumentCache(folder, readers.readable_request, self.problems)
-        self._configs = DocumentCache(folder, readers.readable_signing_config, self.problems)
+        self._request_at = cache(lambda path: self._read(path, readers.readable_request))
+        self._config_at = cache(lambda path: self._read(path, readers.readable_signing_config))
+        self._ends_of = cache(partial(ends_of_ca, folder))
+        self._chain_of = cache(partial(chains.chain_of, folder))
         self._directories: dict[str, OutputDirectory] = {}
         self._profiles: dict[tuple[str, str], Profile] = {}
-        self._ends: dict[str, tuple[datetime, ...]] = {}
-        self._chains: dict[str, tuple[Certificate, ...]] = {}
 
     def plan_one(self, signing: Signing) -> Wanted | None:
         """Return what is to be signed for a component, None for nothing; note what is wrong."""
         named = signing.name or signing.request
         # Before its files are read: what names the certificate mostly names its request, too.
         self.problems += [f"{named}: {problem}" for problem in line_problems(signing)]
-        config = self._configs.read(signing.config) if signing.config else SigningConfig()
-        request = self._requests.read(signing.request)
+        config = self._config_at(signing.config) if signing.config else SigningConfig()
+        request = self._request_at(signing.request)
         if not (config and request):
             return None
         request = request.overridden(signing.cn, signing.hostname)
@@ -154,6 +154,22 @@ class _Planner:
         self.problems += [f"{signing.name}: {each}" for each in directory.problems(signing.output)]
         return Wanted(signing, request, profile, reasons)
 
+    def _read(
+        self, path: str, reader: Callable[[str, str], tuple[Document, tuple[Problem, ...]]]
+    ) -> Document | None:
+        """Return a document as far as it can be read, None if it can't; note what is wrong."""
+        try:
+            text = read_text(self._folder, path)
+            if text is None:
+                self.problems.append(Problem(Place(path), "there is no such file"))
+                return None
+            document, problems = reader(text, path)
+        except ScaffoldError as error:
+            self.problems += error.problems or [error.summary]
+            return None
+        self.problems += problems
+        return document
+
     def _note(self, place: str, found: Iterable[Mistake]) -> None:
         """Note what cfssl signs in silence: no problem where the team ignores the rule for it."""
         for each in found:
@@ -161,11 +177,6 @@ class _Planner:
                 self.warnings[f"{place}: {each}"] = None
             else:
                 self.problems.append(f"{place}: {each}")
-
-    def _chain_of(self, ca: str) -> tuple[Certificate, ...]:
-        if ca not in self._chains:
-            self._chains[ca] = chains.chain_of(self._folder, ca)
-        return self._chains[ca]
 
     @cached_property
     def _ignored(self) -> frozenset[str]:
@@ -219,13 +230,7 @@ class _Planner:
             return (f"signed with {certificate.weak_hash}",)
         if not chains.has_behind(pem, self._chain_of(signing.ca)):
             return (chains.not_behind(signing.ca),)
-        ends = self._ends_of(signing.ca, ca)
-        return tuple(map(str, differences(certificate, request, profile, ends)))
-
-    def _ends_of(self, path: str, ca: Certificate) -> tuple[datetime, ...]:
-        if path not in self._ends:
-            self._ends[path] = ends_of_ca(self._folder, ca)
-        return self._ends[path]
+        return tuple(map(str, differences(certificate, request, profile, self._ends_of(ca))))
 
     @cached_property
     def _custody(self) -> Custody:
