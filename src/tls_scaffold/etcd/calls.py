@@ -125,14 +125,13 @@ def ask_for_user(
 
     Raises ScaffoldError where OpenSSL does not take the files.
     """
-    return asyncio.run(_ask_for_user(host, port, seconds, (ca, identity), name))
+    context = tls.client_context(ca, identity.certificate, identity.key)
+    return asyncio.run(_ask_for_user(context, host, port, seconds, name))
 
 
 async def _ask_for_user(
-    host: str, port: int, seconds: float, files: tuple[Path, Identity], name: str
+    context: ssl.SSLContext, host: str, port: int, seconds: float, name: str
 ) -> Answer:
-    ca, identity = files
-    context = tls.client_context(ca, identity.certificate, identity.key)
     call = Call("Auth/UserGet", rpc.AuthUserGetRequest(name=name))
     line = Line(context, host, port)
     try:

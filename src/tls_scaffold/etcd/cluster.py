@@ -1,9 +1,7 @@
 """A throw-away etcd cluster on loopback: whatever happens, everything is gone when it ends."""
 
-import os
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,7 +12,6 @@ from pathlib import Path
 from tls_scaffold.bundles.memberflags import Urls
 from tls_scaffold.disk.signals import uninterrupted
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.etcd import guarded
 from tls_scaffold.etcd.etcdctl import (
     HOST,
     START_ANSWER_SECONDS,
@@ -23,7 +20,7 @@ from tls_scaffold.etcd.etcdctl import (
     SilentError,
     Tools,
 )
-from tls_scaffold.etcd.guarded import Guarded
+from tls_scaffold.etcd.guarded import Guarded, start_etcd
 from tls_scaffold.etcd.logs import first_cause
 
 Flags = Callable[[str, Mapping[str, Urls], Path], Mapping[str, str]]
@@ -49,10 +46,11 @@ def cluster(
     `flags` gives what each member is started with, `options` are added to each member's command
     line. Raises ScaffoldError with the cause that etcd's logs tell if it does not start.
     """
-    with ExitStack() as stack:
-        processes: list[Guarded] = []
-        stack.callback(_end, processes)
+    processes: list[Guarded] = []
+    try:
         yield _start(Cluster(tools, ca, (), (), host), members, into, flags, options, processes)
+    finally:
+        _end(processes)
 
 
 def _start(
@@ -63,7 +61,6 @@ def _start(
     options: Sequence[str],
     processes: list[Guarded],
 ) -> Cluster:
-    clean = {name: text for name, text in os.environ.items() if not name.startswith("ETCD_")}
     for attempt in range(ATTEMPTS):
         ports = _free_ports(2 * len(members))
         running = replace(empty, client_ports=tuple(ports[::2]), peer_ports=tuple(ports[1::2]))
@@ -73,14 +70,9 @@ def _start(
         started = {folder.name: flags(folder.name, urls, folder / "data") for folder in folders}
         for folder in folders:
             folder.mkdir(parents=True)
-            arguments = [f"--{flag}={value}" for flag, value in started[folder.name].items()]
-            command = [str(running.tools.etcd), *arguments, *options]
             with (folder / "log").open("wb") as log:
-                processes.append(
-                    guarded.start_guarded(
-                        command, clean, folder, stdout=log, stderr=subprocess.STDOUT
-                    )
-                )
+                program = running.tools.etcd
+                processes.append(start_etcd(program, started[folder.name], folder, log, *options))
         if _comes_up(running, members, processes):
             watch = partial(_raise_if_ended, tuple(processes), folders)
             return replace(running, flags=started, watch=watch)

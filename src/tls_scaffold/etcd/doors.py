@@ -12,6 +12,8 @@ from tls_scaffold.etcd.calls import REFUSALS
 from tls_scaffold.etcd.etcdctl import Cluster, Identity
 from tls_scaffold.signing import certificates
 
+Door = tuple[Cluster, int, Identity]
+"""A port of a member, and who knocks there."""
 IGNORED_CN = "CommonName of client sending a request against gateway"
 
 
@@ -33,17 +35,8 @@ def foreign_ca_is_refused(bench: Bench) -> Check:
 
     Root's shows that it would have been answered.
     """
-    cluster = bench.cluster
-    wrong = [
-        f"port {port} answers it"
-        for port in cluster.client_ports
-        if cluster.accepts(port, bench.stranger)
-    ]
-    wrong += [
-        f"port {port} does not answer root"
-        for port in cluster.client_ports
-        if not cluster.accepts(port, bench.root)
-    ]
+    wrong = _answers(_clients_doors(bench, bench.stranger), "answers it", wanted=False)
+    wrong += _answers(_clients_doors(bench, bench.root), "does not answer root", wanted=True)
     return Check("a certificate of another CA is refused", "; ".join(wrong))
 
 
@@ -63,11 +56,7 @@ def only_members_are_peers(bench: Bench) -> Check:
         for name, identity in refused.items()
         if cluster.accepts(port, identity)
     ]
-    wrong += [
-        f"port {port} refuses the member"
-        for port in cluster.peer_ports
-        if not cluster.accepts(port, bench.member.peer)
-    ]
+    wrong += _answers(_peers_doors(bench), "refuses the member", wanted=True)
     return Check("none but a member's certificate is taken on the peer port", "; ".join(wrong))
 
 
@@ -76,17 +65,9 @@ def peers_are_no_clients(bench: Bench) -> Check:
 
     Root's shows that it would have been answered.
     """
-    cluster = bench.cluster
-    wrong = [
-        f"port {port} takes a peer for a client"
-        for port in cluster.client_ports
-        if cluster.accepts(port, bench.member.peer)
-    ]
-    wrong += [
-        f"port {port} does not answer root"
-        for port in cluster.client_ports
-        if not cluster.accepts(port, bench.root)
-    ]
+    doors = _clients_doors(bench, bench.member.peer)
+    wrong = _answers(doors, "takes a peer for a client", wanted=False)
+    wrong += _answers(_clients_doors(bench, bench.root), "does not answer root", wanted=True)
     return Check("a peer's certificate is not taken from a client", "; ".join(wrong))
 
 
@@ -122,8 +103,7 @@ def revoked_are_refused(bench: Bench, crl: Path) -> Check:
     Before and afterwards each is answered. Peers that are connected meanwhile stay so.
     """
     user = next(iter(bench.users.values()), bench.root)
-    doors = [(bench.cluster, port, user) for port in bench.cluster.client_ports]
-    doors += [(bench.peers, port, bench.member.peer) for port in bench.cluster.peer_ports]
+    doors = [*_clients_doors(bench, user), *_peers_doors(bench)]
     own = crl.read_bytes()
     wrong = _answers(doors, "refuses what is not revoked", wanted=True)
     write(crl, throwaway.list_of([user, bench.member.peer]))
@@ -135,9 +115,15 @@ def revoked_are_refused(bench: Bench, crl: Path) -> Check:
     return Check("a revoked certificate is refused from the next connection on", "; ".join(wrong))
 
 
-def _answers(
-    doors: Iterable[tuple[Cluster, int, Identity]], otherwise: str, *, wanted: bool
-) -> list[str]:
+def _clients_doors(bench: Bench, identity: Identity) -> list[Door]:
+    return [(bench.cluster, port, identity) for port in bench.cluster.client_ports]
+
+
+def _peers_doors(bench: Bench) -> list[Door]:
+    return [(bench.peers, port, bench.member.peer) for port in bench.peers.peer_ports]
+
+
+def _answers(doors: Iterable[Door], otherwise: str, *, wanted: bool) -> list[str]:
     return [
         f"port {port} {otherwise}"
         for cluster, port, identity in doors

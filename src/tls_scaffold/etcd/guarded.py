@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tls_scaffold.disk.files import telling
 
@@ -84,6 +84,15 @@ def start_guarded(
             **streams,
         )
     return Guarded(process, ours)
+
+
+def start_etcd(
+    etcd: Path, flags: Mapping[str, str], home: Path, log: IO[bytes], *options: str
+) -> Guarded:
+    """Start a member with these flags and options, and none of our variables' for etcd."""
+    clean = {name: text for name, text in os.environ.items() if not name.startswith("ETCD_")}
+    command = [str(etcd), *(f"--{flag}={text}" for flag, text in flags.items()), *options]
+    return start_guarded(command, clean, home, stdout=log, stderr=subprocess.STDOUT)
 
 
 @contextmanager

@@ -123,26 +123,12 @@ def _watch(keys: Range) -> Call:
     return Call("Watch/Watch", rpc.WatchRequest(create_request=create))
 
 
-def _whole(target: Target) -> Range:
-    return target.whole
-
-
-def _first(target: Target) -> Range:
-    return target.first
-
-
-def _key(target: Target) -> Range:
-    return target.key
-
-
-def _onwards(target: Target) -> Range:
-    return target.onwards
-
-
-READS_KEY, WRITES_KEY = (READ, _key), (WRITE, _key)
+READS_KEY: Need = (READ, lambda to: to.key)
+WRITES_KEY: Need = (WRITE, lambda to: to.key)
+READS_ALL: Need = (READ, lambda to: to.whole)
 GET, PUT = "get", "put"
 OPERATIONS = (
-    Operation(GET, ((READ, _whole),), lambda to: Call("KV/Range", _get(to.whole))),
+    Operation(GET, (READS_ALL,), lambda to: Call("KV/Range", _get(to.whole))),
     Operation(PUT, (WRITES_KEY,), lambda to: Call("KV/Put", put(to.key))),
     Operation(
         "put with prev_kv",
@@ -169,13 +155,13 @@ OPERATIONS = (
         lambda to: Call("KV/Txn", txn(txn(put(to.key)))),
         NESTED,
     ),
-    Operation("watch", ((READ, _whole),), lambda to: _watch(to.whole)),
+    Operation("watch", (READS_ALL,), lambda to: _watch(to.whole)),
     Operation(
         "watch with an open end",
-        ((READ, _onwards),),
+        ((READ, lambda to: to.onwards),),
         lambda to: _watch(to.onwards),
         OPEN_WATCH,
-        ((READ, _first),),
+        ((READ, lambda to: to.first),),
     ),
     Operation("delete", (WRITES_KEY,), lambda to: _delete(to.key)),
     Operation(
@@ -183,5 +169,5 @@ OPERATIONS = (
         (READS_KEY, WRITES_KEY),
         lambda to: _delete(to.key, prev_kv=True),
     ),
-    Operation("delete all", ((WRITE, _whole),), lambda to: _delete(to.whole)),
+    Operation("delete all", ((WRITE, lambda to: to.whole),), lambda to: _delete(to.whole)),
 )

@@ -1,16 +1,13 @@
 """Members that are started and ended one by one; when it ends, none of them is left."""
 
-import os
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tls_scaffold.disk.signals import uninterrupted
-from tls_scaffold.etcd import guarded
 from tls_scaffold.etcd.etcdctl import Tools
-from tls_scaffold.etcd.guarded import Guarded
+from tls_scaffold.etcd.guarded import Guarded, start_etcd
 from tls_scaffold.etcd.logs import first_cause_in
 
 GRACE = 10.0  # seconds in which a member may hand over what it leads, as systemd gives it 90
@@ -34,15 +31,11 @@ class RollingMembers:
 
     def start(self, name: str, flags: Mapping[str, str]) -> None:
         """Start a member, without waiting for it."""
-        clean = {key: text for key, text in os.environ.items() if not key.startswith("ETCD_")}
         home = self.into / name
         home.mkdir(parents=True, exist_ok=True)
-        command = [str(self.tools.etcd), *(f"--{flag}={text}" for flag, text in flags.items())]
         with self._log(name).open("ab") as log:
             self.logged[name] = log.tell()
-            self.running[name] = guarded.start_guarded(
-                command, clean, home, stdout=log, stderr=subprocess.STDOUT
-            )
+            self.running[name] = start_etcd(self.tools.etcd, flags, home, log)
 
     def end(self, name: str) -> None:
         """Let a member end, as `systemctl stop` does."""
