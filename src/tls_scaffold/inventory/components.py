@@ -128,7 +128,7 @@ def _read_member(field: Field) -> Member:
         table["cn"].text(spelling.cn_problem),
         read_terms(table),
         _read_peer(table["peer"]) if "peer" in table else None,
-        read_member_settings(table.field("etcd", {})),
+        read_member_settings(table["etcd"]),
     )
 
 
@@ -164,7 +164,7 @@ def _as_table(field: Field, second: str) -> Field:
 
 def read_hosts(field: Field) -> tuple[str, ...]:
     """Return a list of hosts."""
-    return tuple(each.text(spelling.host_problem) for each in field.list_items())
+    return field.texts(spelling.host_problem)
 
 
 def _read_user(field: Field) -> User:

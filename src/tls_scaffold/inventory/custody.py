@@ -1,13 +1,13 @@
 """Who holds the CA of a folder: whose its certificate is, where its key is, and how it is asked."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
 from tls_scaffold import spelling
 from tls_scaffold.errors import Problem
-from tls_scaffold.inventory.fields import Field, Table, escaped_problem
+from tls_scaffold.inventory.fields import Field, escaped_problem
 from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.spelling import SHA256, VARIABLE
 
@@ -132,7 +132,7 @@ def read_custody(field: Field, *, needs_pin: bool = True) -> Custody:
     A remote CA has a pin, unless it is yet to be asked for one (`needs_pin` is false).
     """
     table = field.table(FIELDS)
-    key = _read_place(table)
+    key = _read_place(table["key"])
     is_remote = key is KeyPlace.REMOTE
     if is_remote and "remotes" not in table:
         field.inner("remotes", None).refuse(f"is missing: {REMOTE_FORM}, one at least")
@@ -141,26 +141,24 @@ def read_custody(field: Field, *, needs_pin: bool = True) -> Custody:
     for name in OF_REMOTE:
         if name in table and not is_remote:
             table[name].refuse(f'goes with `"key": "{KeyPlace.REMOTE.value}"` alone')
-    remotes = _read_remotes(table["remotes"]) if "remotes" in table else ()
+    remotes = _read_remotes(table["remotes"])
     if "remote_ca" in table and not any(url.startswith("https:") for url in remotes):
         table["remote_ca"].refuse("checks https, and none of `remotes` speaks it")
     return Custody(
-        own=table["own"].flag() if "own" in table else False,
+        own=table["own"].flag(),
         key=key,
         remotes=remotes,
-        label=_text(table, "label", label_problem),
-        auth_key=_text(table, "auth_key", auth_key_problem) or (AUTH_KEY if is_remote else ""),
-        remote_ca=_text(table, "remote_ca", file_problem),
-        sha256=_text(table, "sha256", sha256_problem),
+        label=table["label"].text(label_problem),
+        auth_key=table["auth_key"].text(auth_key_problem) or (AUTH_KEY if is_remote else ""),
+        remote_ca=table["remote_ca"].text(file_problem),
+        sha256=table["sha256"].text(sha256_problem),
     )
 
 
-def _read_place(table: Table) -> KeyPlace:
-    if "key" in table:
-        for place in KeyPlace:
-            if place.value and place.value == table["key"].value:
-                return place
-        table["key"].refuse_value(f"is none of {', '.join(f'`{each}`' for each in PLACES)}")
+def _read_place(field: Field) -> KeyPlace:
+    if field.value in PLACES:
+        return KeyPlace(field.value)
+    field.refuse_value(f"is none of {', '.join(f'`{each}`' for each in PLACES)}")
     return KeyPlace.FOLDER
 
 
@@ -172,10 +170,6 @@ def _read_remotes(field: Field) -> tuple[str, ...]:
         if url in urls[:index]:
             field.refuse(f"has `{url}` twice")
     return urls
-
-
-def _text(table: Table, name: str, find_problem: Callable[[str], str]) -> str:
-    return table[name].text(find_problem) if name in table else ""
 
 
 def remote_problem(text: str) -> str:

@@ -85,7 +85,7 @@ class Field:
             for index, item in enumerate(self.value)
         )
 
-    def texts(self, find_problem: Callable[[str], str]) -> tuple[str, ...]:
+    def texts(self, find_problem: Callable[[str], str] | None = None) -> tuple[str, ...]:
         """Return a list of texts; each problem that is found in one is noted."""
         return tuple(each.text(find_problem) for each in self.list_items())
 

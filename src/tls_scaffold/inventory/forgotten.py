@@ -42,8 +42,8 @@ def read_forgotten(field: Field) -> Forgotten:
     """Return what a table says; every mistake is noted there."""
     table = field.table(FIELDS)
     return Forgotten(
-        table["users"].texts(user_problem) if "users" in table else (),
-        table["roles"].texts(role_problem) if "roles" in table else (),
+        table["users"].texts(user_problem),
+        table["roles"].texts(role_problem),
     )
 
 

@@ -191,19 +191,17 @@ def _read_inventory(table: Table, known: Inventory, *, needs_pin: bool) -> Inven
         country=_read_name(table, "country", DEFAULTS.country),
         separate_requests=table["separate_requests"].flag(),
         members_cn=table.field("members_cn", DEFAULTS.members_cn).text(spelling.cn_problem),
-        etcd=read_member_settings(table.field("etcd", {})),
+        etcd=read_member_settings(table["etcd"]),
         record=table.field("record", DEFAULTS.record).flag(),
-        key_group=table["key_group"].text(_group_problem) if "key_group" in table else "",
-        ca=read_custody(table.field("ca", {}), needs_pin=needs_pin),
-        peer_ca=table["peer_ca"].flag() if "peer_ca" in table else False,
-        peer_ca_generation=table["peer_ca_generation"].number(GENERATIONS)
-        if "peer_ca_generation" in table
-        else DEFAULTS.peer_ca_generation,
-        crl=table["crl"].flag() if "crl" in table else False,
+        key_group=table["key_group"].text(_group_problem),
+        ca=read_custody(table["ca"], needs_pin=needs_pin),
+        peer_ca=table["peer_ca"].flag(),
+        peer_ca_generation=table["peer_ca_generation"].number(GENERATIONS),
+        crl=table["crl"].flag(),
         removed=removed,
-        forgotten=read_forgotten(table.field("forgotten", {})),
-        ignore=_read_ignored_rules(table.field("ignore", {})),
-        schema=table[SCHEMA].text(_schema_problem) if SCHEMA in table else "",
+        forgotten=read_forgotten(table["forgotten"]),
+        ignore=_read_ignored_rules(table["ignore"]),
+        schema=table[SCHEMA].text(_schema_problem),
     )
 
 

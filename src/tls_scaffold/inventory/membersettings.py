@@ -104,7 +104,7 @@ def address_problem(text: str) -> str:
 
 
 def _read_addresses(field: Field) -> tuple[str, ...]:
-    hosts = tuple(each.text(address_problem) for each in field.list_items())
+    hosts = field.texts(address_problem)
     addresses = [spelling.canonical_address(host) for host in hosts]
     if field.value == []:
         field.refuse("is empty: leave it out, or name an address")

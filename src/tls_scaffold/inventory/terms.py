@@ -81,10 +81,10 @@ def profile_name(usages: Texts, expiry: int) -> str:
 def read_terms(table: Table) -> Terms:
     """Return what the fields of a component ask for."""
     return Terms(
-        names=_read_names(table["names"]) if "names" in table else (),
+        names=_read_names(table["names"]),
         key=read_key(table["key"]),
         expiry=read_expiry(table["expiry"]),
-        usages=read_usages(table["usages"]) if "usages" in table else (),
+        usages=read_usages(table["usages"]),
     )
 
 
