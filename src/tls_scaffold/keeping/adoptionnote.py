@@ -87,8 +87,7 @@ class AdoptionNote:
         Old files go to the archive, but for those that the team's own lines name, and the CA to
         where ours is.
         """
-        step = plan.step(MAKEFILE)
-        makefile = (step and step.after) or ""
+        makefile = plan.after(MAKEFILE)
         sources = dict.fromkeys(seed.source for seed in self.seeds.values())
         moves = [
             path
@@ -152,7 +151,7 @@ def _read_seed(field: Field) -> Seed:
     if "CN" in over:
         found["CN"] = over["CN"].text(spelling.cn_problem)
     if "hosts" in over:
-        found["hosts"] = [host.text() for host in over["hosts"].list_items()]
+        found["hosts"] = list(over["hosts"].texts())
     return Seed(table["source"].text(source_problem), found)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from tls_scaffold.bundles.memberflags import CRLS, FOR_CLIENTS
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflicts, intake, rbac, userwarnings
-from tls_scaffold.inventory.clusterparts import User
+from tls_scaffold.inventory.clusterparts import Member, User
 from tls_scaffold.inventory.terms import ROOT
 from tls_scaffold.inventory.urls import https_url, own_host
 from tls_scaffold.inventory.values import FILE, PEER, Inventory
@@ -45,7 +45,7 @@ def warnings(folder: Path, plan: Plan, inventory: Inventory) -> tuple[str, ...]:
 
     `inventory` is what holds when the plan is done.
     """
-    before, after = _lines_before(plan), _lines_after(plan)
+    before, after = _lines(plan.before(MAKEFILE)), _lines(plan.after(MAKEFILE))
     added, gone = after.keys() - before.keys(), before.keys() - after.keys()
     known = _users_before(plan)
     new_users = [
@@ -89,54 +89,44 @@ def _passwords_kept(plan: Plan) -> Iterator[str]:
 
     etcd takes a password from nobody who has it: only another user has none.
     """
-    facts = plan.step(rbac.FACTS)
-    if facts:
-        for cn in rbac.passwords_kept(facts.before or "", facts.after or ""):
-            delete = f"etcdctl user delete -- {shlex.quote(cn)}"
-            yield (
-                f"etcd goes on taking the password of `{cn}` until `{delete}`; "
-                "`make rbac` makes it anew without"
-            )
+    for cn in rbac.passwords_kept(plan.before(rbac.FACTS), plan.after(rbac.FACTS)):
+        delete = f"etcdctl user delete -- {shlex.quote(cn)}"
+        yield (
+            f"etcd goes on taking the password of `{cn}` until `{delete}`; "
+            "`make rbac` makes it anew without"
+        )
 
 
 def targets_to_run(plan: Plan) -> tuple[str, ...]:
     """Return the targets of make that are left to run, in their order; empty text is the usual."""
-    before, after = _lines_before(plan), _lines_after(plan)
+    before, after = _lines(plan.before(MAKEFILE)), _lines(plan.after(MAKEFILE))
     written = [step.path for step in plan.own_steps if step.after is not None]
     requests = [path for path in written if path.startswith("config/")]
     is_to_sign = any(not path.endswith(BESIDE) for path in requests) or any(
         before.get(name) != line for name, line in after.items()
     )
-    facts = plan.step(rbac.FACTS)
-    known = set((facts.before or "").splitlines()) if facts else set()
-    new = (facts.after or "").splitlines() if facts and facts.before else []
+    known = set(plan.before(rbac.FACTS).splitlines())
+    new = plan.after(rbac.FACTS).splitlines() if known else []
     has_rights = any(line not in known and not line.startswith(NO_RIGHTS) for line in new)
     return (*([""] if is_to_sign or plan.ca else []), *(["rbac"] if has_rights else []))
 
 
 def inventory_after(folder: Path, plan: Plan) -> Inventory:
     """Return the inventory that holds when a plan is done."""
-    step = plan.step(FILE)
-    return intake.from_json(step.after) if step and step.after else intake.load(folder)
+    text = plan.after(FILE)
+    return intake.from_json(text) if text else intake.load(folder)
 
 
 def _users_before(plan: Plan) -> dict[str, User]:
     """Return the users before a plan that changes the inventory, by name; else none."""
-    step = plan.step(FILE)
+    text = plan.before(FILE)
     with suppress(ScaffoldError):
-        before = intake.from_json(step.before) if step and step.before else None
-        return {user.name: user for user in before.users} if before else {}
+        return {user.name: user for user in intake.from_json(text).users} if text else {}
     return {}
 
 
-def _lines_before(plan: Plan) -> Mapping[str, ComponentLine]:
-    step = plan.step(MAKEFILE)
-    return {line.name: line for line in component_lines((step and step.before) or "")}
-
-
-def _lines_after(plan: Plan) -> Mapping[str, ComponentLine]:
-    step = plan.step(MAKEFILE)
-    return {line.name: line for line in component_lines((step and step.after) or "")}
+def _lines(makefile: str) -> Mapping[str, ComponentLine]:
+    return {line.name: line for line in component_lines(makefile)}
 
 
 def _server_names(inventory: Inventory) -> set[str]:
@@ -145,8 +135,7 @@ def _server_names(inventory: Inventory) -> set[str]:
 
 def _changed_peer_cns(plan: Plan, inventory: Inventory) -> Iterator[str]:
     """Yield what members need that show each other another CN than they asked for till now."""
-    table = plan.step(COMPONENTS)
-    said = FLAG_OF_PEER_CNS.search((table and table.before) or "")
+    said = FLAG_OF_PEER_CNS.search(plan.before(COMPONENTS))
     before = "".join(shlex.split(said[1])) if said else ""
     asked = inventory.asked_peer_cns
     if before and asked and before != ",".join(asked):
@@ -158,8 +147,8 @@ def _changed_peer_cns(plan: Plan, inventory: Inventory) -> Iterator[str]:
 
 def _looks_into_list(plan: Plan, inventory: Inventory) -> Iterator[str]:
     """Yield what members need that are to look into a list of what was revoked from now on."""
-    table = plan.step(COMPONENTS)
-    if table and table.before and inventory.crl and f"--{CRLS[FOR_CLIENTS]}=" not in table.before:
+    table = plan.before(COMPONENTS)
+    if table and inventory.crl and f"--{CRLS[FOR_CLIENTS]}=" not in table:
         yield (
             "members look into a list of what was revoked from now on: each needs its new bundle "
             f"and one restart, and never without `{CRL}`, which `make` makes"
@@ -168,11 +157,11 @@ def _looks_into_list(plan: Plan, inventory: Inventory) -> Iterator[str]:
 
 def _settings_left_out(plan: Plan) -> Iterator[str]:
     """Yield each setting of the inventory that another inventory did not have."""
-    step = plan.step(FILE)
-    if not (step and step.before and step.after):
+    texts = plan.before(FILE), plan.after(FILE)
+    if not all(texts):
         return
     with suppress(ScaffoldError):
-        before, after = (intake.from_json(text).document() for text in (step.before, step.after))
+        before, after = (intake.from_json(text).document() for text in texts)
         for name in before.keys() - after.keys() - NO_SETTINGS:
             value = json.dumps(before[name], ensure_ascii=False)
             yield f"`{name}` is left out now, and was {value}: the usual holds"
@@ -183,7 +172,7 @@ def _new_members(plan: Plan, added: AbstractSet[str], inventory: Inventory) -> I
     there = _server_names(inventory) - added
     for member in inventory.members:
         if member.name in added and member.hosts and any(there) and plan.step(FILE):
-            url = _peer_url(inventory, member.name)
+            url = _peer_url(inventory, member)
             yield (
                 f"a cluster that runs is told of `{member.name}` first: `etcdctl member add "
                 f"{member.name} --peer-urls={url}`, then `tls-scaffold bundle "
@@ -207,8 +196,7 @@ def _members_before(plan: Plan) -> list[str]:
 
     They are the rows of the first table of COMPONENTS.md; some folders have two for a member.
     """
-    table = plan.step(COMPONENTS)
-    rows = ((table and table.before) or "").partition("\n## Proxies")[0].splitlines()
+    rows = plan.before(COMPONENTS).partition("\n## Proxies")[0].splitlines()
     names = [row.removeprefix("| ").partition(" | ")[0] for row in rows if row.startswith("| ")]
     return [name for name in names[1:] if not name.startswith(PEER)]  # the first is the heading
 
@@ -285,16 +273,15 @@ def _moved_members(plan: Plan, inventory: Inventory) -> Iterator[str]:
 def _moved_urls(plan: Plan, inventory: Inventory) -> dict[str, tuple[str, str]]:
     """Return the URLs for peers, before and after, of each member that has another one now."""
     members = [member for member in inventory.members if member.hosts]
-    new = {each.name: _peer_url(inventory, each.name) for each in members}
+    new = {each.name: _peer_url(inventory, each) for each in members}
     old: dict[str, str] = {}
-    step, facts = plan.step(FILE), plan.step(rbac.FACTS)
-    if step and step.before:
+    if text := plan.before(FILE):
         with suppress(ScaffoldError):
-            last = intake.from_json(step.before)
-            old = {each.name: _peer_url(last, each.name) for each in last.members if each.hosts}
-    elif facts and facts.before:
+            last = intake.from_json(text)
+            old = {each.name: _peer_url(last, each) for each in last.members if each.hosts}
+    elif facts := plan.before(rbac.FACTS):
         # The inventory was edited by hand: where members were, only what was rendered can tell.
-        hosts = _hosts_of_endpoints(facts.before)
+        hosts = _hosts_of_endpoints(facts)
         names = _members_before(plan) or [each.name for each in members]
         ports = {each.name: inventory.settings(each).peer_port for each in members}
         if len(hosts) == len(names):
@@ -305,8 +292,7 @@ def _moved_urls(plan: Plan, inventory: Inventory) -> dict[str, tuple[str, str]]:
     return {name: (old[name], url) for name, url in new.items() if old.get(name, url) != url}
 
 
-def _peer_url(inventory: Inventory, name: str) -> str:
-    member = next(each for each in inventory.members if each.name == name)
+def _peer_url(inventory: Inventory, member: Member) -> str:
     return https_url(own_host(member), inventory.settings(member).peer_port)
 
 

@@ -101,6 +101,16 @@ class Plan:
         """Return what is done to a file; None where nothing is."""
         return next((step for step in self.steps if step.path == path), None)
 
+    def before(self, path: str) -> str:
+        """Return the text that a file had, empty where it had none or nothing is done to it."""
+        step = self.step(path)
+        return (step and step.before) or ""
+
+    def after(self, path: str) -> str:
+        """Return the text that a file gets, empty where it gets none or nothing is done to it."""
+        step = self.step(path)
+        return (step and step.after) or ""
+
     @property
     def own_steps(self) -> list[Step]:
         """The steps but for copies that the archive gets."""
@@ -157,7 +167,7 @@ def read_plan(field: Field) -> Plan:
     return Plan(
         shelf=table["shelf"].text(),
         steps=tuple(_read_step(each) for each in table["steps"].list_items()),
-        moves=tuple(each.text() for each in table["moves"].list_items()),
+        moves=table["moves"].texts(),
         notes=tuple(_read_note(each) for each in table["notes"].list_items()),
         ca=table["ca"].text(),
         forgotten=table["forgotten"].texts(cn_problem),

@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import SigningConfig
@@ -25,11 +25,10 @@ def config_of(texts: Mapping[str, str], path: str) -> SigningConfig:
     return readers.readable_signing_config(text, path)[0] if text else SigningConfig()
 
 
-def cas_below_cas(signings: Iterable[Signing], texts: Mapping[str, str]) -> Iterator[str]:
+def cas_below_cas(signings: Collection[Signing], texts: Mapping[str, str]) -> Iterator[str]:
     """Yield each CA that another CA of the Makefile signs: its profile, or what it signs, tells."""
-    every = tuple(signings)
-    signers = {signing.ca for signing in every}
-    for each in every:
+    signers = {signing.ca for signing in signings}
+    for each in signings:
         if each.makes_ca:
             continue
         profile = config_of(texts, each.config).profile_or_default(each.profile)

@@ -16,11 +16,9 @@ def lines_left_over(folder: Path, plan: Plan) -> Iterator[str]:
 
     A merge in git has brought it back, or somebody by hand.
     """
-    step = plan.step(MAKEFILE)
-    before, after = (step and step.before) or "", (step and step.after) or ""
-    kept = {line.name for line in component_lines(after)}
+    kept = {line.name for line in component_lines(plan.after(MAKEFILE))}
     known = {*_rendered_before(folder, plan).lines, *kept}
-    for number, line in enumerate(before.split("\n"), 1):
+    for number, line in enumerate(plan.before(MAKEFILE).split("\n"), 1):
         component = component_line_of(line)
         if component and component.name not in known:
             yield f"{MAKEFILE}:{number} went: `{component.name}` was removed before"
