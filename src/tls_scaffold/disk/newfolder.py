@@ -40,13 +40,14 @@ def make_folder(
     """
     missing_paths(target, tree)  # so that a refusal comes before a folder is made
     folder = real_folder(target)
-    with telling(folder, "written"), _undone_on_failure() as undo:
+    with telling(folder, "written"), ExitStack() as undo:  # what has to be done if this fails
         _make_directories(folder, undo)
         with _held(folder):
             paths = missing_paths(target, tree)
             _fill(folder, {path: tree[path] for path in paths}, undo)
             if finish:
                 finish(folder)
+        undo.pop_all()
     return paths
 
 
@@ -62,14 +63,6 @@ def _held(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _undone_on_failure() -> Iterator[ExitStack]:
-    """Yield a stack of what has to be done if the block fails."""
-    with ExitStack() as undo:
-        yield undo
-        undo.pop_all()
 
 
 def _fill(folder: Path, texts: Mapping[str, str], undo: ExitStack) -> None:

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tls_scaffold.disk.files import telling
@@ -30,7 +30,7 @@ class State:
     """A folder's state: its files, and what is left out, since it is no plain file."""
 
     files: tuple[Packed, ...]
-    left_out: tuple[str, ...] = field(default=())
+    left_out: tuple[str, ...] = ()
 
 
 def is_of_state(path: str, elsewhere: Iterable[str] = ()) -> bool:

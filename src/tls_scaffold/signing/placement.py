@@ -1,6 +1,6 @@
 """Certificates that another machine has signed take their places, each with the key that waited."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -38,8 +38,9 @@ def place_answers(folder: Path, answers: Sequence[Answer]) -> str:
                 CERTIFICATE_ENDING: each.pem + chain,
             }
             pairs.stage_pair(works[directory], name, contents)
-        notes = _to_note(answers, chain, record)
-        with record.noting(notes if record.is_kept else ()) as record_files:
+        pems = [(each, each.pem + chain) for each in answers if record.is_kept]
+        notes = [(record.path(each.signing, pem, each.waiting.key), pem) for each, pem in pems]
+        with record.noting(notes) as record_files:
             pairs.flush_files([*pairs.files_in(works.values()), *record_files])
             places = [_place(each) for each in answers]
             keys = [works[directory] / f"{name}{KEY_ENDING}" for directory, name in places]
@@ -59,11 +60,3 @@ def _place(answer: Answer) -> tuple[str, str]:
     """Return the directory below the folder and the name that a pair's files have."""
     directory, _, name = answer.signing.output.rpartition("/")
     return directory, name
-
-
-def _to_note(
-    answers: Iterable[Answer], chain: bytes, record: Record
-) -> Iterator[tuple[str, bytes]]:
-    for each in answers:
-        pem = each.pem + chain
-        yield record.path(each.signing, pem, each.waiting.key), pem
