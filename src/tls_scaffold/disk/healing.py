@@ -142,7 +142,7 @@ def put_cas(folder: Path, files: Mapping[str, bytes], others: Mapping[str, str] 
             if name in files:
                 write(certs / name, files[name])
         return
-    with work_folder(certs) as work:
+    with _decided_set(folder) as work:
         for name, content in files.items():
             path = work / key if name == key else work / "new" / CERTS / name
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -150,17 +150,26 @@ def put_cas(folder: Path, files: Mapping[str, bytes], others: Mapping[str, str] 
         for place, text in others.items():
             make_directories((work / "new" / place).parent)
             create(work / "new" / place, text, stat.S_IMODE((folder / place).stat().st_mode))
-        record = work / "new" / ISSUED
-        record.mkdir()
+        (work / "new" / ISSUED).mkdir()
         for ca in CA_KEYS:
             if pem := files.get(PurePosixPath(ca).name):
                 create(work / "new" / issued.ca_path(pem, ca), pem)
+
+
+@contextmanager
+def _decided_set(folder: Path) -> Iterator[Path]:
+    """Yield a folder for a new set: it is decided on where the block ends well, and put in place.
+
+    Raises ScaffoldError, and decides nothing, where there is nothing by which it would be known.
+    """
+    with work_folder(folder / CERTS) as work:
+        yield work
         if not (key_sum := _key_sum(folder, work)):
             raise ScaffoldError(
                 f"`{CA_KEY}` is not here, or leads elsewhere", hint="bring it back first"
             )
         create(work / "of", key_sum)
-        for directory in (work / "new" / CERTS, record, work / "new", work):
+        for directory in {path.parent for path in work.rglob("*")}:
             flush_path(directory)
         work.rename(folder / NEW_SET)
     finish_set(folder)
@@ -174,19 +183,14 @@ def new_set(folder: Path, ca: str = "") -> Iterator[Path]:
     path of a CA, `ca`, its key comes behind that, which the block leaves at its path too; without
     one the keys stay. The folder's lock is held, and `certs/ca-key.pem` is there.
     """
-    with work_folder(folder / CERTS) as work:
+    with _decided_set(folder) as work:
         made = work / "new"
         (made / CERTS).mkdir(mode=0o700, parents=True)
         yield made
         if ca:
             (made / CA_KEYS[ca]).rename(work / PurePosixPath(CA_KEYS[ca]).name)
-        create(work / "of", _key_sum(folder, work))
-        if not ca:
+        else:
             create(work / SAME_KEY, "")
-        for directory in (*{path.parent for path in made.rglob("*")}, made, work):
-            flush_path(directory)
-        work.rename(folder / NEW_SET)
-    finish_set(folder)
 
 
 def put_ca_again(folder: Path, files: Mapping[str, bytes], key: bytes) -> None:
@@ -195,16 +199,12 @@ def put_ca_again(folder: Path, files: Mapping[str, bytes], key: bytes) -> None:
     The key of the other CA may be among them. `key` is what is to be in the place of this one's
     key, which is there. The folder's lock is held.
     """
-    with work_folder(folder / CERTS) as work:
+    with _decided_set(folder) as work:
         for path, content in files.items():
             make_directories((work / "new" / path).parent)
             mode = SECRET if path in CA_KEYS.values() else PUBLIC
             create(work / "new" / path, content, mode)
         create(work / KEY, key, SECRET)
-        create(work / "of", _key_sum(folder, work))
-        os.sync()
-        work.rename(folder / NEW_SET)
-    finish_set(folder)
 
 
 def _check_is_ours(folder: Path, new: Path, key: str) -> None:

@@ -18,7 +18,7 @@ from tls_scaffold.inventory.reach import RENDERED
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.paths import MAKEFILE, OURS_IF_SAID, STATE, says_ours
 from tls_scaffold.rendering.documents import LAST_RENDER
-from tls_scaffold.spelling import escaped
+from tls_scaffold.spelling import escaped, first_of
 
 ELSEWHERE = "`tls-scaffold new DIRECTORY` makes another"
 HINT = (
@@ -103,9 +103,7 @@ def holds(path: Path, text: str) -> bool:
 
 
 def _not_empty(target: Path, in_the_way: list[str]) -> ScaffoldError:
-    problems = [f"`{escaped(path)}` is in the way" for path in in_the_way[:NAMED]]
-    if len(in_the_way) > NAMED:
-        problems.append(f"and {len(in_the_way) - NAMED} more")
+    problems = first_of([f"`{escaped(path)}` is in the way" for path in in_the_way], NAMED)
     hint = HINT.format(shlex.quote(str(target)))
     return ScaffoldError(f"`{target}` is not empty: nothing was written", problems, hint)
 
