@@ -20,16 +20,13 @@ def earlier_certificates(folder: Path, ca: Certificate) -> Iterator[tuple[str, C
 
     What says that it signed itself, and did not, is somebody's who has not that key.
     """
-    for path in names(folder, ISSUED, CERTIFICATE_ENDING):
-        if not RECORDED_CA.fullmatch(path):
-            continue
+    for path in filter(RECORDED_CA.fullmatch, names(folder, ISSUED, CERTIFICATE_ENDING)):
         found = certificates.read_at(folder / path)
-        if found is None:
+        if found is None or found.not_after >= ca.not_after:
             continue
         has_its_name = found.parsed.subject == ca.parsed.subject
-        is_its = has_its_name and found.public_key == ca.public_key
         is_forged = found.names_itself and not signs_itself(found)
-        if is_its and found.not_after < ca.not_after and not is_forged:
+        if has_its_name and found.public_key == ca.public_key and not is_forged:
             yield path, found
 
 

@@ -57,13 +57,12 @@ class Renewed:
 
 @dataclass(frozen=True)
 class _Successor:
-    """A CA of `certs/`, by its path, with its certificates before and after, in PEM too."""
+    """A CA of `certs/`, by its path, with its certificates before and after."""
 
     path: str
     old: Certificate
     old_pem: bytes
     new: Certificate
-    new_pem: bytes
     has_new_trust: bool
 
 
@@ -113,10 +112,11 @@ def renew_cas(
     with telling(folder), new_set(folder) as made:
         notes = {}
         for each in successors:
-            create(made / each.path, each.new_pem)
+            pem = each.new.pem
+            create(made / each.path, pem)
             if each.has_new_trust:
-                create(made / TRUSTS[each.path], each.new_pem)
-            notes[ca_path(each.new_pem, each.path)] = each.new_pem
+                create(made / TRUSTS[each.path], pem)
+            notes[ca_path(pem, each.path)] = pem
         # Before a CA is in place its pairs are recorded as made by it: no run signs them again.
         of_new_cas = Record(folder, made)
         renewed = [pair for pair in pairs if pair.signing.ca in cas]
@@ -153,13 +153,12 @@ def _successor(
             f"{now:{MINUTE}}",
             hint="set the clock",
         )
-    pem = signer.sign_ca_again(ca, now)
-    new = certificates.read(pem, path)
+    new = certificates.read(signer.sign_ca_again(ca, now), path)
     _check_stay_valid(path, pairs, ca.certificate, new)
     old_pem = plain(folder / path, path)
     # Where others are trusted too, whoever put them there puts the new one beside them.
     has_new_trust = plain_or_empty(folder / TRUSTS[path]) == old_pem
-    return _Successor(path, ca.certificate, old_pem, new, pem, has_new_trust)
+    return _Successor(path, ca.certificate, old_pem, new, has_new_trust)
 
 
 def _ending_with(old: Certificate, ca: str, pairs: Sequence[_Pair]) -> Iterator[str]:

@@ -98,8 +98,10 @@ def abort(
         lay_out_texts(folder, made, texts)
         create(made / CA_KEYS[ca], plain(folder / OLD_CA_KEYS[ca], OLD_CA_KEYS[ca]), SECRET)
         create(made / ca, plain(folder / OLD_CAS[ca], OLD_CAS[ca]))
-        if csr := _archived_csr(folder, ca, old):
-            create(made / f"{ca.removesuffix(CERTIFICATE_ENDING)}{CSR_ENDING}", csr)
+        shelf_of_old = _shelf_of(folder, ca, old)
+        base = ca.removesuffix(CERTIFICATE_ENDING)
+        if shelf_of_old and (csr := _content(folder, f"{shelf_of_old}/{base}{CSR_ENDING}")):
+            create(made / f"{base}{CSR_ENDING}", csr)
         create(made / TRUSTS[ca], _trust_before(folder, ca, rotation.new, old))
         restored = dict(_archived_pairs(folder, made, signings, old, now))
         for output, pair in restored.items():
@@ -107,7 +109,7 @@ def abort(
         _share(folder, made, restored)
         rest = [each for each in signings if each.output not in restored]
         done = sign_into(folder, made, rest, means)
-        told = (*done.readmitted, *readmitted(folder, rest, _shelf_of(folder, ca, old)))
+        told = (*done.readmitted, *readmitted(folder, rest, shelf_of_old))
         done = replace(done, readmitted=tuple(dict.fromkeys(told)))
         _note_beside_chain(folder, made, signings, {CHAINS[ca]: chain} if chain else {})
         if _earlier_texts(folder, ca, rotation.new, old) != texts:
@@ -152,13 +154,6 @@ def _archived_pairs(
             if is_recorded and _is_whole(certificate, key, old, now, revoked):
                 yield signing.output, {ending: pem for ending, pem in pair.items() if pem}
                 break
-
-
-def _archived_csr(folder: Path, ca: str, old: Certificate) -> bytes:
-    """Return the CSR that lies in the archive beside a CA's certificate; empty if there is none."""
-    base = ca.removesuffix(CERTIFICATE_ENDING)
-    shelf = _shelf_of(folder, ca, old)
-    return _content(folder, f"{shelf}/{base}{CSR_ENDING}") if shelf else b""
 
 
 def _shelf_of(folder: Path, ca: str, old: Certificate) -> str:
