@@ -73,10 +73,10 @@ SHELVES = {
         "execution placement recordcompletion / keyencryption naming packanswers rounds "
         "waitingplan / authority awaiting batch broughtca canumbers handsigning pins "
         "plan readmissions / remotesigner / answers crlfile signer / authkeys certinfo "
-        "crosscertificates packs revocationlists / foldercas manifests mirrors / building "
-        "caends commandlines csrs differences hangingfiles ignoredrules issuer "
+        "crosscertificates packs revocationlists / manifests mirrors / building "
+        "commandlines csrs differences hangingfiles ignoredrules issuer "
         "linemistakes mistakes record trust / chains custodies keystores rotation twincas / "
-        "caconstraints extensions matching pairing recordedcas / certificates / keys / capassword "
+        "caconstraints extensions foldercas pairing / matching / certificates / keys / capassword "
         "contentkinds gorefusals / agefiles copies pairs pemfiles revocations x509names"
     ),
     "keeping": (

@@ -13,7 +13,7 @@ from tls_scaffold.live.rotationports import RotationPort, Shows, Trusts
 from tls_scaffold.live.rotationsteps import READY, state_of
 from tls_scaffold.paths import CA, PEER_CA
 from tls_scaffold.signing import certificates
-from tls_scaffold.signing.recordedcas import followed_ca
+from tls_scaffold.signing.foldercas import followed_ca
 from tls_scaffold.signing.rotation import Stage
 
 pytestmark = pytest.mark.fast

@@ -24,8 +24,8 @@ from tls_scaffold.paths import CHAINS, OLD_CAS, TRUSTS
 from tls_scaffold.signing import certificates, rotationabort, rotationend, rotationstart
 from tls_scaffold.signing.canumbers import check_newest
 from tls_scaffold.signing.execution import Means
+from tls_scaffold.signing.foldercas import followed_ca
 from tls_scaffold.signing.hangingfiles import hanging_files
-from tls_scaffold.signing.recordedcas import followed_ca
 from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
 from tls_scaffold.signing.rotationabort import Aborted
 from tls_scaffold.signing.rotationstart import Started

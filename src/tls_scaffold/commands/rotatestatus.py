@@ -18,7 +18,7 @@ from tls_scaffold.live.rotationports import RotationPort, Shows, shown_in
 from tls_scaffold.live.rotationsteps import Parties, tasks_after, tasks_of
 from tls_scaffold.paths import CA, CA_KEYS, OLD_CAS
 from tls_scaffold.signing import certificates
-from tls_scaffold.signing.recordedcas import followed_ca
+from tls_scaffold.signing.foldercas import followed_ca
 from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
 from tls_scaffold.state.bundleages import stale_bundles
 

@@ -32,6 +32,7 @@ from tls_scaffold.signing.broughtca import BroughtCA
 from tls_scaffold.signing.capassword import is_given
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.contentkinds import CERTIFICATE
+from tls_scaffold.signing.foldercas import recorded_cas
 from tls_scaffold.signing.keyencryption import check_opens
 from tls_scaffold.signing.keys import (
     encrypted_key,
@@ -40,7 +41,6 @@ from tls_scaffold.signing.keys import (
     read_private_key,
 )
 from tls_scaffold.signing.pemfiles import blocks, text_of
-from tls_scaffold.signing.recordedcas import recorded_cas
 
 OTHER_CA_HINT = (
     "another CA signs everything again: have everybody trust it first, beside the one that there "

@@ -18,8 +18,7 @@ from tls_scaffold.inventory.generations import CN, generation, next_number, renu
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.paths import CA, CA_REQUESTS, NEW_SET, PEER_CA
 from tls_scaffold.signing import certificates
-from tls_scaffold.signing.foldercas import cas_of
-from tls_scaffold.signing.recordedcas import recorded_cas
+from tls_scaffold.signing.foldercas import cas_of, recorded_cas
 
 BRING_NEWEST = (
     "whoever made that one has its certificate and key: `tls-scaffold restore FILE`, or the team's "

@@ -16,9 +16,9 @@ from tls_scaffold.paths import CONFIG, KEY_ENDING
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.answers import unusable
 from tls_scaffold.signing.awaiting import Waiting
-from tls_scaffold.signing.caends import ends_of_ca
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.differences import differences
+from tls_scaffold.signing.foldercas import ends_of_ca
 from tls_scaffold.signing.manifests import Asked, asked_of, disagreements
 from tls_scaffold.signing.packs import Pack
 from tls_scaffold.signing.pemfiles import blocks, text_of

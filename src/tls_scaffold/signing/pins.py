@@ -12,7 +12,7 @@ from tls_scaffold.paths import CA, CERTS, TRUST
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.custodies import custody_of
-from tls_scaffold.signing.recordedcas import recorded_cas
+from tls_scaffold.signing.foldercas import recorded_cas
 
 
 def mismatched_pin(ca: Certificate, custody: Custody) -> str:

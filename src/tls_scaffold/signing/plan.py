@@ -19,10 +19,10 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CONFIG
 from tls_scaffold.signing import certificates, chains, csrs, matching, mistakes
 from tls_scaffold.signing.authkeys import is_given
-from tls_scaffold.signing.caends import ends_of_ca
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.signing.differences import differences
+from tls_scaffold.signing.foldercas import ends_of_ca
 from tls_scaffold.signing.ignoredrules import ignored_rules
 from tls_scaffold.signing.issuer import NewCA
 from tls_scaffold.signing.keys import is_encrypted
@@ -139,7 +139,9 @@ class _Planner:
             return None
         if profile.constraint.is_ca and (pem or key):
             # A CA is never signed over; whether it is what was asked for, `status` tells.
-            self.problems += self._halves(signing, pem)
+            if not pem:
+                told = f"`{signing.certificate_path}` is missing (but its key exists): put it back"
+                self.problems.append(f"{signing.name}: {told}")
             return None
         profile, problems, warnings = self._cut_to_ca(signing, profile)
         self.problems += problems
@@ -297,12 +299,6 @@ class _Planner:
             request = replace(request, ca=None)
         for each in mistakes.own_refusals(request, profile, self._now):
             yield f"{signing.request}: {each}"
-
-    def _halves(self, signing: Signing, pem: bytes) -> Iterator[str]:
-        """Say that a CA has lost its certificate, where its key is there."""
-        if not pem:
-            path = signing.certificate_path
-            yield f"{signing.name}: `{path}` is missing (but its key exists): put it back"
 
 
 def _content_or_empty(path: str) -> bytes:

@@ -23,7 +23,7 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA_KEYS, CHAINS, ISSUED, SCRIPT, TRUSTS
 from tls_scaffold.signing import certificates, custodies, pairs, pemfiles
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.recordedcas import recorded_ca_paths
+from tls_scaffold.signing.foldercas import recorded_ca_paths
 from tls_scaffold.signing.rotation import rotation_of
 from tls_scaffold.signing.twincas import by_subject
 from tls_scaffold.spelling import MINUTE
@@ -125,8 +125,9 @@ class Record:
             if os.path.lexists(trust):
                 continue
             rotation = rotation_of(self._target)
-            is_followed = rotation and rotation.ca == ca and rotation.cross  # what proves it
-            old = rotation.old.pem if is_followed and rotation and rotation.old else b""
+            old = b""
+            if rotation and rotation.ca == ca and rotation.old and rotation.cross:  # what proves it
+                old = rotation.old.pem
             if not old and os.path.lexists(self._target / CHAINS[ca]):
                 raise ScaffoldError(
                     f"`{path}`, the root that everybody trusts, is missing",

@@ -11,7 +11,7 @@ from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.paths import CHAINS, ISSUED, OLD_CA_KEYS, OLD_CAS, TRUSTS
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.recordedcas import recorded_ca_paths
+from tls_scaffold.signing.foldercas import recorded_ca_paths
 
 
 class Stage(Enum):

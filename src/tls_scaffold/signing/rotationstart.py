@@ -28,8 +28,8 @@ from tls_scaffold.paths import (
 from tls_scaffold.signing import authority, certificates, crosscertificates, mistakes, signer
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.execution import Means
+from tls_scaffold.signing.foldercas import recorded_ca_paths
 from tls_scaffold.signing.recordcompletion import record_valid_pairs
-from tls_scaffold.signing.recordedcas import recorded_ca_paths
 from tls_scaffold.signing.rotationsets import (
     keep_what_is_replaced,
     lay_out_texts,

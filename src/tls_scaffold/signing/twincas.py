@@ -11,7 +11,7 @@ from pathlib import Path
 from tls_scaffold.paths import CA_KEYS, CERTS
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.recordedcas import recorded_cas
+from tls_scaffold.signing.foldercas import recorded_cas
 from tls_scaffold.spelling import escaped
 
 AGREE = (

@@ -18,10 +18,10 @@ from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA, CA_KEYS, CONFIG
 from tls_scaffold.paths import REVOKED as REVOKED_FILE
 from tls_scaffold.signing import certificates, chains, matching, mistakes
-from tls_scaffold.signing.caends import ends_of_ca
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.copies import name_of
 from tls_scaffold.signing.custodies import ANOTHER_FOR_PEERS, bring_ca, custody_of
+from tls_scaffold.signing.foldercas import ends_of_ca
 from tls_scaffold.signing.ignoredrules import ignored_rules
 from tls_scaffold.signing.pins import mismatched_pin
 from tls_scaffold.signing.record import has_ca_on_record

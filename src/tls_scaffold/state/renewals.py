@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tls_scaffold.signing.caends import earlier_certificates
+from tls_scaffold.signing.foldercas import earlier_certificates
 from tls_scaffold.spelling import MINUTE
 from tls_scaffold.state.entries import CA_KIND, Contents
 
