@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tls_scaffold.errors import Problem
 from tls_scaffold.inventory.asked import key_of, names_of
+from tls_scaffold.inventory.clusterparts import Files
 from tls_scaffold.inventory.custody import custody_conflicts
 from tls_scaffold.inventory.fields import escaped_problem
 from tls_scaffold.inventory.hostconflicts import host_conflicts, repeated
@@ -78,13 +79,10 @@ def _with_places(inventory: Inventory) -> Iterator[tuple[str, Component]]:
 
 def _files_of_peers(inventory: Inventory) -> Iterator[Problem]:
     """Yield what a member says of its second certificate that the CA of peers says too."""
-    for index, member in enumerate(inventory.members):
-        files = member.peer.files if member.peer and inventory.peer_ca else None
-        for field, said in (
-            ("output", files and files.output),
-            ("profile", files and files.profile),
-        ):
-            if said is not None and said != "":
+    for index, member in enumerate(inventory.members if inventory.peer_ca else ()):
+        files = member.peer.files if member.peer else Files()
+        for field, said in (("output", files.output), ("profile", files.profile)):
+            if said:
                 certificate = f"`{CERTS}/{PEER}{member.name or 'NAME'}.pem`"
                 yield escaped_problem(
                     f"members[{index}].peer.{field}",

@@ -1,7 +1,7 @@
 """Which certificates of a folder made by hand are servers'."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from tls_scaffold.cfssl.profiles import SigningConfig
 from tls_scaffold.cfssl.requests import Request
@@ -20,30 +20,12 @@ def find_servers(
     else those with hosts; else those with loopback's hosts, for a try on one machine.
     """
     sharing = Counter(signing.request for signing in signings)
-
-    def has_cn_of_members(signing: Signing) -> bool:
-        return requests[signing.request].overridden(signing.cn, None).cn == MEMBERS_CN
-
-    def shares_hosts(signing: Signing) -> bool:
-        return sharing[signing.request] > 1 and any(hosts_of(requests[signing.request], signing))
-
-    def has_own_hosts(signing: Signing) -> bool:
-        return bool(own_hosts(requests[signing.request], signing))
-
-    def has_any_hosts(signing: Signing) -> bool:
-        return any(hosts_of(requests[signing.request], signing))
-
-    rules: tuple[Callable[[Signing], bool], ...] = (
-        has_cn_of_members,
-        shares_hosts,
-        has_own_hosts,
-        has_any_hosts,
-    )
-    serving = [each for each in signings if _may_serve(config, each)]
-    for rule in rules:
-        if found := list(filter(rule, serving)):
-            return found
-    return []
+    serving = [(each, requests[each.request]) for each in signings if _may_serve(config, each)]
+    with_cn = [each for each, asked in serving if asked.overridden(each.cn, None).cn == MEMBERS_CN]
+    with_hosts = [each for each, asked in serving if any(hosts_of(asked, each))]
+    sharing_hosts = [each for each in with_hosts if sharing[each.request] > 1]
+    with_own_hosts = [each for each, asked in serving if own_hosts(asked, each)]
+    return with_cn or sharing_hosts or with_own_hosts or with_hosts
 
 
 def _may_serve(config: SigningConfig, signing: Signing) -> bool:
