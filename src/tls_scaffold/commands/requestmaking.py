@@ -11,6 +11,7 @@ from tls_scaffold.commands import handfolders
 from tls_scaffold.commands.results import Result
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.locking import LOCK_SECONDS, check_parent
+from tls_scaffold.disk.plainfiles import content
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import waiting_paths
 from tls_scaffold.signing import awaiting, signer
@@ -85,7 +86,7 @@ def make_requests(folder: Path, names: Sequence[str], within: timedelta, *, forc
             record.note_cas()
             record.note(plan.unrecorded)
         for each in plan.to_make:
-            request = awaiting.request_bytes(folder, each.signing)
+            request = content(folder, each.signing.request)
             signed = signer.new_csr(each.request)
             check_parent()
             awaiting.put_waiting(folder, each.signing.name, signed, request)

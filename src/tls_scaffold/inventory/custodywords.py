@@ -29,13 +29,18 @@ class CustodyWords:
     @property
     def place(self) -> KeyPlace | None:
         """Where the key is to be; None where nothing is said of it."""
-        said = {
-            KeyPlace.ENCRYPTED: self.encrypt,
-            KeyPlace.REMOTE: bool(self.remotes),
-            KeyPlace.OFFLINE: self.offline,
-            KeyPlace.FOLDER: self.here,
-        }
-        return next((place for place, is_said in said.items() if is_said), None)
+        return next(iter(self._places.values()), None)
+
+    @property
+    def _places(self) -> dict[str, KeyPlace]:
+        """Each place that is said, by its option."""
+        options = (
+            ("--encrypt-ca-key", KeyPlace.ENCRYPTED, self.encrypt),
+            ("--ca-remote", KeyPlace.REMOTE, self.remotes),
+            ("--ca-offline", KeyPlace.OFFLINE, self.offline),
+            ("--ca-here", KeyPlace.FOLDER, self.here),
+        )
+        return {option: place for option, place, is_said in options if is_said}
 
     @property
     def are_said(self) -> bool:
@@ -44,13 +49,7 @@ class CustodyWords:
 
     def mistakes(self) -> Iterator[str]:
         """Yield why they can't stand together."""
-        places = {
-            "--encrypt-ca-key": self.encrypt,
-            "--ca-remote": bool(self.remotes),
-            "--ca-offline": self.offline,
-            "--ca-here": self.here,
-        }
-        said = [f"`{name}`" for name, is_said in places.items() if is_said]
+        said = [f"`{option}`" for option in self._places]
         if len(said) > 1:
             yield f"{' and '.join(said)} exclude each other: the CA's key is in one place"
         if self.key and (self.remotes or self.offline):

@@ -23,7 +23,7 @@ from tls_scaffold.disk.files import (
 )
 from tls_scaffold.disk.folder import move_to_archive, write_inside
 from tls_scaffold.disk.obstacles import inside
-from tls_scaffold.disk.plainfiles import content, names, own_text, plain_or_empty
+from tls_scaffold.disk.plainfiles import names, own_text, plain_or_empty
 from tls_scaffold.disk.workfolders import clear_leftovers, work_folder
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
@@ -153,8 +153,3 @@ def make_folder_id(folder: Path) -> str:
         found = secrets.token_hex(16)
         write_inside(folder, FOLDER_ID, f"{found}\n")
     return found
-
-
-def request_bytes(folder: Path, signing: Signing) -> bytes:
-    """Return the bytes of a component's request; ScaffoldError if it can't be read."""
-    return content(folder, signing.request)
