@@ -25,7 +25,7 @@ CA_FIELDS = (
     "country",
 )
 """What the CA's own request is made from: another value asks for another CA."""
-KEPT_FIELDS = (SCHEMA, "ca", "peer_ca", "crl", "forgotten")
+KEPT_FIELDS = (SCHEMA, "record", "ca", "peer_ca", "crl", "forgotten")
 """Where nothing is said of one of these, it stays."""
 
 
@@ -64,9 +64,8 @@ def desired_inventory(wish: Wish, old: Inventory) -> Inventory:
     if not isinstance(wish.data, Mapping):
         return intake.of_data(wish.data, wish.options)
     stated = wish.options.added_to(wish.data)
-    kept = {name: old.document()[name] for name in CA_FIELDS if name in old.document()}
-    kept |= {} if old.record else {"record": False}
-    kept |= {name: old.document()[name] for name in KEPT_FIELDS if name in old.document()}
+    there = old.document()
+    kept = {name: there[name] for name in (*CA_FIELDS, *KEPT_FIELDS) if name in there}
     new = intake.of_data(
         {**kept, **stated}, known=old, users_are_enough=not old.members, needs_pin=False
     )
@@ -83,11 +82,12 @@ def desired_inventory(wish: Wish, old: Inventory) -> Inventory:
 
 def other_ca_problems(old: Inventory, new: Inventory) -> list[Problem]:
     """Return a problem for each field by which the CA would have to be another one."""
-    before, after = (
-        {name: each.document().get(name, "") for name in CA_FIELDS} for each in (old, new)
-    )
+    before, after = old.document(), new.document()
+    changed = [name for name in CA_FIELDS if before.get(name) != after.get(name)]
     return [
-        escaped_problem(name, f"`{after[name]}` asks for another CA: this one has `{before[name]}`")
-        for name in CA_FIELDS
-        if before[name] != after[name]
+        escaped_problem(
+            name,
+            f"`{after.get(name, '')}` asks for another CA: this one has `{before.get(name, '')}`",
+        )
+        for name in changed
     ]
