@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import (
     CertificatePublicKeyTypes,
     PublicKeyTypes,
@@ -280,8 +281,10 @@ def sum_of_public_key(public: PublicKeyTypes) -> str:
 
 def key_type(public: PublicKeyTypes) -> Key:
     """Return the type of a public key, in cfssl's words."""
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        return Key("ecdsa", public.key_size)
     kind = type(public).__name__.removesuffix("PublicKey").lower()
-    return Key({"ec": "ecdsa"}.get(kind, kind), getattr(public, "key_size", 0))
+    return Key(kind, getattr(public, "key_size", 0))
 
 
 def read(pem: bytes, place: str) -> Certificate:
