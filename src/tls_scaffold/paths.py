@@ -22,7 +22,8 @@ ISSUED = "issued"
 # Keys and CSRs that wait for a signature from another machine.
 AWAITING = "awaiting"
 # In the order in which they go: without the CSR nothing waits. The second is a copy of the request.
-WAITING_ENDINGS = (CSR_ENDING, ".json", KEY_ENDING)
+REQUEST_ENDING = ".json"
+WAITING_ENDINGS = (CSR_ENDING, REQUEST_ENDING, KEY_ENDING)
 MAKEFILE = "Makefile"
 CA_REQUEST = "config/ca-csr.json"
 # Of the CA that signs what members show their peers, where the inventory asks for one; they trust

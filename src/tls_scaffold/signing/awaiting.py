@@ -32,15 +32,13 @@ from tls_scaffold.paths import (
     CSR_ENDING,
     FOLDER_ID,
     KEY_ENDING,
-    WAITING_ENDINGS,
+    REQUEST_ENDING,
     waiting_paths,
 )
 from tls_scaffold.signing import csrs
 from tls_scaffold.signing.csrs import CSR
 from tls_scaffold.signing.manifests import ID
 from tls_scaffold.signing.signer import Signed
-
-REQUEST_ENDING = WAITING_ENDINGS[1]
 
 
 @dataclass(frozen=True)
@@ -77,10 +75,12 @@ def read_waiting(folder: Path, signings: Iterable[Signing]) -> dict[str, Waiting
     there = frozenset(names(folder, AWAITING, CSR_ENDING))
     for signing in signings:
         if path_of(signing.name, CSR_ENDING) in there:
-            pem, request, key = (
-                plain_or_empty(folder / path_of(signing.name, ending)) for ending in WAITING_ENDINGS
+            waiting = Waiting(
+                signing.name,
+                csr_pem=plain_or_empty(folder / path_of(signing.name, CSR_ENDING)),
+                key=plain_or_empty(folder / path_of(signing.name, KEY_ENDING)),
+                request=plain_or_empty(folder / path_of(signing.name, REQUEST_ENDING)),
             )
-            waiting = Waiting(signing.name, pem, key, request)
             if not is_answered(folder, signing, waiting):
                 found[signing.name] = waiting
     return found
