@@ -154,7 +154,8 @@ class Cluster:
         Raises SilentError where it does neither within so many seconds.
         """
         context = tls.client_context(self.ca, identity.certificate, identity.key)
-        address, name = (self.addresses.get(port, usual) for usual in (HOST, self.host))
+        address = self.addresses.get(port, HOST)
+        name = self.addresses.get(port, self.host)
         try:
             with (
                 socket.create_connection((address, port), timeout=seconds) as plain,

@@ -193,8 +193,8 @@ def _check_is_same(folder: Path, brought: BroughtCA) -> None:
 
 def _is_same(one: Certificate, other: Certificate) -> bool:
     """Tell whether what one CA signed is the other's too: Go compares names byte by byte."""
-    names = (each.parsed.subject.public_bytes() for each in (one, other))
-    return one.public_key == other.public_key and len(set(names)) == 1
+    has_its_name = one.parsed.subject.public_bytes() == other.parsed.subject.public_bytes()
+    return has_its_name and one.public_key == other.public_key
 
 
 def _described(ca: Certificate) -> str:
@@ -209,10 +209,10 @@ def _trust_after(there: bytes, root: bytes) -> bytes:
 
 def _is_same_key(one: bytes, other: bytes) -> bool:
     try:
-        keys = [read_private_key(each, CA_KEY).public_key() for each in (one, other)]
+        key = read_private_key(one, CA_KEY)
+        return key.public_key() == read_private_key(other, CA_KEY).public_key()
     except ScaffoldError:
         return False
-    return keys[0] == keys[1]
 
 
 def _leaves_with_chain(folder: Path, ca: bytes, chain: bytes) -> Iterator[tuple[str, bytes]]:

@@ -241,7 +241,7 @@ def _recorded(folder: Path, names: Collection[str]) -> dict[str, list[Certificat
     """Return the certificates that the record has of some components, by name."""
     found: dict[str, list[Certificate]] = {}
     for name, path in recorded_paths(folder):
-        certificate = name in names and certificates.read_at(folder / path)
+        certificate = certificates.read_at(folder / path) if name in names else None
         if certificate:
             found.setdefault(name, []).append(certificate)
     return found

@@ -209,8 +209,8 @@ def check_no_orphans(folder: Path, certificate: str, every: Sequence[Signing]) -
 
 def _is_signed_by_ours(folder: Path, output: str) -> bool:
     """Tell whether the CA of `certs/` signed a certificate that is there."""
-    paths = (f"{output}{CERTIFICATE_ENDING}", CA)
-    leaf, ca = (certificates.read_at(folder / path) for path in paths)
+    leaf = certificates.read_at(folder / f"{output}{CERTIFICATE_ENDING}")
+    ca = certificates.read_at(folder / CA)
     return bool(leaf and ca and matching.signed_by(leaf, ca))
 
 

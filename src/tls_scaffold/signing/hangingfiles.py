@@ -34,10 +34,10 @@ def hanging_files(
         if not found or path.endswith(KEY_ENDING):
             continue
         leaf, keys = found[0], [each.public_key for each in found]
-        has_old, has_new = (ca.public_key in keys for ca in (old, new))
         shown = without_data_folder(path)
         if leaf.is_ca:
-            if path.startswith(f"{DIST}/") and has_old and not has_new:
+            trusts_old_alone = old.public_key in keys and new.public_key not in keys
+            if path.startswith(f"{DIST}/") and trusts_old_alone:
                 yield f"`{shown}` trusts the old CA, and not the new one"
         elif not leaf.has_ended(now) and matching.signed_by(leaf, old):
             yield f"`{shown}` is a certificate of the old CA"

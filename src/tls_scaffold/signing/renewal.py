@@ -20,7 +20,6 @@ from tls_scaffold.paths import (
     CA_KEYS,
     CERTIFICATE_ENDING,
     CERTS,
-    KEY_ENDING,
     TRUSTS,
 )
 from tls_scaffold.signing import authority, certificates, matching, signer
@@ -30,7 +29,6 @@ from tls_scaffold.signing.record import Record
 from tls_scaffold.signing.recordcompletion import record_valid_pairs
 from tls_scaffold.spelling import MINUTE
 
-HALVES = (CERTIFICATE_ENDING, KEY_ENDING)
 BROUGHT_ANEW = "`tls-scaffold sync --ca FILE` brings the new certificate"
 
 
@@ -102,7 +100,11 @@ def renew_cas(
     if not (folder / CA_KEY).is_file():  # what is put in place all at once is known by it
         raise ScaffoldError(f"`{CA_KEY}` is missing", hint="bring it back first")
     pairs = [
-        _Pair(each, *(plain_or_empty(folder / f"{each.output}{half}") for half in HALVES))
+        _Pair(
+            each,
+            plain_or_empty(folder / each.certificate_path),
+            plain_or_empty(folder / each.key_path),
+        )
         for each in signings
     ]
     successors = [_successor(folder, path, pairs, password, now) for path in cas]

@@ -195,10 +195,8 @@ def _note_beside_chain(
     record = Record(folder, made, chain)
     notes = {}
     for each in signings:
-        pem, key = (
-            plain(made / f"{each.output}{ending}", each.output)
-            for ending in (CERTIFICATE_ENDING, KEY_ENDING)
-        )
+        pem = plain(made / each.certificate_path, each.output)
+        key = plain(made / each.key_path, each.output)
         notes[record.path(each, pem, key)] = pem
     record.note(notes)
 
