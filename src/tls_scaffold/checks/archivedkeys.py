@@ -9,7 +9,7 @@ from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import ARCHIVE
 from tls_scaffold.signing.foldercas import shelves
-from tls_scaffold.signing.keys import key_block
+from tls_scaffold.signing.keys import is_in_the_clear
 
 LARGEST_KEY = 64 * 1024  # the key of an RSA CA of 16384 bits has 13 KiB
 
@@ -32,8 +32,7 @@ def clear_keys(folder: Path, homes: Iterable[tuple[str, str]]) -> Iterator[tuple
     for path in found:
         with suppress(OSError, ScaffoldError):
             pem = plain(folder / path, path, LARGEST_KEY, follow=False)
-            block = key_block(pem)
-            if block and not block.is_encrypted:
+            if is_in_the_clear(pem):
                 yield path, pem
 
 

@@ -25,7 +25,7 @@ from tls_scaffold.paths import (
     PEER_CA_KEY,
 )
 from tls_scaffold.signing import contentkinds, pemfiles
-from tls_scaffold.signing.keys import key_block
+from tls_scaffold.signing.keys import is_in_the_clear
 from tls_scaffold.signing.rotation import rotation_of
 from tls_scaffold.spelling import listed
 
@@ -222,8 +222,7 @@ def _wants_encrypted_key(view: View) -> bool:
 
 def _clear_keys_of_cas(view: View) -> Iterator[Problem]:
     for entry in view.authorities:
-        block = key_block(entry.key or b"")
-        if block and not block.is_encrypted:
+        if is_in_the_clear(entry.key or b""):
             yield Problem(Place(entry.key_path), "it is in the clear")
 
 

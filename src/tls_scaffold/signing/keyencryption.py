@@ -17,7 +17,7 @@ from tls_scaffold.signing.keys import (
     WrongPasswordError,
     encrypted_pem,
     is_encrypted,
-    key_block,
+    is_in_the_clear,
     pem_of_key,
     read_private_key,
     usable_ca_key,
@@ -88,7 +88,6 @@ def encrypt_ca_key(folder: Path, path: str, ca: issuer.CA, secret: bytes) -> Non
 def warnings_of_copies(folder: Path) -> Iterator[str]:
     """Yield of each key of a CA in the archive that is in the clear what to do with it."""
     for path in sorted((folder / ARCHIVE).glob(KEYS_OF_CAS)):
-        block = key_block(plain_or_empty(path))
-        if block and not block.is_encrypted:
+        if is_in_the_clear(plain_or_empty(path)):
             place = path.relative_to(folder).as_posix()
             yield f"`{place}` is a CA's key in the clear: delete it where nobody needs it"

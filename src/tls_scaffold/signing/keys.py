@@ -167,6 +167,12 @@ def is_encrypted(pem: bytes) -> bool:
     return bool(block and block.is_encrypted)
 
 
+def is_in_the_clear(pem: bytes) -> bool:
+    """Tell whether a PEM file holds a private key that needs no password."""
+    block = key_block(pem)
+    return bool(block and not block.is_encrypted)
+
+
 class LockedKeyError(ValueError):
     """A key is encrypted, and was not opened: why, in words that follow `it`."""
 
