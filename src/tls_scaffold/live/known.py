@@ -21,10 +21,9 @@ from tls_scaffold.paths import (
 )
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.contentkinds import CERTIFICATE
 from tls_scaffold.signing.copies import archived_paths, name_of, recorded_paths
 from tls_scaffold.signing.foldercas import cas_of
-from tls_scaffold.signing.pemfiles import blocks
+from tls_scaffold.signing.pemfiles import certificate_ders
 from tls_scaffold.signing.revocationlists import read_list
 from tls_scaffold.signing.revocations import Revocation, known_revocations
 from tls_scaffold.signing.rotation import Rotation, Stage, rotation_of
@@ -65,7 +64,7 @@ class Known:
         """
         found: dict[bytes, Recorded] = {}
         for name, path in (*recorded_paths(self.folder), *archived_paths(self.folder)):
-            if ders := _ders(plain_or_empty(self.folder / path)):
+            if ders := certificate_ders(plain_or_empty(self.folder / path)):
                 found.setdefault(ders[0], Recorded(name, path))
         return found
 
@@ -170,7 +169,7 @@ class Known:
 
         None is named that the folder has no certificate of any more.
         """
-        leaf = _ders(pem)[:1]
+        leaf = certificate_ders(pem)[:1]
         names = {path: name_of(path) for path in self.shown}
         for path, name in names.items():
             if self.shown[path][:1] == leaf:
@@ -205,7 +204,7 @@ def read_known(folder: Path, inventory: Inventory | None) -> Known:
     shown = {
         path: ders
         for path in dict.fromkeys(each.certificate_path for each in components)
-        if (ders := _ders(plain_or_empty(folder / path)))
+        if (ders := certificate_ders(plain_or_empty(folder / path)))
     }
     outputs = {}
     for member, (own, peer) in zip(members, pairs, strict=True):
@@ -219,7 +218,3 @@ def read_known(folder: Path, inventory: Inventory | None) -> Known:
         trusted[PEER] = certificates.read_all_at(folder / PEER_TRUST)
         chains[PEER] = certificates.read_all_at(folder / PEER_CHAIN)
     return Known(folder, shown, outputs, trusted, paths, chains, rotation_of(folder))
-
-
-def _ders(pem: bytes) -> tuple[bytes, ...]:
-    return tuple(each.der for each in blocks(pem) if each.label == CERTIFICATE)

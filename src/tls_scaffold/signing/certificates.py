@@ -26,7 +26,7 @@ from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.signing import gorefusals
 from tls_scaffold.signing.contentkinds import CERTIFICATE, kind_of_der, kind_of_label, why_not
-from tls_scaffold.signing.pemfiles import begun, blocks, tidied
+from tls_scaffold.signing.pemfiles import begun, blocks, certificate_ders, tidied
 from tls_scaffold.spelling import Key
 
 # cfssl signs such names, and `mistakes` tells of them: nobody who reads one back is told again.
@@ -292,10 +292,10 @@ def read(pem: bytes, place: str) -> Certificate:
 
     Raises ScaffoldError if it is none.
     """
-    block = next((block for block in blocks(pem) if block.label == CERTIFICATE), None)
-    if not block:
+    ders = certificate_ders(pem)
+    if not ders:
         raise _not_a_certificate(place, f"it {why_not(pem, CERTIFICATE)}")
-    return read_der(block.der, place)
+    return read_der(ders[0], place)
 
 
 def read_or_none(pem: bytes) -> Certificate | None:
@@ -365,9 +365,8 @@ def check_others(pem: bytes, place: str) -> None:
 
     Who shows the file shows them all, and Go's clients read each.
     """
-    others = [block for block in blocks(pem) if block.label == CERTIFICATE][1:]
-    for block in others:
-        read_der(block.der, place)
+    for der in certificate_ders(pem)[1:]:
+        read_der(der, place)
 
 
 def is_of_ca(pem: bytes) -> bool:

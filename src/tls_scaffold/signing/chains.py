@@ -13,8 +13,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.paths import CA, CHAINS
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.contentkinds import CERTIFICATE
-from tls_scaffold.signing.pemfiles import blocks
+from tls_scaffold.signing.pemfiles import certificate_ders
 
 HINT = "put it back; of a CA that was brought `tls-scaffold sync --ca FILE` writes it anew"
 
@@ -53,8 +52,7 @@ def has_behind(pem: bytes, chain: Collection[Certificate]) -> bool:
 
     Where there is no chain anything may: who shows it does no harm.
     """
-    others = [block.der for block in blocks(pem) if block.label == CERTIFICATE][1:]
-    return not chain or others == [each.der for each in chain]
+    return not chain or certificate_ders(pem)[1:] == tuple(each.der for each in chain)
 
 
 def way_up(

@@ -20,7 +20,7 @@ from tls_scaffold.paths import CERTIFICATE_ENDING, CERTS, CHAINS, CRL, REVOKED
 from tls_scaffold.signing import certificates, contentkinds
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.foldercas import cas_of
-from tls_scaffold.signing.pemfiles import blocks
+from tls_scaffold.signing.pemfiles import certificate_ders
 from tls_scaffold.signing.revocationlists import RevocationList, read_list
 from tls_scaffold.signing.revocations import Revocation, Revoked, hexadecimal, load_revoked
 
@@ -41,10 +41,9 @@ def in_use(folder: Path, inventory: Inventory, going: Collection[str] = ()) -> d
 def serials_in(folder: Path, path: str) -> tuple[int, ...]:
     """Return the serial numbers of the certificates in a PEM file, of those that can be read."""
     found = []
-    for block in blocks(plain_or_empty(folder / path)):
+    for der in certificate_ders(plain_or_empty(folder / path)):
         with suppress(*certificates.UNREADABLE):
-            if block.label == contentkinds.CERTIFICATE:
-                found.append(Certificate(block.der).parsed.serial_number)
+            found.append(Certificate(der).parsed.serial_number)
     return tuple(found)
 
 

@@ -115,6 +115,11 @@ def _line(pem: bytes, start: int) -> tuple[bytes, int]:
     return line.removesuffix(b"\r").rstrip(b" \t"), feed + 1
 
 
+def certificate_ders(pem: bytes) -> tuple[bytes, ...]:
+    """Return the DER of each block of a PEM file that is called a certificate."""
+    return tuple(each.der for each in _blocks(pem) if each.label == b"CERTIFICATE")
+
+
 def text_of(pem: bytes, block: Block) -> bytes:
     """Return a block of a PEM file alone, with one line feed at its end."""
     return pem[block.begin : block.end].rstrip() + b"\n"

@@ -13,10 +13,9 @@ from tls_scaffold.inventory.values import PEER, Component, Inventory
 from tls_scaffold.paths import CERTIFICATE_ENDING, CERTS
 from tls_scaffold.signing import certificates, matching
 from tls_scaffold.signing.certificates import Certificate
-from tls_scaffold.signing.contentkinds import CERTIFICATE
 from tls_scaffold.signing.copies import archived_paths, name_of, recorded_paths
 from tls_scaffold.signing.foldercas import cas_of
-from tls_scaffold.signing.pemfiles import blocks
+from tls_scaffold.signing.pemfiles import certificate_ders
 
 
 @dataclass(frozen=True)
@@ -113,8 +112,8 @@ class SignedHere:
 
     def _der(self, path: str) -> bytes:
         if path not in self._ders:
-            found = blocks(plain_or_empty(self.folder / path))
-            self._ders[path] = next((each.der for each in found if each.label == CERTIFICATE), b"")
+            found = certificate_ders(plain_or_empty(self.folder / path))
+            self._ders[path] = found[0] if found else b""
         return self._ders[path]
 
 
