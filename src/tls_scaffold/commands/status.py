@@ -278,7 +278,8 @@ def write(path: Path, text: str) -> None:
 
 def _is_stream(path: Path) -> bool:
     """Tell a pipe, a device or `/dev/stdout`: what is read as it is written."""
-    if path.is_symlink() and path.parent.resolve().parts[1:2] in (("dev",), ("proc",)):
+    home = path.parent.resolve()  # /dev/shm is a disk like any other
+    if path.is_symlink() and (home == Path("/dev") or home.is_relative_to("/proc")):
         return True
     return path.exists() and not path.is_file()
 
