@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from tls_scaffold.paths import GENERATED
 
 BY_HAND = ("tls-scaffold.json", "Makefile")
 BY_SYNC = {*GENERATED, "README.md", ".gitignore", ".gitattributes", RECORD}
+INVENTORY, SHARED = "tls-scaffold.json", "config/req-csr.json"
+Edits = Sequence[tuple[str, str, str]]  # file, and a text in it before and after
 STYLES = ("merge", "diff3")
 WAYS = [*((style, False) for style in STYLES), ("merge", True)]
 REVOKED = (
@@ -160,6 +163,97 @@ def test_what_one_branch_took_out_stays_out_where_another_added(folder: Factory)
         line.split()[0][4:] for line in (path / "Makefile").read_text().splitlines() if line
     }
     assert not (path / "config/req-calico.json").exists()
+
+
+def branched_by_edits(path: Path, one: Edits, other: Edits) -> None:
+    """Let each of two branches edit files by hand and `sync`, and merge `one` into `other`."""
+    git(path, "init", "-q", "-b", "main")
+    git(path, "add", "-A")
+    git(path, "commit", "-qm", "new")
+    for name, edits in (("one", one), ("other", other)):
+        git(path, "checkout", "-q", "-b", name, "main")
+        for file, old, new in edits:
+            edit(path / file, old, new)
+        kept(path, "sync")
+        git(path, "commit", "-qam", name)
+    run("git", "-C", str(path), "merge", "--no-commit", "one")
+
+
+@pytest.mark.parametrize("settled", ["one", "other", "main"])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(
+            ('"10.0.0.1"', '"10.0.0.66", "10.0.0.1"'), ('"10.0.0.3"', '"10.0.0.7"'), id="added"
+        ),
+        pytest.param(('"10.0.0.1"', '"10.0.0.66"'), ('"10.0.0.3"', '"10.0.0.7"'), id="replaced"),
+        pytest.param(
+            ("ecdsa-384", "ecdsa-256"), ('"the internet"', '"Rome"'), id="key and subject"
+        ),
+        pytest.param(
+            ('"10.0.0.1"', '"10.0.0.66", "10.0.0.1"'), ("ecdsa-384", "rsa-2048"), id="host and key"
+        ),
+    ],
+)
+def test_what_git_has_merged_of_two_renders_is_no_edit_and_follows_the_inventory(
+    folder: Factory, one: tuple[str, str], other: tuple[str, str], settled: str
+) -> None:
+    path, expected = folder(), folder(name="expected")
+    branched_by_edits(path, [(INVENTORY, *one)], [(INVENTORY, *other)])
+    git(path, "checkout", settled, "--", INVENTORY)
+    shutil.copy(path / INVENTORY, expected)
+    kept(expected, "sync")
+
+    kept(path, "sync", "--check", code=4)
+    said = kept(path, "sync").stderr
+
+    assert "by hand" not in said
+    assert kept(path, "sync", "--check").stderr == ""
+    found, wanted = (
+        {name: text for name, text in contents(each).items() if name.startswith("config/")}
+        for each in (path, expected)
+    )
+    assert found == wanted
+
+
+@pytest.mark.parametrize("settled", ["one", "other"])
+def test_what_each_branch_has_edited_by_hand_stays_where_git_has_merged_both(
+    folder: Factory, settled: str
+) -> None:
+    path = folder()
+    branched_by_edits(
+        path,
+        [(SHARED, "the internet", "Rome"), (INVENTORY, '"10.0.0.1"', '"10.0.0.66"')],
+        [
+            (SHARED, '"localhost",\n', '"here.example.com",\n'),
+            (SHARED, "384", "521"),
+            (INVENTORY, '"10.0.0.3"', '"10.0.0.7"'),
+        ],
+    )
+    git(path, "checkout", settled, "--", INVENTORY)
+
+    assert f"merged {SHARED}: with what was edited by hand\n" in kept(path, "sync").stderr
+
+    request = json.loads((path / SHARED).read_text())
+    assert (request["key"]["size"], request["names"][0]["L"]) == (521, "Rome")
+    addresses = {"one": {"10.0.0.66", "10.0.0.3"}, "other": {"10.0.0.1", "10.0.0.7"}}[settled]
+    assert {*request["hosts"]} == {"here.example.com", "127.0.0.1", "10.0.0.2", *addresses}
+
+
+def test_an_edit_that_meets_a_value_of_neither_branch_is_a_conflict(folder: Factory) -> None:
+    path = folder()
+    branched_by_edits(
+        path,
+        [(SHARED, "384", "521"), (INVENTORY, '"10.0.0.1"', '"10.0.0.66"')],
+        [(INVENTORY, '"the internet"', '"Rome"')],
+    )
+    git(path, "checkout", "one", "--", INVENTORY)
+    change(path, key="ecdsa-256")
+    before = (path / SHARED).read_bytes()
+    assert f"conflict {SHARED}: " in kept(path, "sync", code=3).stderr
+    assert (path / SHARED).read_bytes() == before
+    (path / f"{SHARED}.new").unlink()
+    assert f"kept {SHARED}: edited by hand\n" in kept(path, "sync").stderr
 
 
 def test_an_edit_in_a_request_that_git_could_not_merge_is_kept_and_the_file_is_in_the_archive(

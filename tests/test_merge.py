@@ -64,6 +64,12 @@ def test_what_only_one_side_changed_is_taken_from_that_side() -> None:
         ({"a": 1}, {"a": True}, {"a": 1, "n": 1}, {"a": True, "n": 1}),
         ({"h": ["x", "y"]}, {"h": ["y"]}, {"h": ["x", "n", "y"]}, {"h": ["y", "n"]}),
         (
+            {"h": ["x", "y"]},
+            {"h": ["x", "y"], "u": 1},
+            {"h": ["y", "x"]},
+            {"h": ["y", "x"], "u": 1},
+        ),
+        (
             {"n": [{"O": "x", "L": "y"}]},
             {"n": [{"L": "y", "O": "x"}, {"O": "u"}]},
             {"n": [{"O": "z"}]},
@@ -165,6 +171,36 @@ def test_of_two_documents_that_git_has_merged_either_was_rendered_last() -> None
     assert merge_texts([one, other], '{"h": ["z"]}', new).text == json_text({"h": ["x", "y", "z"]})
 
 
+def test_what_is_in_any_of_several_documents_follows_and_what_is_in_none_is_yours() -> None:
+    bases = [
+        {"k": 1, "s": "a", "h": ["x", "y", "p"], "n": [{"O": "o", "L": "l"}], "e": {"t": 1}},
+        {"k": 2, "s": "b", "h": ["x", "z", "p"], "n": [{"O": "m", "L": "k"}]},
+    ]
+    yours = {"k": 2, "s": "u", "h": ["x", "y", "u"], "n": [{"O": "o", "L": "k"}]}
+    ours = {"k": 3, "s": "b", "h": ["x", "z", "p"], "n": [{"O": "m", "L": "l"}], "e": {"t": 2}}
+    outcome = merge_texts(bases, json.dumps(yours), json.dumps(ours))
+    assert json.loads(outcome.text) == {**ours, "s": "u", "h": ["x", "z", "u"]}
+
+
+@pytest.mark.parametrize(
+    ("bases", "yours", "ours"),
+    [
+        ([{"k": 1}, {"k": 2}], {"k": 9}, {"k": 3}),
+        ([{"k": 1}, {"k": [2]}], {"k": 9}, {"k": 3}),
+        (
+            [{"n": [{"O": "x"}]}, {"n": [{"O": "y"}]}],
+            {"n": [{"O": "u"}, {"O": "v"}]},
+            {"n": [{"O": "x"}]},
+        ),
+    ],
+)
+def test_a_value_of_yours_that_several_documents_tell_nothing_of_is_a_conflict(
+    bases: list[Any], yours: Any, ours: Any
+) -> None:
+    text = json.dumps(yours)
+    assert merge_texts(bases, text, json.dumps(ours)) == Merged(text, conflict=True)
+
+
 def marked(ours: str, theirs: str, base: str = "") -> str:
     """Return a list of hosts as git leaves it, two sides of which it could not merge."""
     middle = f"||||||| base\n{base}\n" if base else ""
@@ -198,6 +234,29 @@ def test_what_is_no_json_on_both_sides_is_not_settled(text: str) -> None:
 def test_any_change_of_one_side_alone_is_that_sides_document(base: Any, new: Any) -> None:
     assert merged(base, base, new) == new
     assert merged(base, new, base) == new
+
+
+fields = st.dictionaries(st.text("xyz", min_size=1, max_size=1), values, max_size=3)
+
+
+@given(fields, fields, fields, st.sets(st.text("xyz", min_size=1, max_size=1)))
+def test_any_document_that_has_each_field_of_one_of_two_is_no_edit(
+    one: dict[str, Any], other: dict[str, Any], new: Any, of_one: set[str]
+) -> None:
+    mixed = {name: value for name, value in one.items() if name in of_one}
+    mixed |= {name: value for name, value in other.items() if name not in of_one}
+    outcome = merge_texts([one, other], json.dumps(mixed), json.dumps(new))
+    assert json.loads(outcome.text) == new
+
+
+@given(values, values, values, values)
+def test_merging_into_two_documents_gives_json_or_a_conflict(
+    one: Any, other: Any, yours: Any, ours: Any
+) -> None:
+    text = json.dumps(yours)
+    outcome = merge_texts([one, other], text, json.dumps(ours))
+    assert not outcome.conflict or outcome.text == text
+    json.loads(outcome.text)
 
 
 @given(values, values, values)

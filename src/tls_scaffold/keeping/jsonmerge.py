@@ -1,7 +1,7 @@
 """JSON values merged as data: two changes to different fields never meet."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MISSING: Any = object()
@@ -30,6 +30,36 @@ def merge_values(base: Any, yours: Any, ours: Any) -> Any:
     if is_same(base, yours):
         return ours
     raise Conflict
+
+
+def base_of_several(bases: Sequence[Any], yours: Any, ours: Any) -> Any:
+    """Return the base for a merge where git has merged what several were the bases of.
+
+    What you have of any of them is no change of yours, nor is it one that you lack what one lacks.
+    Raises Conflict where that can't be told.
+    """
+    if any(is_same(each, yours) for each in (ours, *bases)):
+        return yours
+    if all(is_same(each, bases[0]) for each in bases):
+        return bases[0]
+    found = [{} if each is MISSING and isinstance(yours, dict) else each for each in bases]
+    sides = (*found, yours, ours)
+    if all(isinstance(each, dict) for each in sides):
+        names = dict.fromkeys(name for each in sides for name in each)
+        fields = {
+            name: base_of_several(
+                [each.get(name, MISSING) for each in found],
+                yours.get(name, MISSING),
+                ours.get(name, MISSING),
+            )
+            for name in names
+        }
+        return {name: value for name, value in fields.items() if value is not MISSING}
+    if _are_paired(*sides):
+        return [base_of_several(old, mine, new) for *old, mine, new in zip(*sides, strict=True)]
+    if all(isinstance(each, list) for each in sides):
+        return _base_of_lists(found, yours)
+    return ours if any(is_same(each, ours) for each in bases) else bases[0]
 
 
 def base_of_values(yours: Any, ours: Any) -> Any:
@@ -80,9 +110,7 @@ def _merge_objects(
 
 
 def _merge_lists(base: list[Any], yours: list[Any], ours: list[Any]) -> list[Any]:
-    if len(base) == len(yours) == len(ours) and all(
-        isinstance(each, dict) for each in (*base, *yours, *ours)
-    ):
+    if _are_paired(base, yours, ours):
         return [merge_values(*each) for each in zip(base, yours, ours, strict=True)]
     before, now = set(map(_key, base)), list(map(_key, ours))
     there, after = list(map(_key, yours)), set(now)
@@ -90,10 +118,30 @@ def _merge_lists(base: list[Any], yours: list[Any], ours: list[Any]) -> list[Any
     if has_objects and before != after and not before <= set(there):
         # Both changed the objects of a list, and nothing tells which of yours is which of ours.
         raise Conflict
+    values = {_key(each): each for each in (*ours, *yours)}
+    if there == list(map(_key, base)):
+        return [values[key] for key in now]
     kept = [key for key in there if key not in before or key in after]
     added = [key for key in now if key not in before and key not in kept]
-    values = {_key(each): each for each in (*ours, *yours)}
     return [values[key] for key in _inserted(kept, added, now)]
+
+
+def _base_of_lists(bases: Sequence[list[Any]], yours: list[Any]) -> list[Any]:
+    values = {_key(each): each for base in bases for each in base}
+    known = [set(map(_key, base)) for base in bases]
+    before = set.intersection(*known) | values.keys() & set(map(_key, yours))
+    if not before and any(isinstance(each, dict) for each in values.values()):
+        raise Conflict  # nothing tells which of yours is which of theirs
+    return [value for key, value in values.items() if key in before]
+
+
+def _are_paired(*lists: Any) -> bool:
+    """Tell whether all are lists of as many objects."""
+    return (
+        all(isinstance(each, list) for each in lists)
+        and len(set(map(len, lists))) == 1
+        and all(isinstance(each, dict) for items in lists for each in items)
+    )
 
 
 def _inserted(kept: list[str], added: list[str], order: list[str]) -> list[str]:

@@ -10,7 +10,13 @@ from typing import Any
 
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import conflictmarkers, formats
-from tls_scaffold.keeping.jsonmerge import Conflict, base_of_values, is_same, merge_values
+from tls_scaffold.keeping.jsonmerge import (
+    Conflict,
+    base_of_several,
+    base_of_values,
+    is_same,
+    merge_values,
+)
 
 
 @dataclass(frozen=True)
@@ -31,23 +37,21 @@ def merge_texts(
 ) -> Merged:
     """Merge into the text `yours` what the text `ours` has changed since what was rendered `last`.
 
-    `last` is its data: none, if nothing is known of it, or several, if git has merged two branches.
-    Then whatever differs counts as your edit, and what only ours has is added. `to_text` gives
-    merged data its form.
+    `last` is its data. If nothing is known of it, whatever differs counts as your edit, and what
+    only ours has is added. Of several, since git has merged branches, yours may have something of
+    each. `to_text` gives merged data its form.
     """
     new = _data(ours)
     try:
         there = _data(yours)
         if json.dumps(there) in map(json.dumps, last):  # with the fields in the same order
             return Merged(yours if is_same(there, new) else ours)
-        if _is_any(new, last):
-            return Merged(yours)
-        unedited = [each for each in last if is_same(each, there)]
-        known = unedited or (last if len(last) == 1 else [])
-        base = known[0] if known else base_of_values(there, new)
+        base = base_of_several(last, there, new) if last else base_of_values(there, new)
         merged = merge_values(base, there, new)
-    except (ScaffoldError, Conflict):
+    except ScaffoldError:
         return Merged(yours, conflict=not _is_any(new, last))
+    except Conflict:
+        return Merged(yours, conflict=True)
     if is_same(merged, there):
         return Merged(yours)
     return Merged(ours if json.dumps(merged) == json.dumps(new) else to_text(merged))
