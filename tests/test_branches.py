@@ -279,6 +279,19 @@ def test_an_edit_in_a_request_that_git_could_not_merge_is_kept_and_the_file_is_i
     assert copy.read_text() == before
 
 
+@pytest.mark.parametrize("edited", ["one", "other"])
+def test_an_edit_in_a_line_that_the_other_branch_has_rendered_anew_is_kept(
+    folder: Factory, edited: str
+) -> None:
+    path = folder()
+    sides = {"one": [(INVENTORY, "ecdsa-384", "ecdsa-256")], "other": [(SHARED, "384", "521")]}
+    one, other = sides.values() if edited == "other" else reversed(sides.values())
+    branched_by_edits(path, one, other)
+    assert "config/req-csr.json" in git(path, "diff", "--name-only", "--diff-filter=U")
+    assert f"merged {SHARED}: with what was edited by hand\n" in kept(path, "sync").stderr
+    assert json.loads((path / SHARED).read_text())["key"]["size"] == 521
+
+
 @pytest.mark.needs("make")
 @pytest.mark.parametrize("name", BY_HAND)
 def test_markers_that_are_left_where_a_person_has_to_settle_them_are_told_with_their_lines(

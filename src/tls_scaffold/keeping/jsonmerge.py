@@ -62,26 +62,30 @@ def base_of_several(bases: Sequence[Any], yours: Any, ours: Any) -> Any:
     return ours if any(is_same(each, ours) for each in bases) else bases[0]
 
 
-def base_of_values(yours: Any, ours: Any) -> Any:
+def base_of_values(yours: Any, ours: Any, known: Sequence[Any] = ()) -> Any:
     """Return a base for a merge where none was recorded.
 
-    What differs then counts as changed by you, and what is only on one side as added there.
+    What differs then counts as changed by you, unless it is what one of `known` has there. What is
+    only on one side counts as added there.
     """
     if isinstance(yours, dict) and isinstance(ours, dict):
+        inner = [each for each in known if isinstance(each, dict)]
         return {
-            name: base_of_values(yours[name], value)
+            name: base_of_values(yours[name], value, [each.get(name, MISSING) for each in inner])
             for name, value in ours.items()
             if name in yours
         }
-    if not (isinstance(yours, list) and isinstance(ours, list)):
-        return ours
-    if any(isinstance(each, dict) for each in (*yours, *ours)):
-        if len(yours) != len(ours):
-            return ours
-        pairs = zip(yours, ours, strict=True)
-        return [base_of_values(*pair) for pair in pairs]
-    there = {_key(element) for element in yours}
-    return [element for element in ours if _key(element) in there]
+    if isinstance(yours, list) and isinstance(ours, list):
+        if _are_paired(yours, ours):
+            inner = [each for each in known if _are_paired(each, yours)]
+            return [
+                base_of_values(mine, new, old)
+                for mine, new, *old in zip(yours, ours, *inner, strict=True)
+            ]
+        if not any(isinstance(each, dict) for each in (*yours, *ours)):
+            there = {_key(element) for element in yours}
+            return [element for element in ours if _key(element) in there]
+    return yours if any(is_same(each, yours) for each in known) else ours
 
 
 def is_same(one: Any, other: Any) -> bool:

@@ -61,13 +61,13 @@ def settle_markers(text: str, last: Sequence[Any]) -> str | None:
     """Return a text with git's conflict markers as one that has what both sides have.
 
     Where neither side was edited since it was rendered `last`, the first of them will do. Where
-    they differ in one value, that of the first counts. None if a side is no JSON.
+    they differ in one value, an edit counts, and of two edits the first. None if a side is no JSON.
     """
     try:
         ours, theirs = map(_data, conflictmarkers.sides(text) or ("", ""))
         if _is_any(ours, last) and _is_any(theirs, last):
             return json_text(ours)
-        return json_text(merge_values(base_of_values(ours, theirs), ours, theirs))
+        return json_text(merge_values(base_of_values(ours, theirs, last), ours, theirs))
     except (ScaffoldError, Conflict):
         return None
 
