@@ -208,6 +208,9 @@ def test_what_git_has_merged_of_two_renders_is_no_edit_and_follows_the_inventory
     said = kept(path, "sync").stderr
 
     assert "by hand" not in said
+    assert "rbac.tsv: it was edited" not in said
+    copies = [each.name for each in path.glob("archive/2*/*")]
+    assert ("replaced rbac.tsv: git has merged it, or it was edited, " in said) == bool(copies)
     assert kept(path, "sync", "--check").stderr == ""
     found, wanted = (
         {name: text for name, text in contents(each).items() if name.startswith("config/")}

@@ -100,7 +100,7 @@ def test_a_merge_by_half_of_two_renders_has_nothing_to_lose() -> None:
 def test_one_of_two_sums_that_git_has_merged_was_rendered_last() -> None:
     record = record_of_entries([(SCRIPT, sum_of("1")), (SCRIPT, sum_of("0"))])
     assert [told(planned({SCRIPT: now}, record, {SCRIPT: "2"}))[SCRIPT] for now in "01x"] == [
-        *("wrote", "wrote", "replaced")
+        *("wrote", "wrote", "remade")
     ]
 
 

@@ -123,9 +123,10 @@ def note_line(note: "Note", shelf: str) -> str:
     path, verb = note.path, note.verb
     home = HOMES.get(path, "a file of another name, or keep the file and take its first line out")
     reset = f"`tls-scaffold sync --reset {path}`"
+    was = f"what it was is in {shelf}; edits belong in {home}"
     lines = {
-        "replaced": f"replaced {path}: it was edited, what it was is in {shelf}; "
-        f"edits belong in {home}",
+        "replaced": f"replaced {path}: it was edited, {was}",
+        "remade": f"replaced {path}: git has merged it, or it was edited, {was}",
         "settled": f"settled {path}: git's conflict markers were in it, what it was is in {shelf}",
         "kept": f"kept {path}: edited by hand",
         "unsure": f"kept {path}: {LOST}; {reset} takes ours",

@@ -118,8 +118,8 @@ class _Draft:
             is_edited = any(sum_of(side) not in sums.get(path, ()) for side in sides)
             if is_edited and not self._is_merged_by_lines(path, ours):
                 self.keep_copy(path, yours)
-                is_marked = conflictmarkers.marked_lines(yours)
-                self.verbs[path] = "settled" if is_marked else "replaced"
+                unmarked = "remade" if len(sums.get(path, ())) > 1 else "replaced"
+                self.verbs[path] = "settled" if conflictmarkers.marked_lines(yours) else unmarked
         self.write(path, ours)
 
     def _is_merged_by_lines(self, path: str, ours: str) -> bool:

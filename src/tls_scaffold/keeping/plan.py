@@ -15,6 +15,7 @@ BESIDE = ".new"
 VERBS = (
     "wrote",
     "replaced",
+    "remade",
     "merged",
     "kept",
     "unsure",
