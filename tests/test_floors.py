@@ -23,7 +23,7 @@ ROOMS = """
 4  disk remote
 3  rendering bundles scripts multiroot
 2  cfssl inventory makefiles
-1  reading
+1  reading shell
 0  errors paths spelling temporary
 """
 SHELVES = {
@@ -99,7 +99,7 @@ SHELVES = {
     "remote": "servers / wire / protocol",
     "scripts": (
         "survey / following / calling / assigning builtins programs / state / tools / "
-        "conditions ledger / expansion / scope / arithmetic grammar / nodes / words"
+        "conditions / expansion / scope / arithmetic"
     ),
     "cfssl": (
         "readers / profilereaders / profiles / remotes / gojson requests sans / goflags "
@@ -114,11 +114,11 @@ SHELVES = {
     ),
     "makefiles": (
         "componentedits foreign origins unreadlines / makefile / maketargets / ourmakefile recipes "
-        "verdicts writtenfiles / gnumake madefiles unsetnames / cfssllines / gencert / "
-        "dryruneffects / dryruncommands / commandeffects maketexts shellsteps / shellsyntax / "
-        "componentlines decoys landlock makevalues shellwords / blocks movedfiles "
-        "usedtargets / filers shell"
+        "verdicts writtenfiles / gnumake ledger unsetnames / cfssllines / gencert / "
+        "dryruneffects / dryruncommands / commandeffects maketexts shellsteps / "
+        "componentlines decoys landlock makevalues / blocks movedfiles usedtargets / filers"
     ),
+    "shell": "grammar / nodes / words lines running",
     "multiroot": "notes policies rootsfile",
     "rehearsal": ("performing / steps / stage / causes layout revisions / loopback states"),
 }

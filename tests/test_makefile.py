@@ -26,7 +26,7 @@ from tls_scaffold.makefiles.ourmakefile import (
     signings_of_lines,
 )
 from tls_scaffold.makefiles.recipes import signings_in_shell
-from tls_scaffold.makefiles.shell import without_comment, without_quoted
+from tls_scaffold.shell.lines import without_comment, without_quoted
 
 OURS = str(BIN / "tls-scaffold")
 LEAF = "-ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json"
@@ -560,9 +560,9 @@ def test_lines_that_only_mention_our_script_are_no_signings(folder: Factory) -> 
             [Signing("x", "", "config/x.json", "certs/x", "client")],
             [],
         )
-    assert _script_lines("time sh sign.sh again certs/x.pem config/x.json") == (
+    assert _script_lines("chroot / sh sign.sh again certs/x.pem config/x.json") == (
         [],
-        ["time sh sign.sh again certs/x.pem config/x.json"],
+        ["chroot / sh sign.sh again certs/x.pem config/x.json"],
     )
     for pair in ("certs/$n.pem config/x.json", "certs/x.pem config/`y`.json"):
         assert _script_lines(f"true; sh sign.sh again {pair}") == (

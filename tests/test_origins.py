@@ -13,7 +13,7 @@ from tls_scaffold.makefiles.gencert import Unread
 from tls_scaffold.makefiles.gnumake import dry_run
 from tls_scaffold.makefiles.maketexts import lines_of_text
 from tls_scaffold.makefiles.origins import Origins
-from tls_scaffold.makefiles.shell import logical_lines
+from tls_scaffold.shell.lines import logical_lines
 
 MAKEFILE = """\
 CFSSL = @env X=1 cfssl

@@ -4,8 +4,8 @@ import pytest
 
 from support import run
 from tls_scaffold.errors import Place
+from tls_scaffold.makefiles.ledger import Ledger
 from tls_scaffold.scripts.following import Follower
-from tls_scaffold.scripts.ledger import Ledger
 from tls_scaffold.scripts.scope import BLANKS, Scope
 from tls_scaffold.scripts.state import State
 

@@ -25,8 +25,7 @@ from tls_scaffold.keeping.scriptrequests import OwnRequests, with_own_requests
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import MIB
 from tls_scaffold.reading import decoded
-from tls_scaffold.scripts.ledger import Signed
-from tls_scaffold.scripts.survey import ScriptSurvey, Surroundings, survey_script
+from tls_scaffold.scripts.survey import ScriptSurvey, Signed, Surroundings, survey_script
 
 LARGEST_SCRIPT = MIB
 NOT_CHANGED = "the script is not understood, and nothing was changed"

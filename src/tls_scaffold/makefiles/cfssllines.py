@@ -13,8 +13,9 @@ from tls_scaffold.makefiles.gencert import (
     read_flags,
     signing_of_flags,
 )
-from tls_scaffold.makefiles.shellsteps import is_plain, without_prefixes
-from tls_scaffold.makefiles.shellsyntax import Command
+from tls_scaffold.makefiles.shellsteps import is_plain
+from tls_scaffold.shell.running import without_runners
+from tls_scaffold.shell.words import Unknown
 
 STAND_IN = "tls-scaffold"  # `tls-scaffold cfssl gencert …` does the same
 RELEASE = r"([_-]v?\d[\w.]*)?([_-](linux|darwin)[_-]\w+)?"
@@ -43,10 +44,6 @@ OF_STDIN = "it takes its request from another command: write that into a file, w
 Path = Callable[[str], str]
 
 
-class UnclearError(ValueError):
-    """A line signs in a way that can't be followed, and it is known why."""
-
-
 @dataclass(frozen=True)
 class Call:
     """One call of cfssl that makes a key, a CSR or a certificate.
@@ -69,9 +66,9 @@ class Call:
         return signing_of_flags(request, output, self.flags, self.fields)
 
 
-def program_of(command: Command) -> tuple[str, ...]:
+def program_of(command: Sequence[str]) -> tuple[str, ...]:
     """Return a command's program, without its folder, and its words."""
-    words = without_prefixes(command.words)
+    words = without_runners(command)
     if words[:1] and posixpath.basename(words[0]) == STAND_IN:
         words = words[1:]
     return (posixpath.basename(words[0]), *words[1:]) if words else ("",)
@@ -103,26 +100,28 @@ def verb_of(words: Sequence[str]) -> str:
 def call_of(words: Sequence[str], source: str, path: Path) -> Call:
     """Return what cfssl is called for; `source` is the file on its standard input, if one is.
 
-    `path` makes paths those of the folder. Raises ValueError for what can't be followed.
+    `path` makes paths those of the folder. Raises ValueError for what can't be followed, and
+    Unknown where it is known why.
     """
     before, (verb, *rest) = read_flags(words[1:], ())
     if not is_plain(rest) or set(before) - {QUIET}:
         raise ValueError(words)
     flags, names = read_flags(rest, {INITCA, "renewca"})
     if verb == "selfsign":
-        raise UnclearError("what `cfssl selfsign` makes has no CA, and nobody trusts it")
+        raise Unknown("what `cfssl selfsign` makes has no CA, and nobody trusts it")
     if "renewca" in flags:
-        raise UnclearError("it signs a CA again in its place, which nothing here does")
+        raise Unknown("it signs a CA again in its place, which nothing here does")
     if verb == "sign" and "csr" in flags:
         names = [flags.pop("csr")]
     if len(names) != 1:
         raise ValueError(words)
     name = source if names[0] == "-" else names[0]
     if not name:
-        raise UnclearError(OF_STDIN)
+        raise Unknown(OF_STDIN)
     fields = given_fields(flags)
     for each in ("ca", "ca_key", "config"):
-        fields[each] = path(fields.get(each, ""))
+        given = fields.get(each, "")
+        fields[each] = path(given) if given else ""
     return Call(verb, path(name), flags, fields)
 
 

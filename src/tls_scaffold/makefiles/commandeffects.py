@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from tls_scaffold.makefiles.decoys import PROGRAMS, WRITING, has_flag, makes_something
-from tls_scaffold.makefiles.shell import without_quoted
+from tls_scaffold.shell.lines import without_quoted
 
 TOLD_ONLY = re.compile(r"\b(command\s+-[vV]|which|type|hash)(\s+[\w.-]+)+")
 LOOKS = re.compile(

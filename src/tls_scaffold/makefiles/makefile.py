@@ -21,11 +21,12 @@ from tls_scaffold.makefiles.ourmakefile import (
     with_component_name,
 )
 from tls_scaffold.makefiles.recipes import Surroundings, signings_in_shell
-from tls_scaffold.makefiles.shell import logical_lines
-from tls_scaffold.makefiles.shellsteps import is_plain, steps_of, without_prefixes
+from tls_scaffold.makefiles.shellsteps import is_plain, steps_of
 from tls_scaffold.makefiles.unsetnames import UnsetNames
 from tls_scaffold.paths import SCRIPT
 from tls_scaffold.reading import read_given
+from tls_scaffold.shell.lines import logical_lines
+from tls_scaffold.shell.running import without_runners
 
 MAKEFILE = gnumake.MAKEFILE
 REQ = "req"
@@ -209,7 +210,7 @@ def _signed_by_edited_line(line: str) -> Iterator[Signing]:
     """Yield what a line of `sign.sh` signs that was edited: comments and commands may follow."""
     for step in steps_of(line, lambda _: False):
         for command in step.commands:
-            words = without_prefixes(command.words)
+            words = without_runners(command.words)
             script = [posixpath.basename(word) for word in words]
             if SCRIPT not in script or words[0] in PRINTING:
                 continue

@@ -9,26 +9,24 @@ from functools import partial
 from pathlib import Path
 
 from tls_scaffold.makefiles import cfssllines
-from tls_scaffold.makefiles.cfssllines import Call, UnclearError
 from tls_scaffold.makefiles.gencert import Signing, Unread
-from tls_scaffold.makefiles.madefiles import CSR, KEY, MadeFiles, Pair
+from tls_scaffold.makefiles.ledger import Answer, Ledger, Pair
 from tls_scaffold.makefiles.maketexts import text_of_file
-from tls_scaffold.makefiles.shell import logical_lines, without_comment
 from tls_scaffold.makefiles.shellsteps import (
-    SHELLS,
+    PlainCommand,
     Step,
     is_plain,
     steps_of,
-    without_prefixes,
 )
-from tls_scaffold.makefiles.shellsyntax import Command
-from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING, SCRIPT
+from tls_scaffold.paths import SCRIPT
+from tls_scaffold.shell.lines import logical_lines, without_comment
+from tls_scaffold.shell.running import SHELLS, without_runners
+from tls_scaffold.shell.words import Unknown
 
 SIGNS = re.compile(rf"{cfssllines.SIGNS.pattern}|{cfssllines.SIGNS_BY_OPENSSL.pattern}")
 MOVES = re.compile(r"\b(mv|rm|rename|mmv|unlink|shred|tar)\b")
 READING = ("openssl", "grep", "test", "[", "which", "type", "command", "pgrep")
 PRINTING = ("echo", "printf", ":", "true", "#")
-MADE = (CERTIFICATE_ENDING, CSR_ENDING, ".crt", ".key")
 MAKES = ("make", "gmake")
 CLEANS = {"clean", "distclean", "help", "-s"}
 LEAVES_STATE = re.compile(r"\s*(cd|export|\w+=)")
@@ -51,13 +49,13 @@ class Surroundings:
         """Tell a file that is there."""
         return self.folder is not None and (self.folder / path).is_file()
 
-    def is_folder(self, path: str) -> bool:
-        """Tell a folder that is there."""
-        return self.folder is not None and (self.folder / path).is_dir()
+    def is_there(self, path: str) -> bool:
+        """Tell a file or folder that is there."""
+        return self.folder is not None and (self.folder / path).exists()
 
-    def text(self, path: str) -> str:
-        """Return the text of a file; empty where there is none."""
-        return text_of_file(self.folder / path) or "" if self.folder else ""
+    def text(self, path: str) -> str | None:
+        """Return the text of a file; None where there is none."""
+        return text_of_file(self.folder / path) if self.folder else None
 
 
 def signings_in_shell(
@@ -84,10 +82,8 @@ class _Recipe:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._home = os.path.realpath(around.folder) if around.folder else ""
-        self._files = MadeFiles(around.is_folder)
-        self._pairs: list[Pair] = []
-        self._answers: dict[str, tuple[Call, str]] = {}
-        self._written: set[str] = set()
+        self._files = Ledger(around.text, around.is_there)
+        self._waiting: dict[str, Answer] = {}
         self._unread: list[Unread] = []
         self._line = ""
         self._is_understood = False
@@ -102,26 +98,26 @@ class _Recipe:
         signs, why = SIGNS.search(plain) is not None, ""
         self._line, self._is_understood, self._is_printed = " ".join(line.split()), False, False
         self._has_called_make = False
-        files, pairs = self._files.copy() if signs else self._files, list(self._pairs)
+        files = self._files.copy() if signs else self._files
         try:
-            for step in steps_of(line, self._is_there):
+            for step in steps_of(line, lambda path: self._files.exists(self._path("", path))):
                 self._run(step)
             if signs:
                 self._check_one_shell()
             signs = signs and not (self._is_understood or self._is_printed)
-        except UnclearError as error:
-            signs, why = True, str(error)
+        except Unknown as error:
+            signs, why = True, error.reason
         except ValueError:
             if not signs and MOVES.search(plain):
                 self._files.lose(plain, self._line)
         self._leaves_state |= LEAVES_STATE.match(plain) is not None
         if signs:
-            self._files, self._pairs = files, pairs
+            self._files = files
             self._unread.append(Unread(self._line, why=why))
 
     def _check_one_shell(self) -> None:
         if self._around.one_shell and self._leaves_state:
-            raise UnclearError(ONE_SHELL)
+            raise Unknown(ONE_SHELL)
 
     def ended(self) -> tuple[list[Signing], list[Unread]]:
         """Return what is signed when all is done, and what can't be held."""
@@ -129,14 +125,13 @@ class _Recipe:
         unread = list(self._unread)
         for line in self._moving:
             self._files.lose(line, line)
-        for name, (_, line) in self._answers.items():
-            if name not in self._written:
-                unread.append(Unread(line, why=f"no command makes files of `{name}`"))
-        for pair in self._pairs:
+        for name, answer in self._waiting.items():
+            unread.append(Unread(answer.line, why=f"no command makes files of `{name}`"))
+        for pair in self._files.pairs:
             try:  # one that can't be held hides no other
                 found += self._held(pair)
-            except UnclearError as error:  # noqa: PERF203
-                unread.append(Unread(pair.line, why=str(error)))
+            except Unknown as error:  # noqa: PERF203
+                unread.append(Unread(pair.answer.line, why=error.reason))
         return found, unread
 
     def _held(self, pair: Pair) -> Iterator[Signing]:
@@ -144,30 +139,18 @@ class _Recipe:
         if pair.signing is None or pair.is_signed_anew:
             return
         self._check_request(pair)
-        output = self._files.output_of(pair)
-        signing = replace(pair.signing, output=output, name=posixpath.basename(output))
-        if pair.ca:
-            above = self._files.output_of(pair.ca)
-            key = f"{above}{KEY_ENDING}" if pair.has_ca_key else signing.ca_key
-            signing = replace(signing, ca=f"{above}{CERTIFICATE_ENDING}", ca_key=key)
-        copies = self._files.copies_of(pair, output)
-        yield replace(signing, line=pair.line, copies=tuple(copies))
+        signing = self._files.held(pair, pair.signing, self._files.output_of)
+        copies = self._files.copies_of(pair, signing.output)
+        yield replace(signing, line=pair.answer.line, copies=tuple(copies))
 
     def _check_request(self, pair: Pair) -> None:
-        """Raise UnclearError for a request that another command makes, and that is not there."""
+        """Raise Unknown for a request that another command makes, and that is not there."""
         path = pair.request
-        if self._files.texts.get(path, 0) != pair.request_number:
-            raise UnclearError(f"its request `{path}` is written anew after it, or taken away")
-        if pair.request_number and self._around.folder and not self._around.is_file(path):
+        if self._files.files.get(path) is not pair.written:
+            raise Unknown(f"its request `{path}` is written anew after it, or taken away")
+        if pair.written is not None and self._around.folder and not self._around.is_file(path):
             way = f"`make {path}` makes it" if path in self._around.makeable else "make it first"
-            raise UnclearError(f"its request `{path}`, which a command makes, is not there: {way}")
-
-    def _is_there(self, path: str) -> bool:
-        path = self._path("", path)
-        if path in (*self._files.made, *self._files.texts, *self._files.folders):
-            return True
-        is_input = not path.endswith(MADE)
-        return is_input and (self._around.is_file(path) or self._around.is_folder(path))
+            raise Unknown(f"its request `{path}`, which a command makes, is not there: {way}")
 
     def _path(self, directory: str, text: str) -> str:
         if not text:
@@ -177,7 +160,7 @@ class _Recipe:
 
     def _run(self, step: Step) -> None:
         """Take over what one pipeline does to the files."""
-        programs = [cfssllines.program_of(each) for each in step.commands]
+        programs = [cfssllines.program_of(each.words) for each in step.commands]
         for index, words in enumerate(programs):
             if cfssllines.calls_cfssl(words[0]):
                 if cfssllines.verb_of(words) in cfssllines.VERBS:
@@ -191,25 +174,26 @@ class _Recipe:
     def _call(self, step: Step, programs: Sequence[Sequence[str]], index: int) -> None:
         path = partial(self._path, step.directory)
         if not step.is_sure:
-            raise UnclearError(SHELL_ONLY)
+            raise Unknown(SHELL_ONLY)
         source = step.commands[index].reads
         if index == 1 and programs[0][0] == "cat" and len(programs[0]) == 2:  # noqa: PLR2004
             source = programs[0][1]
         elif index:
-            raise UnclearError(cfssllines.OF_STDIN)
+            raise Unknown(cfssllines.OF_STDIN)
         if not is_plain((step.directory,)):
             raise ValueError(step)
         call = cfssllines.call_of(programs[index], source, path)
         rest = [words for words in programs[index + 1 :] if words[0] != "tee"]
         last = step.commands[-1]
         if not rest and last.writes:
-            self._answers[path(last.writes)] = (call, self._line)
+            name, answer = path(last.writes), Answer(call, self._line)
+            self._waiting[name] = self._files.files[name] = answer
             self._is_understood = True
         elif len(rest) == 1 and cfssllines.calls_cfssljson(rest[0][0]):
             output, read = cfssllines.written_by(rest[0], path)
             if read:
                 raise ValueError(step)
-            self._answer(call, output)
+            self._answer(Answer(call, self._line), output)
         else:
             raise ValueError(step)
 
@@ -217,32 +201,16 @@ class _Recipe:
         path = partial(self._path, step.directory)
         output, named = cfssllines.written_by(words, path)
         name = named or path(read)
-        if name not in self._answers:
-            raise ValueError(words)
-        self._written.add(name)
-        self._answer(self._answers[name][0], output)
+        answer = self._files.files.get(name)
+        if not isinstance(answer, Answer):
+            raise ValueError(words)  # noqa: TRY004 - it holds something else
+        self._waiting.pop(name, None)
+        self._answer(replace(answer, line=self._line), output)
 
-    def _answer(self, call: Call, output: str) -> None:
+    def _answer(self, answer: Answer, output: str) -> None:
         """Take over what cfssljson writes of an answer of cfssl's."""
-        number = self._files.texts.get(call.source, 0)
-        pair = Pair(call.source, self._line, output=output, request_number=number)
-        if call.verb == "sign":
-            made = self._files.made.get(call.source)
-            if not made or made[1] != CSR:
-                raise UnclearError(f"no line above makes the CSR `{call.source}` of a request")
-            source = made[0]
-            pair.request, pair.request_number = source.request, source.request_number
-            pair.key_of = source.key
-        if call.signs:
-            signing = call.signing(pair.request, output)
-            pair.signing = replace(signing, signs_csr=call.verb == "sign")
-            above = self._files.made.get(signing.ca)
-            pair.ca = above[0] if above and not signing.makes_ca else None
-            key = self._files.made.get(signing.ca_key)
-            pair.has_ca_key = bool(pair.ca and key == (pair.ca.key, KEY))
+        self._files.answer(answer, output)
         self._is_understood = True
-        self._pairs.append(pair)
-        self._files.put_pair(pair, output)
 
     def _run_other(self, step: Step, programs: Sequence[Sequence[str]]) -> None:
         for command, words in zip(step.commands, programs, strict=True):
@@ -251,7 +219,7 @@ class _Recipe:
                 self._rewrite(step, words[1:])
             if command.writes:
                 path = self._path(step.directory, command.writes)
-                self._files.write(path, self._line, adds=command.adds)
+                self._files.write(path, Unknown(self._line), self._line, adds=command.adds)
         if len(programs) == 1 and self._has_called_make and MOVES.search(programs[0][0]):
             # What that make signs is printed behind it.
             self._moving.append(" ".join(programs[0]))
@@ -261,11 +229,12 @@ class _Recipe:
     def _rewrite(self, step: Step, words: Iterable[str]) -> None:
         for word in words:
             if not word.startswith("-"):
-                self._files.write(self._path(step.directory, word), self._line, adds="-a" in words)
+                path = self._path(step.directory, word)
+                self._files.write(path, Unknown(self._line), self._line, adds="-a" in words)
 
-    def _check_other_signer(self, step: Step, command: Command, *, is_alone: bool) -> None:
+    def _check_other_signer(self, step: Step, command: PlainCommand, *, is_alone: bool) -> None:
         """Raise where another program signs, or another make or a script may."""
-        words = cfssllines.program_of(command)
+        words = cfssllines.program_of(command.words)
         signs = SIGNS.search(" ".join(words)) is not None
         if words[0] in PRINTING and is_alone:
             self._is_printed |= signs
@@ -273,23 +242,23 @@ class _Recipe:
         if signs and words[0] not in READING:
             raise ValueError(words)
         if cfssllines.signs_by_openssl(words):
-            raise UnclearError("openssl signs it")
+            raise Unknown("openssl signs it")
         script = _script_of(command)
         is_ours = posixpath.basename(script) == SCRIPT
         if (
             script
             and not is_ours
-            and cfssllines.SIGNS.search(self._around.text(self._path(step.directory, script)))
+            and cfssllines.SIGNS.search(self._around.text(self._path(step.directory, script)) or "")
         ):
-            raise UnclearError(f"`{script}` signs, and is not read here")
+            raise Unknown(f"`{script}` signs, and is not read here")
         self._has_called_make |= words[0] in MAKES
         if _is_another_make(command) and not set(words[1:]) <= CLEANS:
-            raise UnclearError("by `$(MAKE)` another make would tell what it signs")
+            raise Unknown("by `$(MAKE)` another make would tell what it signs")
 
 
-def _script_of(command: Command) -> str:
+def _script_of(command: PlainCommand) -> str:
     """Return the script that a command runs; empty for ours, and for a program of the PATH."""
-    words = without_prefixes(command.words)
+    words = without_runners(command.words)
     if any(posixpath.basename(word) == SCRIPT for word in words[:2]):
         return ""
     if posixpath.basename(words[0] if words else "") in SHELLS:
@@ -297,7 +266,7 @@ def _script_of(command: Command) -> str:
     return words[0] if words and "/" in words[0] else ""
 
 
-def _is_another_make(command: Command) -> bool:
+def _is_another_make(command: PlainCommand) -> bool:
     """Tell a make that is called by its name: `$(MAKE)` is printed with its whole path."""
-    words = without_prefixes(command.words)
+    words = without_runners(command.words)
     return bool(words) and words[0] in MAKES

@@ -10,7 +10,7 @@ from tls_scaffold.makefiles.cfssllines import SIGNS
 from tls_scaffold.makefiles.maketexts import ASSIGNMENT, COMMENT
 from tls_scaffold.makefiles.makevalues import Values
 from tls_scaffold.makefiles.movedfiles import only_moves
-from tls_scaffold.makefiles.shell import without_quoted
+from tls_scaffold.shell.lines import without_quoted
 
 HELPER = re.compile(
     r"([A-Z_]+=\S* +)*(mkdir|rm|chmod|cd|echo|printf|true|:|test|\[|install -d|set|exit|"

@@ -3,7 +3,7 @@
 import posixpath
 from functools import partial
 
-from tls_scaffold.makefiles.madefiles import MadeFiles
+from tls_scaffold.makefiles.ledger import Ledger
 from tls_scaffold.makefiles.shellsteps import steps_of
 
 
@@ -12,20 +12,20 @@ def written_files(command: str) -> frozenset[str]:
 
     What it tests for counts as there.
     """
-    files = MadeFiles(lambda _: False)
+    files = Ledger(lambda _: None, lambda _: False)
     try:
         for step in steps_of(command.replace("\\\n", " ").replace("$$", "$"), lambda _: True):
             path_of = partial(_path, step.directory)
             for each in step.commands:
                 if each.words[:1] == ("tee",):
-                    files.texts |= {path_of(word): 1 for word in each.words[1:]}
+                    files.files |= {path_of(word): "" for word in each.words[1:]}
                 if each.writes:
-                    files.texts[path_of(each.writes)] = 1
+                    files.files[path_of(each.writes)] = ""
             if len(step.commands) == 1 and step.commands[0].words:
                 files.change(step.commands[0].words, path_of, command)
     except ValueError:
         pass
-    return frozenset(files.texts)
+    return frozenset(files.files)
 
 
 def _path(directory: str, name: str) -> str:

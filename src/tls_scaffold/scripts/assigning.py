@@ -9,10 +9,10 @@ from tls_scaffold.scripts.expansion import (
     expanded_text,
     table_key,
 )
-from tls_scaffold.scripts.nodes import Assignment
-from tls_scaffold.scripts.scope import Unknown, Value
+from tls_scaffold.scripts.scope import Value
 from tls_scaffold.scripts.state import State
-from tls_scaffold.scripts.words import Text, Word
+from tls_scaffold.shell.nodes import Assignment
+from tls_scaffold.shell.words import Text, Unknown, Word
 
 KEYED = re.compile(r"\[([^\]]+)\]=(.*)", re.DOTALL)
 LOCAL = ("local", "declare", "typeset")

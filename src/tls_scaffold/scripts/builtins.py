@@ -4,20 +4,15 @@ import re
 from collections.abc import Callable
 from itertools import chain
 
+from tls_scaffold.makefiles.ledger import Output
 from tls_scaffold.scripts.conditions import holds
 from tls_scaffold.scripts.expansion import arithmetic_value, joined
-from tls_scaffold.scripts.ledger import Output
-from tls_scaffold.scripts.scope import Unknown
 from tls_scaffold.scripts.state import GENERATES, Leaves, Result, State
+from tls_scaffold.shell.running import TESTS
+from tls_scaffold.shell.words import Unknown
 from tls_scaffold.spelling import whole_number
 
 Builtin = Callable[[State, list[str], Output | None], Result]
-TESTS = ("[", "[[", "test")
-
-
-def is_test(name: str | None) -> bool:
-    """Tell the name of a command that tells whether a condition holds."""
-    return name in TESTS
 
 
 def _leave(_state: State, words: list[str], _stdin: Output | None) -> Result:
@@ -32,13 +27,6 @@ def _change_folder(state: State, words: list[str], _stdin: Output | None) -> Res
     if plain[0].startswith("/"):
         state.lost = ""
     state.directory = joined(state.directory, plain[0])
-    return Result()
-
-
-def _make_folders(state: State, words: list[str], _stdin: Output | None) -> Result:
-    for word in words[1:]:
-        if not word.startswith("-"):
-            state.ledger.folders.add(state.path(word))
     return Result()
 
 
@@ -127,7 +115,6 @@ BUILTINS: dict[str, Builtin] = {
     **dict.fromkeys((":", "true", "false", "trap", "shopt", "umask", "wait"), _do_nothing),
     **dict.fromkeys(("which", "type", "hash"), _do_nothing),
     **dict.fromkeys(TESTS, _test),
-    "mkdir": _make_folders,
     "set": _set,
     "shift": _shift,
     "read": _read,

@@ -4,18 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from tls_scaffold.makefiles.shellsteps import SHELLS
+from tls_scaffold.makefiles.ledger import Output
 from tls_scaffold.scripts.assigning import assign, declare
-from tls_scaffold.scripts.builtins import BUILTINS, is_test
+from tls_scaffold.scripts.builtins import BUILTINS
 from tls_scaffold.scripts.expansion import expanded_fields, expanded_text
-from tls_scaffold.scripts.grammar import DECLARING, parse
-from tls_scaffold.scripts.ledger import Output
-from tls_scaffold.scripts.nodes import Command, Node, Redirect
 from tls_scaffold.scripts.programs import run_program
-from tls_scaffold.scripts.scope import Unknown
 from tls_scaffold.scripts.state import (
     DEEPEST,
-    RUNNERS,
     SILENT,
     UNKNOWN_OUTPUT,
     Leaves,
@@ -24,7 +19,10 @@ from tls_scaffold.scripts.state import (
     mentions_cfssl,
     together,
 )
-from tls_scaffold.scripts.words import plain_text
+from tls_scaffold.shell.grammar import DECLARING, parse
+from tls_scaffold.shell.nodes import Command, Node, Redirect
+from tls_scaffold.shell.running import SHELLS, TESTS, is_asked_for, without_runners
+from tls_scaffold.shell.words import Unknown, plain_text
 
 CHANGERS = ("sed", "perl", "mv", "cp", "tee", "install", "ln")
 SOURCES = (".", "source")
@@ -85,7 +83,7 @@ class Caller(ABC):
             state.forget((plain_text(each) or "" for each in node.words[1:]), error.reason)
         elif name not in SILENT:
             state.leave()
-        return Result(error, None if is_test(name) else True)
+        return Result(error, None if name in TESTS else True)
 
     def _with_assignments(self, node: Command, words: list[str], stdin: Output | None) -> Result:
         """Follow a command; variables in front of it hold for it alone."""
@@ -102,12 +100,9 @@ class Caller(ABC):
                     self.state.scope.variables[name] = value
 
     def _words(self, words: list[str], stdin: Output | None) -> Result:
-        while words[1:] and words[0].rpartition("/")[2] in RUNNERS:
-            if words[0] == "command" and words[1] in ("-v", "-V"):
-                return Result("")
-            words = words[1:]
-            while words[1:] and (words[0].startswith("-") or "=" in words[0]):
-                words = words[1:]
+        words = [*without_runners(words)] or words
+        if is_asked_for(words):
+            return Result("")
         if words[0] in self.state.functions:
             return self._call(words)
         if words[0] in BUILTINS:

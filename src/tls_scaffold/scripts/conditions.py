@@ -4,7 +4,7 @@ import fnmatch
 import re
 from collections.abc import Callable
 
-from tls_scaffold.scripts.scope import Unknown
+from tls_scaffold.shell.words import Unknown
 
 FILES = ("-e", "-f", "-d", "-s", "-r", "-w", "-x", "-h", "-L")
 NUMBERS: dict[str, Callable[[int, int], bool]] = {

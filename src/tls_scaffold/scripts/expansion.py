@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from tls_scaffold.scripts.arithmetic import calculate
-from tls_scaffold.scripts.scope import ALL, Plain, Scope, Unknown
-from tls_scaffold.scripts.words import (
+from tls_scaffold.scripts.scope import ALL, Plain, Scope
+from tls_scaffold.shell.words import (
     Arithmetic,
     Parameter,
     Part,
     Substitution,
     Text,
+    Unknown,
     Word,
     quoted_text,
     word_of,

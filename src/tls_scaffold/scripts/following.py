@@ -1,10 +1,12 @@
 """A script followed from its first line to its last, without a single command being run."""
 
 import fnmatch
+import posixpath
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tls_scaffold.makefiles.ledger import Output
 from tls_scaffold.scripts.calling import Caller
 from tls_scaffold.scripts.expansion import (
     arithmetic_value,
@@ -13,9 +15,16 @@ from tls_scaffold.scripts.expansion import (
     joined,
     pattern_text,
 )
-from tls_scaffold.scripts.grammar import parse
-from tls_scaffold.scripts.ledger import Output
-from tls_scaffold.scripts.nodes import (
+from tls_scaffold.scripts.state import (
+    MOST_STEPS,
+    UNKNOWN_OUTPUT,
+    Leaves,
+    Result,
+    mentions_cfssl,
+    together,
+)
+from tls_scaffold.shell.grammar import parse
+from tls_scaffold.shell.nodes import (
     Calculation,
     Case,
     Chain,
@@ -29,16 +38,7 @@ from tls_scaffold.scripts.nodes import (
     While,
     commands_in,
 )
-from tls_scaffold.scripts.scope import Unknown
-from tls_scaffold.scripts.state import (
-    MOST_STEPS,
-    UNKNOWN_OUTPUT,
-    Leaves,
-    Result,
-    mentions_cfssl,
-    together,
-)
-from tls_scaffold.scripts.words import ScriptError, Word
+from tls_scaffold.shell.words import ScriptError, Unknown, Word
 
 
 @dataclass
@@ -273,4 +273,6 @@ class Follower(Caller):
 
     def matching(self, pattern: str) -> list[str]:
         """Return the files that the script has made and that a pattern matches."""
-        return self.state.ledger.matching(self.state.path("."), joined(".", pattern))
+        prefix = posixpath.dirname(joined(".", pattern))
+        found = self.state.ledger.matching(self.state.path(pattern))
+        return [posixpath.join(prefix, posixpath.basename(path)) for path in found]

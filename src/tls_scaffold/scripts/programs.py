@@ -3,14 +3,19 @@
 import posixpath
 import re
 
-from tls_scaffold.makefiles.filers import WITH_A_WORD, read_filing
+from tls_scaffold.makefiles.cfssllines import (
+    VERBS,
+    call_of,
+    calls_cfssl,
+    calls_cfssljson,
+    program_of,
+    verb_of,
+    written_by,
+)
+from tls_scaffold.makefiles.filers import WITH_A_WORD
+from tls_scaffold.makefiles.ledger import Answer, Ledger, Output
 from tls_scaffold.scripts import tools
-from tls_scaffold.scripts.expansion import joined
-from tls_scaffold.scripts.ledger import Answer, Output
-from tls_scaffold.scripts.scope import Unknown
 from tls_scaffold.scripts.state import (
-    CFSSL,
-    CFSSLJSON,
     GENERATES,
     SILENT,
     UNKNOWN_OUTPUT,
@@ -18,19 +23,21 @@ from tls_scaffold.scripts.state import (
     State,
     together,
 )
+from tls_scaffold.shell.running import ASKS
+from tls_scaffold.shell.words import Unknown
 
-ANSWERS = ("gencert", "genkey")
-SIGNS_OTHERWISE = ("sign", "selfsign", "gencsr", "bundle", "serve")
+MAKES_OTHERWISE = ("gencsr", "bundle", "serve")
+STDIN = "<stdin>"  # no file is called so
+NOT_UNDERSTOOD = "it signs in a way that is not understood"
 IN_PLACE = re.compile(r"-[a-z]*i|--in-place")
-MAY_FAIL = ("grep", "egrep", "diff", "cmp", "pgrep", "find")
 
 
 def run_program(state: State, words: list[str], stdin: Output | None) -> Result:
     """Follow a program that a script calls; Unknown where its words do not tell what it does."""
-    name = posixpath.basename(words[0])
-    if CFSSL.fullmatch(name):
+    name, *_ = words = [*program_of(words)]
+    if calls_cfssl(name):
         return _cfssl(state, words, stdin)
-    if CFSSLJSON.fullmatch(name):
+    if calls_cfssljson(name):
         return _cfssljson(state, words, stdin)
     if name in ("sed", "perl") and any(map(IN_PLACE.match, words[1:])):
         return _change_in_place(state, words)
@@ -43,7 +50,7 @@ def run_program(state: State, words: list[str], stdin: Output | None) -> Result:
         state.cannot_follow(f"what `{name}` does with cfssl is not known")
     elif name not in SILENT:
         state.leave()
-    return Result(Unknown(f"what `{name}` prints is not known"), None if name in MAY_FAIL else True)
+    return Result(Unknown(f"what `{name}` prints is not known"), None if name in ASKS else True)
 
 
 def _printed(state: State, name: str, words: list[str], stdin: Output | None) -> Output | None:
@@ -67,29 +74,50 @@ def _substituted(state: State, text: str) -> str:
 
 
 def _cfssl(state: State, words: list[str], stdin: Output | None) -> Result:
-    verb = words[1] if words[1:] else ""
-    makes_ca = any(each.lstrip("-").startswith("initca") for each in words)
+    verb = verb_of(words)
     state.reached.add(state.place)
-    if verb in SIGNS_OTHERWISE or (verb == "genkey" and not makes_ca):
-        state.cannot_follow(f"`cfssl {verb}` is not followed")
+    if verb not in (*VERBS, *MAKES_OTHERWISE):
         return Result(Unknown(f"what `cfssl {verb}` prints is not known"))
-    if verb not in ANSWERS:
-        return Result(Unknown(f"what `cfssl {verb}` prints is not known"))
-    if isinstance(stdin, Answer):
-        stdin = Unknown("it reads what cfssl prints")
-    answer = Answer(tuple(words[1:]), state.path("."), state.place, stdin)
+    try:
+        answer = _answer(state, words, stdin)
+    except (Unknown, ValueError) as error:
+        unknown = error if isinstance(error, Unknown) else Unknown(NOT_UNDERSTOOD)
+        state.cannot_follow(unknown.reason)
+        return Result(unknown)
     state.answers[state.place] = answer
     return Result(answer)
 
 
+def _answer(state: State, words: list[str], stdin: Output | None) -> Answer:
+    """Return what cfssl prints; Unknown or ValueError where that is not followed."""
+    call = call_of(words, STDIN, state.path)
+    if call.verb in ("sign", *MAKES_OTHERWISE) or not call.signs:
+        raise Unknown(f"`cfssl {call.verb}` is not followed")
+    if posixpath.basename(call.source) != STDIN:
+        return Answer(call, place=state.place)
+    if stdin is None:
+        raise Unknown("what it reads is not known")
+    return Answer(call, place=state.place, stdin=_known(stdin))
+
+
+def _known(output: Output | None) -> str | None:
+    if isinstance(output, Unknown):
+        raise output
+    if isinstance(output, Answer):
+        raise Unknown("its request is what cfssl prints")
+    return output
+
+
 def _cfssljson(state: State, words: list[str], stdin: Output | None) -> Result:
     state.reached.add(state.place)
-    rest = words[1:]
-    for flag in ("-f", "--f"):
-        if flag in rest[:-1]:
-            at = rest.index(flag)
-            stdin = state.ledger.content(state.path(rest[at + 1]))
-            del rest[at : at + 2]
+    try:
+        output, read = written_by(words, state.path)
+        stdin = state.ledger.content(read) if read else stdin
+    except ValueError:
+        place = stdin.place if isinstance(stdin, Answer) else state.place
+        state.answers.pop(place, None)
+        state.cannot_follow(NOT_UNDERSTOOD, place)
+        return Result(UNKNOWN_OUTPUT)
     if not isinstance(stdin, Answer):
         reason = stdin.reason if isinstance(stdin, Unknown) else "no cfssl prints it"
         # The line of cfssl itself is told already.
@@ -98,10 +126,19 @@ def _cfssljson(state: State, words: list[str], stdin: Output | None) -> Result:
         return Result(UNKNOWN_OUTPUT)
     state.answers.pop(stdin.place, None)
     try:
-        state.ledger.sign(stdin, rest, state.path("."))
+        _write(state.ledger, stdin, output)
     except Unknown as error:
         state.cannot_follow(error.reason, stdin.place)
     return Result(UNKNOWN_OUTPUT)
+
+
+def _write(ledger: Ledger, answer: Answer, output: str) -> None:
+    """Take over what cfssljson writes; Unknown where the texts are not known that it is made of."""
+    for path in (answer.call.source, answer.call.fields["config"]):
+        _known(ledger.files.get(path))
+    if not posixpath.basename(output):
+        raise Unknown("the certificate has no name")
+    ledger.answer(answer, output)
 
 
 def _tee(state: State, words: list[str], stdin: Output | None) -> Result:
@@ -131,19 +168,9 @@ def _change_in_place(state: State, words: list[str]) -> Result:
 
 
 def _move(state: State, words: list[str], _stdin: Output | None) -> Result:
-    program = posixpath.basename(words[0])
-    filing, is_copy = read_filing([program, *words[1:]]), program != "mv"
-    if program == "install" and "d" in filing.flags:
-        state.ledger.folders.update(map(state.path, filing.sources))
-        return Result()
-    target = state.path(filing.target)
-    into = filing.into_folder or state.ledger.is_folder(target)
-    for source in map(state.path, filing.sources):
-        end = joined(target, posixpath.basename(source)) if into else target
-        is_ours = state.ledger.move(source, end, is_copy=is_copy)
-        if is_copy or not is_ours:
-            state.leave()
+    if not state.ledger.change(words, state.path, ""):
+        state.leave()
     return Result()
 
 
-FILERS = {**dict.fromkeys(WITH_A_WORD, _move), "tee": _tee}
+FILERS = {**dict.fromkeys((*WITH_A_WORD, "mkdir"), _move), "tee": _tee}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from tls_scaffold.shell.words import Unknown
 from tls_scaffold.spelling import whole_number
 
 # Other on each machine, or at each run.
@@ -12,14 +13,6 @@ OF_THE_MACHINE = frozenset(
 )
 SPECIAL = "?!-$_"
 ALL = ("@", "*")
-
-
-class Unknown(Exception):  # noqa: N818  (no mistake of anybody: what is read only can't be known)
-    """A value that the script does not tell: why, in words."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 Plain = str | list[str] | dict[str, str]

@@ -5,18 +5,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tls_scaffold.errors import Place
+from tls_scaffold.makefiles.cfssllines import calls_cfssl, calls_cfssljson
+from tls_scaffold.makefiles.ledger import Answer, Ledger, Output
 from tls_scaffold.scripts.expansion import MOST_CHARACTERS, joined
-from tls_scaffold.scripts.ledger import Answer, Ledger, Output
-from tls_scaffold.scripts.nodes import Command, Node, commands_in
-from tls_scaffold.scripts.scope import Scope, Unknown, Value
-from tls_scaffold.scripts.words import Text, Word, plain_text
+from tls_scaffold.scripts.scope import Scope, Value
+from tls_scaffold.shell.nodes import Command, Node, commands_in
+from tls_scaffold.shell.running import is_asked_for, without_runners
+from tls_scaffold.shell.words import Text, Unknown, Word, plain_text
 
 MOST_STEPS, DEEPEST = 20_000, 20
-CFSSL = re.compile(r"cfssl(?!.?json)([-_.].*)?")
-CFSSLJSON = re.compile(r"cfssl[-_]?json([-_.].*)?")
 GENERATES = re.compile(r"\bgen(cert|key)\b")
-# Programs that run another one, behind options of their own.
-RUNNERS = ("sudo", "env", "exec", "command", "time", "nice", "nohup", "builtin", "doas")
 # What says nothing of certificates, or only how the script itself runs.
 SILENT = frozenset(
     re.split(
@@ -161,19 +159,13 @@ def together(outputs: Iterable[Output]) -> Output:
 
 def mentions_cfssl(command: Command) -> bool:
     """Tell whether a command is one of cfssl's, as far as its words tell without their values."""
-    words = [*command.words]
-    if [plain_text(each) for each in words[:2]] in (["command", "-v"], ["command", "-V"]):
+    words = without_runners([_shape(each) for each in command.words])
+    if not words or words[0] in SILENT or is_asked_for(words):
         return False
-    while words[1:] and plain_text(words[0]) in RUNNERS:
-        words = words[1:]
-        while words[1:] and (_shape(words[0]).startswith("-") or "=" in _shape(words[0])):
-            words = words[1:]
-    if not words or plain_text(words[0]) in SILENT:
-        return False
-    name = _shape(words[0]).rpartition("/")[2]
-    if CFSSL.fullmatch(name) or CFSSLJSON.fullmatch(name):
+    name = words[0].rpartition("/")[2]
+    if calls_cfssl(name) or calls_cfssljson(name) or "CFSSL" in words[0]:
         return True
-    return "CFSSL" in _shape(words[0]) or any(GENERATES.search(_shape(each)) for each in words[1:])
+    return any(map(GENERATES.search, words[1:]))
 
 
 def _shape(word: Word) -> str:

@@ -4,11 +4,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from tls_scaffold.errors import Place, Problem, ScaffoldError
+from tls_scaffold.makefiles.gencert import Signing
+from tls_scaffold.makefiles.ledger import CERTIFICATE, KEY, Ledger, Pair
 from tls_scaffold.scripts.following import Follower
-from tls_scaffold.scripts.ledger import Ledger, Signed
 from tls_scaffold.scripts.scope import BLANKS, Scope
 from tls_scaffold.scripts.state import State
-from tls_scaffold.scripts.words import TOO_DEEP, ScriptError
+from tls_scaffold.shell.words import TOO_DEEP, ScriptError
+
+
+@dataclass(frozen=True)
+class Signed:
+    """One certificate that a script signs, where, and the texts that the script itself writes.
+
+    `request` and `config` are None for files that are there without it. `moved` is where the files
+    lie in the end where that is no place that a component can have.
+    """
+
+    signing: Signing
+    place: Place
+    request: str | None = None
+    config: str | None = None
+    moved: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)
@@ -53,13 +69,31 @@ def survey_script(
         raise _unreadable(Place(state.place.path, error.line), error.reason, folder) from None
     except RecursionError:  # functions that call each other from deep inside
         raise _unreadable(state.place, TOO_DEEP, folder) from None
-    told_already = {*state.unread, *(each.place for each in ledger.signed)}
+    told_already = {*state.unread, *(each.answer.place for each in ledger.pairs)}
     left = {at: reason for at, reason in state.left.items() if at not in told_already}
     return ScriptSurvey(
-        tuple(_signed_below(each, folder) for each in ledger.result()),
+        tuple(_signed_below(each, folder) for each in _signed(ledger)),
         tuple(_told(state.unread, {place: text}, around.read, folder)),
         tuple(_told(left, {place: text}, around.read, folder)),
     )
+
+
+def _signed(ledger: Ledger) -> Iterator[Signed]:
+    """Yield what is signed in the end, each under the last name that a component can have."""
+
+    def last(pair: Pair) -> str:
+        return (ledger.bases_of(pair) or [pair.output])[0]
+
+    for pair in ledger.pairs:
+        certificates = ledger.places((pair, CERTIFICATE))
+        if pair.signing and certificates:
+            signing = ledger.held(pair, pair.signing, last)
+            key = ledger.places((pair.key, KEY)) or [""]
+            moved = ("", "") if ledger.bases_of(pair) else (certificates[0], key[0])
+            request, config = (
+                each if isinstance(each, str) else None for each in (pair.written, pair.config)
+            )
+            yield Signed(signing, pair.answer.place, request, config, moved)
 
 
 def _unreadable(place: Place, reason: str, folder: str) -> ScaffoldError:

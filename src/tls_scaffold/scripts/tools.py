@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from tls_scaffold.scripts.expansion import MOST_CHARACTERS, MOST_WORDS, joined
-from tls_scaffold.scripts.scope import Unknown
+from tls_scaffold.shell.words import Unknown
 
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'"}
 FORMAT = re.compile(r"%(-?\d*)([sdb%])")

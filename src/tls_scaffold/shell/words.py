@@ -13,6 +13,7 @@ BRACED = re.compile(
 DEEPEST = 60  # commands in commands: Python's own stack is not endless
 TOO_DEEP = "commands are nested too deep"
 ENDS_WORD = " \t\n;&|()<>"
+PLAIN = re.compile(r"[^\s;&|()<>\\'\"$`]+")
 ESCAPED_IN_QUOTES = '$`"\\'
 ANSI = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
 
@@ -23,6 +24,14 @@ class ScriptError(Exception):
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)
         self.line = line
+        self.reason = reason
+
+
+class Unknown(Exception):  # noqa: N818  (no mistake of anybody: what is read only can't be known)
+    """A value that a script or a line does not tell: why, in words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
         self.reason = reason
 
 
@@ -93,6 +102,11 @@ class Characters:
             self.take(len(match[0]))
         return match
 
+    def take_plain(self) -> str:
+        """Take what means nothing to a shell, or one character."""
+        match = PLAIN.match(self.text, self.at)
+        return self.take(len(match[0]) if match else 1)
+
     def take_until(self, end: str) -> str:
         """Take what stands before `end`, and `end` itself, which is not returned."""
         found = self.text.find(end, self.at)
@@ -132,7 +146,7 @@ def take_word(source: Characters) -> Word:
         elif source.starts("$", "`"):
             parts.append(_dollar(source, quoted=False))
         else:
-            parts.append(Text(source.take()))
+            parts += map(Text, source.take_plain())
     return tuple(parts)
 
 
@@ -178,7 +192,7 @@ def _quoted(source: Characters, end: str) -> Iterator[Part]:
             plain = ""
             yield _dollar(source, quoted=True)
         else:
-            plain += source.take()
+            plain += source.take_plain()
     source.take(len(end))
     yield Text(plain, quoted=True)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 
-from tls_scaffold.scripts.words import Word
+from tls_scaffold.shell.words import Word
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tls_scaffold.scripts.nodes import (
+from tls_scaffold.shell.nodes import (
     Assignment,
     Calculation,
     Case,
@@ -19,7 +19,7 @@ from tls_scaffold.scripts.nodes import (
     Redirect,
     While,
 )
-from tls_scaffold.scripts.words import (
+from tls_scaffold.shell.words import (
     DEEPEST,
     ENDS_WORD,
     NAME,
