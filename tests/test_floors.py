@@ -21,7 +21,7 @@ ROOMS = """
 6  keeping
 5  signing
 4  disk remote
-3  rendering bundles scripts multiroot
+3  rendering bundles multiroot
 2  cfssl inventory makefiles
 1  reading shell
 0  errors paths spelling temporary
@@ -82,7 +82,7 @@ SHELVES = {
     "keeping": (
         "trialsync / consequences samesignings update / acceptance change journal refusals "
         "teamlines / "
-        "following permitted / adoptionnote patch record / plan scriptrequests / "
+        "following permitted / adoptionnote patch record / plan scriptrequests / scriptsurvey "
         "adoption authorities cafiles neededprofiles / adoptedservers description pki / "
         "merge pkifolder / adoptedhosts jsonmerge readback severalcas unsettled"
     ),
@@ -97,10 +97,6 @@ SHELVES = {
         "memberflags / settings"
     ),
     "remote": "servers / wire / protocol",
-    "scripts": (
-        "survey / following / calling / assigning builtins programs / state / tools / "
-        "conditions / expansion / scope / arithmetic"
-    ),
     "cfssl": (
         "readers / profilereaders / profiles / remotes / gojson requests sans / goflags "
         "/ durations fields gourl serverurls usages whitelist"
@@ -114,11 +110,14 @@ SHELVES = {
     ),
     "makefiles": (
         "componentedits foreign origins unreadlines / makefile / maketargets / ourmakefile recipes "
-        "verdicts writtenfiles / gnumake ledger unsetnames / cfssllines / gencert / "
-        "dryruneffects / dryruncommands / commandeffects maketexts shellsteps / "
-        "componentlines decoys landlock makevalues / blocks movedfiles usedtargets / filers"
+        "verdicts writtenfiles / gnumake linefollowing unsetnames / gencert / "
+        "dryruneffects / dryruncommands / commandeffects maketexts / "
+        "componentlines decoys landlock makevalues / blocks movedfiles usedtargets"
     ),
-    "shell": "grammar / nodes / words lines running",
+    "shell": (
+        "following / calling / assigning builtins programs / state / ledger tools / cfssllines "
+        "conditions expansion / scope / arithmetic grammar / nodes / filers lines running words"
+    ),
     "multiroot": "notes policies rootsfile",
     "rehearsal": ("performing / steps / stage / causes layout revisions / loopback states"),
 }

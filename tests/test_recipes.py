@@ -44,6 +44,8 @@ BELOW_MID = SIGNS_X.replace("certs/ca", "certs/mid")
         ((f"if [ ! -f certs/x.pem ]; then {SIGNS_X}; fi",), ["certs/x"]),
         ((f"[ -f certs/x.pem ] && exit 0; {SIGNS_X}",), ["certs/x"]),
         ((f"echo '{SIGNS_X}'",), []),
+        ((f"(exit 1); {SIGNS_X}",), ["certs/x"]),
+        ((SIGNS_X, "sudo mv certs/x.pem y.pem; sudo mv certs/x-key.pem y-key.pem"), ["y"]),
         ((MAKES_CA, SIGNS_X, "mv certs/ca.pem certs/ca-key.pem ."), ["ca", "certs/x"]),
     ],
 )

@@ -4,10 +4,10 @@ import pytest
 
 from support import run
 from tls_scaffold.errors import Place
-from tls_scaffold.makefiles.ledger import Ledger
-from tls_scaffold.scripts.following import Follower
-from tls_scaffold.scripts.scope import BLANKS, Scope
-from tls_scaffold.scripts.state import State
+from tls_scaffold.shell.following import Follower
+from tls_scaffold.shell.ledger import Ledger
+from tls_scaffold.shell.scope import BLANKS, Scope
+from tls_scaffold.shell.state import State
 
 pytestmark = pytest.mark.needs("bash")
 

@@ -22,10 +22,10 @@ from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.keeping.adoption import Adopted, describe_folder
 from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.keeping.scriptrequests import OwnRequests, with_own_requests
+from tls_scaffold.keeping.scriptsurvey import ScriptSurvey, Signed, Surroundings, survey_script
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import MIB
 from tls_scaffold.reading import decoded
-from tls_scaffold.scripts.survey import ScriptSurvey, Signed, Surroundings, survey_script
 
 LARGEST_SCRIPT = MIB
 NOT_CHANGED = "the script is not understood, and nothing was changed"

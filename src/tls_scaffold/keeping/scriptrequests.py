@@ -9,9 +9,9 @@ from tls_scaffold.errors import Place, Problem
 from tls_scaffold.keeping.adoptedhosts import overrides
 from tls_scaffold.keeping.adoption import component_names
 from tls_scaffold.keeping.merge import json_text
+from tls_scaffold.keeping.scriptsurvey import Signed
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CA_REQUEST, CONFIG, own_request
-from tls_scaffold.scripts.survey import Signed
 
 
 @dataclass(frozen=True)

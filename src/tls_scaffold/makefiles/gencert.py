@@ -1,25 +1,23 @@
 """What one line of cfssl's signs: as a Signing, or as a line that can't be followed."""
 
 import posixpath
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tls_scaffold.makefiles.componentlines import PEER_CA_FLAG
-from tls_scaffold.paths import CA, CA_KEY, CONFIG, PEER_CA, PEER_CA_KEY, AtOutput
-
-FIELDS = {
-    "ca": "ca",
-    "ca-key": "ca_key",
-    "config": "config",
-    "profile": "profile",
-    "hostname": "hostname",
-    "cn": "cn",
-}
-"""The fields of a signing that flags give."""
-QUIET = "loglevel"
-INITCA = "initca"
-NO = ("false", "f", "0", "F", "FALSE", "False")  # what Go takes for it
+from tls_scaffold.paths import (
+    CA,
+    CA_KEY,
+    CERTIFICATE_ENDING,
+    CONFIG,
+    KEY_ENDING,
+    PEER_CA,
+    PEER_CA_KEY,
+    AtOutput,
+)
+from tls_scaffold.shell.cfssllines import FIELDS, INITCA, QUIET, given_fields, read_flags
+from tls_scaffold.shell.ledger import Pair
 
 
 @dataclass(frozen=True)
@@ -128,24 +126,12 @@ def signing_of_flags(
     )
 
 
-def given_fields(flags: Mapping[str, str]) -> dict[str, str]:
-    """Return the fields of a signing that flags give."""
-    return {name: flags[flag] for flag, name in FIELDS.items() if flag in flags}
-
-
-def read_flags(words: Iterable[str], switches: Collection[str]) -> tuple[dict[str, str], list[str]]:
-    """Read Go's flags: `-x v`, `-x=v`, `--x v`, `--x=v`.
-
-    A switch takes no word, and is left out where it is turned off. What is left over comes second.
-    """
-    flags: dict[str, str] = {}
-    rest = list(words)
-    while rest and rest[0].startswith("-") and rest[0] != "-":
-        name, equals, value = rest.pop(0).lstrip("-").partition("=")
-        if name in switches and equals and value in NO:
-            flags.pop(name, None)
-        elif equals or name in switches:
-            flags[name] = value
-        else:
-            flags[name] = rest.pop(0) if rest else ""
-    return flags, rest
+def signing_of_pair(pair: Pair, output_of: Callable[[Pair], str]) -> Signing:
+    """Return what is signed of a pair, by the places where it and its CA lie in the end."""
+    call, fields = pair.answer.call, dict(pair.answer.call.fields)
+    if pair.ca:
+        fields["ca"] = f"{output_of(pair.ca)}{CERTIFICATE_ENDING}"
+    if pair.ca and pair.has_ca_key:
+        fields["ca_key"] = f"{output_of(pair.ca)}{KEY_ENDING}"
+    signing = signing_of_flags(pair.request, output_of(pair), call.flags, fields)
+    return replace(signing, signs_csr=call.verb == "sign")

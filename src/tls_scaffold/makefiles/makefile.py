@@ -11,6 +11,7 @@ from tls_scaffold.makefiles import gnumake
 from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.gencert import Signing, Unread, signing_of_script
 from tls_scaffold.makefiles.gnumake import RunsAnywayError, dry_run
+from tls_scaffold.makefiles.linefollowing import LineFollower
 from tls_scaffold.makefiles.maketargets import Targets, targets_of_makefile
 from tls_scaffold.makefiles.maketexts import has_one_shell, texts_read_by_make
 from tls_scaffold.makefiles.ourmakefile import (
@@ -21,12 +22,14 @@ from tls_scaffold.makefiles.ourmakefile import (
     with_component_name,
 )
 from tls_scaffold.makefiles.recipes import Surroundings, signings_in_shell
-from tls_scaffold.makefiles.shellsteps import is_plain, steps_of
 from tls_scaffold.makefiles.unsetnames import UnsetNames
 from tls_scaffold.paths import SCRIPT
 from tls_scaffold.reading import read_given
+from tls_scaffold.shell.ledger import Ledger, Output
 from tls_scaffold.shell.lines import logical_lines
-from tls_scaffold.shell.running import without_runners
+from tls_scaffold.shell.nodes import Command
+from tls_scaffold.shell.state import Result
+from tls_scaffold.shell.words import Unknown, plain_text
 
 MAKEFILE = gnumake.MAKEFILE
 REQ = "req"
@@ -200,30 +203,41 @@ def _script_lines(text: str) -> tuple[list[Signing], list[str]]:
                 if plain:
                     found.append(signing_of_script(plain[1].split()))
                 else:
-                    found += _signed_by_edited_line(line)
+                    calls = _ScriptCalls()
+                    calls.follow_line(line)
+                    found += calls.found
             except ValueError:
                 unread.append(" ".join(line.split()))
     return found, unread
 
 
-def _signed_by_edited_line(line: str) -> Iterator[Signing]:
-    """Yield what a line of `sign.sh` signs that was edited: comments and commands may follow."""
-    for step in steps_of(line, lambda _: False):
-        for command in step.commands:
-            words = without_runners(command.words)
-            script = [posixpath.basename(word) for word in words]
-            if SCRIPT not in script or words[0] in PRINTING:
-                continue
-            begun = script.index(SCRIPT) + 1
-            verb, *rest = words[begun:] or ("",)
-            if verb in OTHER_VERBS:
-                continue
-            is_told = is_plain(words) and step.is_sure and not step.directory
-            if not is_told or script[: begun - 1] not in ([], ["sh"]):
-                raise ValueError(line)
-            if verb not in VERBS_OF_ONE_PAIR:
-                raise ValueError(line)
-            yield signing_of_script(rest)
+class _ScriptCalls(LineFollower):
+    """Follows a line of `sign.sh` that was edited: comments and commands may follow."""
+
+    def __init__(self) -> None:
+        super().__init__(Ledger(lambda _: None, lambda _: False))
+        self.found: list[Signing] = []
+
+    def unknown(self, node: Command, error: Unknown) -> Result:
+        """Give the line up for a call of `sign.sh` of which the words are not known."""
+        if any(SCRIPT in (plain_text(word) or "") for word in node.words):
+            raise ValueError(error.reason)
+        return super().unknown(node, error)
+
+    def program(self, words: list[str], stdin: Output | None) -> Result:
+        """Take over what a call of `sign.sh` signs."""
+        script = [posixpath.basename(word) for word in words]
+        if SCRIPT not in script or words[0] in PRINTING:
+            return super().program(words, stdin)
+        begun = script.index(SCRIPT) + 1
+        verb, *rest = words[begun:] or ("",)
+        if verb not in OTHER_VERBS:
+            is_told = self.is_sure and not self.state.directory and "$" not in "".join(words)
+            is_ours = script[: begun - 1] in ([], ["sh"]) and verb in VERBS_OF_ONE_PAIR
+            if not (is_told and is_ours):
+                raise ValueError(self.state.line)
+            self.found.append(signing_of_script(rest))
+        return Result()
 
 
 def _text(folder: Path) -> str:

@@ -5,8 +5,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 
-from tls_scaffold.makefiles.filers import read_filing
 from tls_scaffold.paths import CERTIFICATE_ENDING, ENDINGS
+from tls_scaffold.shell.filers import read_filing
 
 WRITTEN = re.compile(r"-bare[ =]+([^\s;&|<>]+)")
 MOVE = re.compile(r"(?:^|[\s;&|@+-])mv\s+([^;&|<>\n]+)")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tls_scaffold.makefiles.blocks import Block
-from tls_scaffold.makefiles.cfssllines import SIGNS
 from tls_scaffold.makefiles.maketexts import ASSIGNMENT, COMMENT
 from tls_scaffold.makefiles.makevalues import Values
 from tls_scaffold.makefiles.movedfiles import only_moves
+from tls_scaffold.shell.cfssllines import SIGNS
 from tls_scaffold.shell.lines import without_quoted
 
 HELPER = re.compile(

@@ -1,1 +1,1 @@
-"""Reads shell: the words and commands that a script, or a line of a recipe, consists of."""
+"""Reads shell that calls cfssl, scripts and lines of recipes, and never runs it."""

@@ -8,7 +8,7 @@ TESTS = ("[", "[[", "test")
 # Programs that run another one, behind options of their own.
 RUNNERS = ("sudo", "env", "exec", "command", "time", "nice", "nohup", "builtin", "doas")
 # What ends well or not by what it finds.
-ASKS = ("grep", "egrep", "find", "diff", "cmp", "pgrep", "openssl", "id", "which", "type", "hash")
+ASKS = ("grep", "egrep", "find", "diff", "cmp", "pgrep")
 OPTION = re.compile(r"-.*|[^=]+=.*", re.DOTALL)
 
 
@@ -20,6 +20,18 @@ def without_runners(words: Sequence[str]) -> tuple[str, ...]:
         while rest and OPTION.fullmatch(rest[0]):
             rest = rest[1:]
     return rest
+
+
+def given_commands(words: Sequence[str]) -> str:
+    """Return what `sh -c` is given; empty where a shell runs a script, and for other programs."""
+    if words[0].rpartition("/")[2] not in SHELLS:
+        return ""
+    for index, word in enumerate(words[1:], 1):
+        if not word.startswith("-"):
+            return ""
+        if "c" in word and not word.startswith("--"):
+            return words[index + 1] if len(words) > index + 1 else ""
+    return ""
 
 
 def is_asked_for(words: Sequence[str]) -> bool:

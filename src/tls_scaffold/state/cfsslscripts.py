@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tls_scaffold.disk.plainfiles import content, names
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles.cfssllines import CALLS_CFSSL
 from tls_scaffold.paths import GENERATED
+from tls_scaffold.shell.cfssllines import CALLS_CFSSL
 
 ENDINGS = (".sh", ".bash")
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from tls_scaffold.errors import Place, Problem, ScaffoldError
-from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.ledger import CERTIFICATE, KEY, Ledger, Pair
-from tls_scaffold.scripts.following import Follower
-from tls_scaffold.scripts.scope import BLANKS, Scope
-from tls_scaffold.scripts.state import State
+from tls_scaffold.makefiles.gencert import Signing, signing_of_pair
+from tls_scaffold.shell.following import Follower
+from tls_scaffold.shell.ledger import CERTIFICATE, KEY, Ledger, Pair
+from tls_scaffold.shell.scope import BLANKS, Scope
+from tls_scaffold.shell.state import State
 from tls_scaffold.shell.words import TOO_DEEP, ScriptError
 
 
@@ -85,11 +85,11 @@ def _signed(ledger: Ledger) -> Iterator[Signed]:
         return (ledger.bases_of(pair) or [pair.output])[0]
 
     for pair in ledger.pairs:
-        certificates = ledger.places((pair, CERTIFICATE))
-        if pair.signing and certificates:
-            signing = ledger.held(pair, pair.signing, last)
+        certificates, bases = ledger.places((pair, CERTIFICATE)), ledger.bases_of(pair)
+        if bases or (certificates and not pair.is_overwritten):
+            signing = signing_of_pair(pair, last)
             key = ledger.places((pair.key, KEY)) or [""]
-            moved = ("", "") if ledger.bases_of(pair) else (certificates[0], key[0])
+            moved = ("", "") if bases else (certificates[0], key[0])
             request, config = (
                 each if isinstance(each, str) else None for each in (pair.written, pair.config)
             )

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from tls_scaffold.errors import Place
-from tls_scaffold.makefiles.cfssllines import Call
-from tls_scaffold.makefiles.filers import WITH_A_WORD, read_filing
-from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.paths import CERTIFICATE_ENDING, CSR_ENDING, KEY_ENDING
+from tls_scaffold.shell.cfssllines import Call
+from tls_scaffold.shell.filers import WITH_A_WORD, read_filing
 from tls_scaffold.shell.words import Unknown
 
 CERTIFICATE, KEY, CSR = "certificate", "key", "CSR"
@@ -37,7 +36,7 @@ Output = str | Unknown | Answer
 
 @dataclass(eq=False)
 class Pair:
-    """A key with its CSR, and with its certificate where there is a `signing`.
+    """A key with its CSR, and with its certificate where cfssl signs it.
 
     `written` and `config` are what commands had written of its request and of cfssl's configuration
     before; `key_of` is the pair that has the key, and `ca` the one that signed it, where that is
@@ -49,7 +48,6 @@ class Pair:
     output: str
     written: Output | None
     config: Output | None = None
-    signing: Signing | None = None
     ca: "Pair | None" = None
     has_ca_key: bool = False
     key_of: "Pair | None" = None
@@ -118,19 +116,17 @@ class Ledger:
             source = made[0]
             pair.request, pair.written, pair.key_of = source.request, source.written, source.key
         if call.signs:
-            signing = call.signing(pair.request, output)
-            pair.signing = replace(signing, signs_csr=call.verb == "sign")
-            pair.config = self.files.get(signing.config)
-            above = self.made.get(signing.ca)
-            pair.ca = above[0] if above and not signing.makes_ca else None
-            key = self.made.get(signing.ca_key)
+            pair.config = self.files.get(call.fields["config"])
+            above = self.made.get(call.fields["ca"])
+            pair.ca = above[0] if above and not call.makes_ca else None
+            key = self.made.get(call.fields["ca_key"])
             pair.has_ca_key = bool(pair.ca and key == (pair.ca.key, KEY))
         self.pairs.append(pair)
         self._put(pair, output)
 
     def _put(self, pair: Pair, output: str) -> None:
         """Write the files of a pair; the key is there where another pair has it."""
-        if pair.signing:
+        if pair.answer.call.signs:
             self._place(f"{output}{CERTIFICATE_ENDING}", (pair, CERTIFICATE))
         if pair.key is pair:
             self._place(f"{output}{KEY_ENDING}", (pair, KEY))
@@ -142,16 +138,6 @@ class Ledger:
             before[0].is_signed_anew = before[0].key is made[0].key
             before[0].is_overwritten = True
         self.made[path] = made
-
-    def held(self, pair: Pair, signing: Signing, output_of: Callable[[Pair], str]) -> Signing:
-        """Return what is signed of a pair, by the places where it and its CA lie in the end."""
-        output = output_of(pair)
-        signing = replace(signing, output=output, name=posixpath.basename(output))
-        if not pair.ca:
-            return signing
-        above = output_of(pair.ca)
-        key = f"{above}{KEY_ENDING}" if pair.has_ca_key else signing.ca_key
-        return replace(signing, ca=f"{above}{CERTIFICATE_ENDING}", ca_key=key)
 
     def output_of(self, pair: Pair) -> str:
         """Return where a pair lies in the end, without `.pem`; Unknown for another form."""
@@ -189,9 +175,9 @@ class Ledger:
         return [path for path, each in self.made.items() if each == made]
 
     def write(self, path: str, output: Output, line: str, *, adds: bool = False) -> None:
-        """Note that a line writes a file."""
+        """Note that a line writes a file; without a line a pair stays where it is."""
         self.files[path] = output
-        if path in self.made and not adds:
+        if line and path in self.made and not adds:
             self.made.pop(path)[0].changed_by = line
 
     def lose(self, text: str, line: str) -> None:
@@ -251,11 +237,12 @@ class Ledger:
 
     def _found(self, patterns: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Yield the files that paths name, or hold, each with the path that names it."""
+        known = {**self.made, **self.files}
         for pattern in patterns:
             plain = pattern.rstrip("/")
             inside = f"{plain}/"
             shape = re.compile(r"[*?\[]").search(plain)
-            for path in {**self.made, **self.files}:
+            for path in known:
                 if path == plain or (shape and _fits(path, plain)):
                     yield path, path
                 elif path.startswith(inside):

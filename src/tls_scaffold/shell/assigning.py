@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterable
 
-from tls_scaffold.scripts.expansion import (
+from tls_scaffold.shell.expansion import (
     arithmetic_value,
     expanded_fields,
     expanded_text,
     table_key,
 )
-from tls_scaffold.scripts.scope import Value
-from tls_scaffold.scripts.state import State
 from tls_scaffold.shell.nodes import Assignment
+from tls_scaffold.shell.scope import Value
+from tls_scaffold.shell.state import State
 from tls_scaffold.shell.words import Text, Unknown, Word
 
 KEYED = re.compile(r"\[([^\]]+)\]=(.*)", re.DOTALL)

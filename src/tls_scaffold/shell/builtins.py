@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable
 from itertools import chain
 
-from tls_scaffold.makefiles.ledger import Output
-from tls_scaffold.scripts.conditions import holds
-from tls_scaffold.scripts.expansion import arithmetic_value, joined
-from tls_scaffold.scripts.state import GENERATES, Leaves, Result, State
+from tls_scaffold.shell.conditions import holds
+from tls_scaffold.shell.expansion import arithmetic_value, joined
+from tls_scaffold.shell.ledger import Output
 from tls_scaffold.shell.running import TESTS
+from tls_scaffold.shell.state import GENERATES, Leaves, Result, State
 from tls_scaffold.shell.words import Unknown
 from tls_scaffold.spelling import whole_number
 

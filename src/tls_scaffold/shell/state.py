@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tls_scaffold.errors import Place
-from tls_scaffold.makefiles.cfssllines import calls_cfssl, calls_cfssljson
-from tls_scaffold.makefiles.ledger import Answer, Ledger, Output
-from tls_scaffold.scripts.expansion import MOST_CHARACTERS, joined
-from tls_scaffold.scripts.scope import Scope, Value
+from tls_scaffold.shell.cfssllines import calls_cfssl, calls_cfssljson
+from tls_scaffold.shell.expansion import MOST_CHARACTERS, joined
+from tls_scaffold.shell.ledger import Answer, Ledger, Output
 from tls_scaffold.shell.nodes import Command, Node, commands_in
 from tls_scaffold.shell.running import is_asked_for, without_runners
+from tls_scaffold.shell.scope import Scope, Value
 from tls_scaffold.shell.words import Text, Unknown, Word, plain_text
 
 MOST_STEPS, DEEPEST = 20_000, 20
@@ -54,6 +54,8 @@ class State:
     the folder is not known. `unread` are the lines of cfssl that could not be followed, and why;
     `left` are commands that do something else, `reached` those of cfssl; `answers` what cfssl has
     printed and nothing has written yet. `local` has what variables of functions were before.
+    `line` is what is told of a line that changes files; of a script nothing is. Paths begin in
+    `home`, if that is given.
     """
 
     ledger: Ledger
@@ -68,6 +70,8 @@ class State:
     reached: set[Place] = field(default_factory=set)
     answers: dict[Place, Answer] = field(default_factory=dict)
     local: list[dict[str, Value | None]] = field(default_factory=list)
+    home: str = ""
+    line: str = ""
     steps: int = 0
     depth: int = 0
 
@@ -75,11 +79,16 @@ class State:
         """Return the place of a line of the script that is followed."""
         return Place(self.place.path, line)
 
+    def folder(self) -> str:
+        """Return the whole path of the folder that commands run in."""
+        return joined(self.home, self.path("."))
+
     def path(self, text: str) -> str:
-        """Return the whole path that a text means here; Unknown where that can't be told."""
+        """Return the path that a text means here; Unknown where that can't be told."""
         if self.lost:
             raise Unknown(f"in which folder that is: {self.lost}")
-        return joined(self.directory, text)
+        found = joined(self.directory, text)
+        return joined("", f"{found}/".removeprefix(f"{self.home}/")) if self.home else found
 
     def text_of(self, path: str) -> str:
         """Return the text of a file; Unknown where that can't be told."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TypeVar
 
-from tls_scaffold.scripts.arithmetic import calculate
-from tls_scaffold.scripts.scope import ALL, Plain, Scope
+from tls_scaffold.shell.arithmetic import calculate
+from tls_scaffold.shell.scope import ALL, Plain, Scope
 from tls_scaffold.shell.words import (
     Arithmetic,
     Parameter,
@@ -22,6 +22,7 @@ from tls_scaffold.shell.words import (
 from tls_scaffold.spelling import LONGEST_NUMBER
 
 MOST_CHARACTERS, MOST_WORDS = 1_000_000, 10_000
+SPECIAL = "~{*?["
 GLOB = re.compile(r"[*?]|\[[^\]]+\]")
 BRACES = re.compile(r"\{([^{}\s]*)\}")
 RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
@@ -32,6 +33,10 @@ Held = tuple[str, bool]
 
 def expanded_fields(word: Word, scope: Scope) -> list[str]:
     """Return the words that one word becomes; Unknown where that can't be told."""
+    if word and all(
+        isinstance(part, Text) and (part.quoted or part.text not in SPECIAL) for part in word
+    ):
+        return [expanded_text(word, scope)]
     found: list[str] = []
     for braced in _with_braces(word):
         for held in _split(braced, scope):

@@ -5,7 +5,7 @@ import posixpath
 import re
 from collections.abc import Callable, Mapping
 
-from tls_scaffold.scripts.expansion import MOST_CHARACTERS, MOST_WORDS, joined
+from tls_scaffold.shell.expansion import MOST_CHARACTERS, MOST_WORDS, joined
 from tls_scaffold.shell.words import Unknown
 
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'"}

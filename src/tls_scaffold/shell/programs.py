@@ -3,7 +3,8 @@
 import posixpath
 import re
 
-from tls_scaffold.makefiles.cfssllines import (
+from tls_scaffold.shell import tools
+from tls_scaffold.shell.cfssllines import (
     VERBS,
     call_of,
     calls_cfssl,
@@ -12,10 +13,10 @@ from tls_scaffold.makefiles.cfssllines import (
     verb_of,
     written_by,
 )
-from tls_scaffold.makefiles.filers import WITH_A_WORD
-from tls_scaffold.makefiles.ledger import Answer, Ledger, Output
-from tls_scaffold.scripts import tools
-from tls_scaffold.scripts.state import (
+from tls_scaffold.shell.filers import WITH_A_WORD
+from tls_scaffold.shell.ledger import Answer, Ledger, Output
+from tls_scaffold.shell.running import ASKS
+from tls_scaffold.shell.state import (
     GENERATES,
     SILENT,
     UNKNOWN_OUTPUT,
@@ -23,7 +24,6 @@ from tls_scaffold.scripts.state import (
     State,
     together,
 )
-from tls_scaffold.shell.running import ASKS
 from tls_scaffold.shell.words import Unknown
 
 MAKES_OTHERWISE = ("gencsr", "bundle", "serve")
@@ -63,7 +63,7 @@ def _printed(state: State, name: str, words: list[str], stdin: Output | None) ->
     if isinstance(stdin, Unknown) and name in ("sed", "envsubst") and len(files) < 2:  # noqa: PLR2004
         return stdin
     text = stdin if isinstance(stdin, str) else None
-    printed = tools.printed(words, text, state.path("."), state.text_of)
+    printed = tools.printed(words, text, state.folder(), state.text_of)
     return _substituted(state, printed) if printed is not None and name == "envsubst" else printed
 
 
@@ -147,7 +147,7 @@ def _tee(state: State, words: list[str], stdin: Output | None) -> Result:
         if not word.startswith("-"):
             path = state.path(word)
             known = [state.ledger.content(path)] if "-a" in words else []
-            state.ledger.files[path] = together([*known, output])
+            state.ledger.write(path, together([*known, output]), state.line, adds="-a" in words)
     return Result(output)
 
 
@@ -159,7 +159,7 @@ def _change_in_place(state: State, words: list[str]) -> Result:
             each for each in rest if each == word or not state.ledger.exists(state.path(each))
         ]
         try:
-            text = tools.printed([*words[:1], *others], None, state.path("."), state.text_of)
+            text = tools.printed([*words[:1], *others], None, state.folder(), state.text_of)
         except Unknown:
             text = None
         unknown = Unknown(f"`{words[0]}` changes it")
@@ -168,7 +168,7 @@ def _change_in_place(state: State, words: list[str]) -> Result:
 
 
 def _move(state: State, words: list[str], _stdin: Output | None) -> Result:
-    if not state.ledger.change(words, state.path, ""):
+    if not state.ledger.change(words, state.path, state.line):
         state.leave()
     return Result()
 

@@ -6,24 +6,16 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tls_scaffold.makefiles.ledger import Output
-from tls_scaffold.scripts.calling import Caller
-from tls_scaffold.scripts.expansion import (
+from tls_scaffold.shell.calling import Caller
+from tls_scaffold.shell.expansion import (
     arithmetic_value,
     expanded_fields,
     expanded_text,
     joined,
     pattern_text,
 )
-from tls_scaffold.scripts.state import (
-    MOST_STEPS,
-    UNKNOWN_OUTPUT,
-    Leaves,
-    Result,
-    mentions_cfssl,
-    together,
-)
 from tls_scaffold.shell.grammar import parse
+from tls_scaffold.shell.ledger import Output
 from tls_scaffold.shell.nodes import (
     Calculation,
     Case,
@@ -37,6 +29,14 @@ from tls_scaffold.shell.nodes import (
     Pipeline,
     While,
     commands_in,
+)
+from tls_scaffold.shell.state import (
+    MOST_STEPS,
+    UNKNOWN_OUTPUT,
+    Leaves,
+    Result,
+    mentions_cfssl,
+    together,
 )
 from tls_scaffold.shell.words import ScriptError, Unknown, Word
 
@@ -107,6 +107,10 @@ class Follower(Caller):
         if self.state.steps > MOST_STEPS:
             raise ScriptError(node.line, "the script does not come to an end")
 
+    def maybe(self, nodes: Iterable[Node], reason: str) -> None:
+        """Pass over commands of which nobody knows whether they are run."""
+        self.state.skip(nodes, reason)
+
     # What is made of commands
 
     def _reading(self, stdin: Output | None, nodes: tuple[Node, ...]) -> Result:
@@ -144,7 +148,7 @@ class Follower(Caller):
         outputs = [result.output]
         for operator, each in node.rest:
             if result.success is None:
-                self.state.skip((each,), "whether that is run is not known")
+                self.maybe((each,), "whether that is run is not known")
             elif result.success == (operator == "&&"):
                 result = self.run_node(each)
                 outputs.append(result.output)
@@ -158,7 +162,12 @@ class Follower(Caller):
             if redirect.operator[0] == "<":
                 stdin = self.input_of(redirect)
         saved = (dict(state.scope.variables), state.directory, state.scope.arguments, state.lost)
-        result = self._reading(stdin, node.body)
+        try:
+            result = self._reading(stdin, node.body)
+        except Leaves as leaves:
+            if not node.is_subshell or leaves.word != "exit":
+                raise
+            result = Result(UNKNOWN_OUTPUT, None)
         if node.is_subshell:
             state.scope.variables, state.directory, state.scope.arguments, state.lost = saved
         return self.redirected(result, node.redirects)
@@ -169,7 +178,7 @@ class Follower(Caller):
             others = [each for _, each in node.branches[number + 1 :]]
             if success is None:
                 for each in (body, *others):
-                    self.state.skip(each, "whether its condition holds is not known")
+                    self.maybe(each, "whether its condition holds is not known")
                 return Result(UNKNOWN_OUTPUT)
             if success:
                 for each in others:
@@ -184,7 +193,7 @@ class Follower(Caller):
             chosen = next((body for each, body in node.branches if self._fits(subject, each)), ())
         except Unknown as error:
             for _, body in node.branches:
-                self.state.skip(body, error.reason)
+                self.maybe(body, error.reason)
             return Result(UNKNOWN_OUTPUT)
         for _, body in node.branches:
             if body is not chosen:
@@ -233,7 +242,7 @@ class Follower(Caller):
                     break
                 arithmetic_value(step, self.state.scope)
         except (Unknown, ValueError):
-            self.state.skip(node.body, f"the loop in line {node.line} is not followed")
+            self.maybe(node.body, f"the loop in line {node.line} is not followed")
             return Result(UNKNOWN_OUTPUT)
         return Result(together(outputs))
 
@@ -243,7 +252,7 @@ class Follower(Caller):
             success = self.run(node.condition).success
             if success is None:
                 reason = f"how often the loop in line {node.line} runs is not known"
-                self.state.skip(node.body, reason)
+                self.maybe(node.body, reason)
                 return Result(UNKNOWN_OUTPUT)
             if success == node.until or self._turn(node, outputs):
                 return Result(together(outputs))

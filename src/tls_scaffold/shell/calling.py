@@ -4,12 +4,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from tls_scaffold.makefiles.ledger import Output
-from tls_scaffold.scripts.assigning import assign, declare
-from tls_scaffold.scripts.builtins import BUILTINS
-from tls_scaffold.scripts.expansion import expanded_fields, expanded_text
-from tls_scaffold.scripts.programs import run_program
-from tls_scaffold.scripts.state import (
+from tls_scaffold.shell.assigning import assign, declare
+from tls_scaffold.shell.builtins import BUILTINS
+from tls_scaffold.shell.expansion import expanded_fields, expanded_text
+from tls_scaffold.shell.grammar import DECLARING, parse
+from tls_scaffold.shell.ledger import Output
+from tls_scaffold.shell.nodes import Command, Group, Node, Redirect
+from tls_scaffold.shell.programs import run_program
+from tls_scaffold.shell.running import (
+    ASKS,
+    SHELLS,
+    TESTS,
+    given_commands,
+    is_asked_for,
+    without_runners,
+)
+from tls_scaffold.shell.state import (
     DEEPEST,
     SILENT,
     UNKNOWN_OUTPUT,
@@ -19,9 +29,6 @@ from tls_scaffold.scripts.state import (
     mentions_cfssl,
     together,
 )
-from tls_scaffold.shell.grammar import DECLARING, parse
-from tls_scaffold.shell.nodes import Command, Node, Redirect
-from tls_scaffold.shell.running import SHELLS, TESTS, is_asked_for, without_runners
 from tls_scaffold.shell.words import Unknown, plain_text
 
 CHANGERS = ("sed", "perl", "mv", "cp", "tee", "install", "ln")
@@ -60,10 +67,10 @@ class Caller(ABC):
             else:
                 result = self._with_assignments(node, words, stdin)
         except Unknown as error:
-            result = self._unknown(node, error)
+            result = self.unknown(node, error)
         return self.redirected(result, node.redirects)
 
-    def _unknown(self, node: Command, error: Unknown) -> Result:
+    def unknown(self, node: Command, error: Unknown) -> Result:
         """Go on behind a command that is not known."""
         state, name = self.state, plain_text(node.words[0]) if node.words else ""
         state.place = state.at(node.line)
@@ -83,7 +90,7 @@ class Caller(ABC):
             state.forget((plain_text(each) or "" for each in node.words[1:]), error.reason)
         elif name not in SILENT:
             state.leave()
-        return Result(error, None if name in TESTS else True)
+        return Result(error, None if name in (*TESTS, *ASKS) else True)
 
     def _with_assignments(self, node: Command, words: list[str], stdin: Output | None) -> Result:
         """Follow a command; variables in front of it hold for it alone."""
@@ -105,9 +112,17 @@ class Caller(ABC):
             return Result("")
         if words[0] in self.state.functions:
             return self._call(words)
+        return self.program(words, stdin)
+
+    def program(self, words: list[str], stdin: Output | None) -> Result:
+        """Follow what no function of the script is."""
         if words[0] in BUILTINS:
             return BUILTINS[words[0]](self.state, words, stdin)
-        script = self._script_called(words)
+        given = given_commands(words)
+        if given:
+            line = self.state.place.line
+            return self.run_node(Group(line, parse(given, line), is_subshell=True), stdin)
+        script = self.script_called(words)
         return (
             self._call_script(*script[:2], is_sourced=script[2])
             if script
@@ -134,10 +149,11 @@ class Caller(ABC):
             except Unknown:
                 continue  # whatever reads it does not find it
             output = result.output
-            if redirect.operator == ">>":
+            adds = redirect.operator == ">>"
+            if adds:
                 output = together([self.state.ledger.content(path), output])
             if path != "/dev/null":
-                self.state.ledger.files[path] = output
+                self.state.ledger.write(path, output, self.state.line, adds=adds)
             result = replace(result, output="")
         return result
 
@@ -164,7 +180,7 @@ class Caller(ABC):
                 else:
                     scope.variables[name] = value
 
-    def _script_called(self, words: list[str]) -> tuple[str, list[str], bool] | None:
+    def script_called(self, words: list[str]) -> tuple[str, list[str], bool] | None:
         """Return the path of another script, what it is given, and whether it is read as here."""
         if words[0] in (*SOURCES, *SHELLS):
             rest = words[1:]

@@ -2,18 +2,9 @@
 
 import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tls_scaffold.makefiles.gencert import (
-    INITCA,
-    QUIET,
-    Signing,
-    given_fields,
-    read_flags,
-    signing_of_flags,
-)
-from tls_scaffold.makefiles.shellsteps import is_plain
 from tls_scaffold.shell.running import without_runners
 from tls_scaffold.shell.words import Unknown
 
@@ -21,6 +12,19 @@ STAND_IN = "tls-scaffold"  # `tls-scaffold cfssl gencert …` does the same
 RELEASE = r"([_-]v?\d[\w.]*)?([_-](linux|darwin)[_-]\w+)?"
 CFSSL = re.compile(rf"cfssl{RELEASE}")
 CFSSLJSON = re.compile(rf"cfssl[-_]?json{RELEASE}")
+FIELDS = {
+    "ca": "ca",
+    "ca-key": "ca_key",
+    "config": "config",
+    "profile": "profile",
+    "hostname": "hostname",
+    "cn": "cn",
+}
+"""The fields of a signing that flags give."""
+QUIET = "loglevel"
+INITCA = "initca"
+NO = ("false", "f", "0", "F", "FALSE", "False")  # what Go takes for it
+SHELL_READS = re.compile("[$`]")
 VERBS = ("gencert", "genkey", "sign", "selfsign")
 FLAGS_BEFORE = r"(?:-\S+\s+(?:\d+\s+)?)*"
 # The name is mostly in a variable of its own; others have a `genkey` too, `wg` one.
@@ -57,13 +61,14 @@ class Call:
     fields: dict[str, str]
 
     @property
+    def makes_ca(self) -> bool:
+        """Whether it makes a CA that signs itself."""
+        return INITCA in self.flags
+
+    @property
     def signs(self) -> bool:
         """Whether there is a certificate in what it answers."""
-        return self.verb != "genkey" or INITCA in self.flags
-
-    def signing(self, request: str, output: str) -> Signing:
-        """Return what it signs where its answer goes to an output."""
-        return signing_of_flags(request, output, self.flags, self.fields)
+        return self.verb != "genkey" or self.makes_ca
 
 
 def program_of(command: Sequence[str]) -> tuple[str, ...]:
@@ -104,7 +109,7 @@ def call_of(words: Sequence[str], source: str, path: Path) -> Call:
     Unknown where it is known why.
     """
     before, (verb, *rest) = read_flags(words[1:], ())
-    if not is_plain(rest) or set(before) - {QUIET}:
+    if any(map(SHELL_READS.search, rest)) or set(before) - {QUIET}:
         raise ValueError(words)
     flags, names = read_flags(rest, {INITCA, "renewca"})
     if verb == "selfsign":
@@ -131,9 +136,32 @@ def written_by(words: Sequence[str], path: Path) -> tuple[str, str]:
     Raises ValueError where it writes no files.
     """
     flags, rest = read_flags((word for word in words[1:] if word != "-"), {"bare", "stdout"})
-    if "bare" not in flags or len(rest) > 1 or not is_plain(rest):
+    if "bare" not in flags or len(rest) > 1 or any(map(SHELL_READS.search, rest)):
         raise ValueError(words)
     place, base = posixpath.split(rest[0] if rest else "cert")
     output = posixpath.join(path(place or "."), base).removeprefix("./")
     read = flags.get("f", "")
     return output, "" if read in ("", "-") else path(read)
+
+
+def given_fields(flags: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields of a signing that flags give."""
+    return {name: flags[flag] for flag, name in FIELDS.items() if flag in flags}
+
+
+def read_flags(words: Iterable[str], switches: Collection[str]) -> tuple[dict[str, str], list[str]]:
+    """Read Go's flags: `-x v`, `-x=v`, `--x v`, `--x=v`.
+
+    A switch takes no word, and is left out where it is turned off. What is left over comes second.
+    """
+    flags: dict[str, str] = {}
+    rest = list(words)
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        name, equals, value = rest.pop(0).lstrip("-").partition("=")
+        if name in switches and equals and value in NO:
+            flags.pop(name, None)
+        elif equals or name in switches:
+            flags[name] = value
+        else:
+            flags[name] = rest.pop(0) if rest else ""
+    return flags, rest

@@ -1,1 +1,0 @@
-"""Shell scripts that call cfssl, read and never run: what they would sign."""
