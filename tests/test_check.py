@@ -2005,6 +2005,26 @@ def test_of_a_value_of_a_wrong_type_no_more_is_told_than_that(
     assert found(sound) == [("error", "unfit-value", where, message)]
 
 
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (4096.0, "`4096.0` is not a whole number"),
+        ("2048", '`"2048"` is not a whole number'),
+        (True, "`true` is not a whole number"),
+        (None, "is missing, and cfssl takes 256, which is too short for RSA"),
+        (-1, "`-1` is not in 2048..8192"),
+    ],
+)
+def test_a_size_that_no_key_can_have_is_told_once_by_check_and_by_sign(
+    sound: Path, size: object, message: str
+) -> None:
+    request("alice", key={"algo": "rsa", "size": size})(sound)
+    assert found(sound) == [("error", "unfit-value", f"{ALICE}: key.size", message)]
+    refused = invoke("-C", str(sound), "sign", "--force")
+    problems = [line for line in refused.stderr.splitlines() if "config/" in line]
+    assert problems == [f"  {ALICE}: key.size: {message}"]
+
+
 @pytest.mark.needs("cfssl")
 def test_ed25519_is_told_where_the_cfssl_found_can_t_sign_it(sound: Path) -> None:
     request("alice", key={"algo": "ed25519", "size": 0})(sound)

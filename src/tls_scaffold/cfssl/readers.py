@@ -152,6 +152,10 @@ def _key(section: Section | None) -> Key:
         return Key(algo, 0)
     if algo not in ("rsa", "ecdsa"):
         section.problem("algo", f"`{algo}` is none of `ecdsa`, `rsa`, `ed25519`")
+    if algo == "rsa" and not section.has("size"):
+        section.problem("size", f"is missing, and cfssl takes {size}, which is too short for RSA")
+    if section.is_told("algo") or section.is_told("size"):  # what can't be read is not judged
+        return Key(algo, 0)
     if algo == "rsa" and size not in RSA_BITS:
         section.problem("size", f"`{size}` is not in {RSA_BITS[0]}..{RSA_BITS[-1]}")
     elif algo == "rsa" and size % 2:

@@ -80,7 +80,7 @@ def ignored_field(view: View) -> Iterator[Problem]:
 def weak_key(view: View) -> Iterator[Problem]:
     """No key is weaker than RSA with 2048 bits."""
     for path, request in view.requests.items():
-        if request.key.algo == "rsa" and request.key.size < RSA_SIZES[0]:
+        if request.key.algo == "rsa" and 0 < request.key.size < RSA_SIZES[0]:
             message = f"`{request.key}` is weaker than `rsa-{RSA_SIZES[0]}`"
             yield Problem(Place(path, key="key.size"), message)
     for entry in view.contents.entries:
