@@ -2005,6 +2005,13 @@ def test_of_a_value_of_a_wrong_type_no_more_is_told_than_that(
     assert found(sound) == [("error", "unfit-value", where, message)]
 
 
+def test_a_field_that_go_reads_in_other_letters_is_no_misspelt_one(sound: Path) -> None:
+    replace(ALICE, '"names"', '"name\u017f"')(sound)
+    replace(ALICE, '"key"', '"\u212aey"')(sound)
+    assert found(sound) == []
+    assert invoke("-C", str(sound), "status").exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("size", "message"),
     [

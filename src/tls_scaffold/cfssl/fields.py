@@ -153,6 +153,11 @@ class IgnoredField:
         return f"{message}; did you mean {self.meant}?" if self.meant else message
 
 
+def folded(name: str) -> str:
+    """Return a field's name as Go compares it: without regard to case, and a long s is an s."""
+    return name.lower().replace("\u017f", "s")
+
+
 def field_meant(name: str, kind: str, known: tuple[str, ...], *, is_object: bool) -> str:
     """Return what an unknown field in an object of a `kind`, which has the `known`, looks like.
 
@@ -160,7 +165,7 @@ def field_meant(name: str, kind: str, known: tuple[str, ...], *, is_object: bool
     `is_object` tells whether its value is one.
     """
     for names, home in HOMES.get(kind, ()):
-        if name.lower() in (each.lower() for each in names):
+        if folded(name) in map(folded, names):
             return home.format(name)
     alike = _known_alike(name, known)
     if alike:
@@ -169,13 +174,13 @@ def field_meant(name: str, kind: str, known: tuple[str, ...], *, is_object: bool
 
 
 def _known_alike(name: str, known: tuple[str, ...]) -> str:
-    lower = {each.lower(): each for each in known}
-    plain = re.sub(r"[-_ ]", "", name.lower())
+    by_fold = {folded(each): each for each in known}
+    plain = re.sub(r"[-_ ]", "", folded(name))
     for word in OTHER_WORDS.get(plain, ()):
-        if word.lower() in lower:
+        if folded(word) in by_fold:
             return word
-    close = difflib.get_close_matches(name.lower(), lower, 1, ENOUGH_ALIKE)
-    return lower[close[0]] if close else ""
+    close = difflib.get_close_matches(folded(name), by_fold, 1, ENOUGH_ALIKE)
+    return by_fold[close[0]] if close else ""
 
 
 def is_remark(name: str) -> bool:

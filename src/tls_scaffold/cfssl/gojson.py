@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from tls_scaffold.cfssl.fields import IgnoredField, field_meant, is_remark
+from tls_scaffold.cfssl.fields import IgnoredField, field_meant, folded, is_remark
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 
 Value = TypeVar("Value")
@@ -47,7 +47,7 @@ class Section:
         *,
         is_map: bool = False,
     ) -> None:
-        self._key = str if is_map else str.lower
+        self._key = str if is_map else folded
         self._values = {
             self._key(name): value for name, value in values.items() if value is not None
         }
@@ -148,9 +148,9 @@ class Section:
 
         `instead` says by what was meant what holds where that is missing.
         """
-        lower = {name.lower() for name in known}
+        read = set(map(folded, known))
         for name in self.names:
-            if name.lower() in lower or is_remark(name):
+            if folded(name) in read or is_remark(name):
                 continue
             is_object = isinstance(self._values.get(self._key(name)), Members)
             meant = field_meant(name, kind, known, is_object=is_object)
