@@ -150,6 +150,25 @@ def member(folder: Path, name: str = "etcd1", **fields: object) -> None:
     leaf(folder, name, **{"cn": "etcd", "hosts": MEMBER_HOSTS, "usages": BOTH, **fields})  # type: ignore[arg-type]
 
 
+def renumber(folder: Path, name: str, number: int) -> None:
+    """Have the CA sign a certificate again with a number of one byte, which may be below 1."""
+    path = folder / f"certs/{name}.pem"
+    old = x509.load_pem_x509_certificate(path.read_bytes())
+    # What is signed begins with its version and the serial number (RFC 5280, 4.1).
+    version, content = b"\xa0\x03\x02\x01\x02", old.tbs_certificate_bytes[4:]
+    behind = content[len(version) + 2 + content[len(version) + 1] :]
+    signed = _sequence(version + b"\x02\x01" + number.to_bytes(1, "big", signed=True) + behind)
+    signature = b"\0" + ca_key(folder).sign(signed, ec.ECDSA(hashes.SHA384()))
+    rest = der(path)[4 + len(old.tbs_certificate_bytes) :]
+    algorithm = rest[: 2 + rest[1]]
+    bits = b"\x03" + len(signature).to_bytes(1, "big") + signature
+    path.write_bytes(in_pem(_sequence(signed + algorithm + bits)))
+
+
+def _sequence(content: bytes) -> bytes:
+    return b"\x30\x82" + len(content).to_bytes(2, "big") + content
+
+
 def rsa_key(size: int) -> Key:
     return rsa.generate_private_key(65537, size)
 

@@ -1347,6 +1347,16 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
                 )
             ],
         ),
+        (
+            hashed("alice", "sha3-256"),
+            hashed("alice", "sha512"),
+            [
+                (
+                    "certs/alice.pem",
+                    "it is signed with SHA3-256, which Go 1.18 and later refuse",
+                )
+            ],
+        ),
     ],
     "component-line": [
         (
@@ -1380,6 +1390,16 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             lambda folder: certs.leaf(folder, "alice", extensions=[BEYOND_ASCII]),
             lambda folder: certs.leaf(folder, "alice"),
             [("certs/alice.pem", "it has the host `bü`, which Go can't read")],
+        ),
+        (
+            lambda folder: certs.renumber(folder, "alice", -1),
+            lambda folder: certs.renumber(folder, "alice", 0),
+            [
+                (
+                    "certs/alice.pem",
+                    "it has the serial number -1, and Go takes no negative one",
+                )
+            ],
         ),
     ],
     "wrong-key": [

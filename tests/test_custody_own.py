@@ -13,8 +13,10 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 import kills
 from certs import CLIENT, SERVER
@@ -293,7 +295,7 @@ def test_a_weak_signature_is_refused(tmp_path: Path) -> None:
     done = tls_scaffold("new", str(tmp_path / "x"), *WORDS, "--ca", str(tmp_path / "ca.pem"))
 
     assert done.returncode == 1
-    assert "`CN=Weak` is signed with SHA-1, which Go and OpenSSL refuse" in done.stderr
+    assert "`CN=Weak` is signed with SHA-1, which Go refuses" in done.stderr
     assert not (tmp_path / "x").exists()
 
 
@@ -525,6 +527,24 @@ def test_status_and_check_follow_the_way_to_the_root(own: Path) -> None:
         done = make(own, code=2, SIGNER=signer)
         assert "`certs/trust.pem`, the root that everybody trusts, is missing" in done.stderr
     (own / "certs/trust.pem").write_text(trust)
+
+
+def test_a_ca_below_a_root_that_was_signed_with_a_hash_go_does_not_know_is_told(own: Path) -> None:
+    old = SIGNER.certificate
+    builder = x509.CertificateBuilder().subject_name(old.subject).issuer_name(old.issuer)
+    builder = builder.public_key(old.public_key()).serial_number(old.serial_number)
+    builder = builder.not_valid_before(old.not_valid_before_utc)
+    builder = builder.not_valid_after(old.not_valid_after_utc)
+    for each in old.extensions:
+        builder = builder.add_extension(each.value, critical=each.critical)
+    weak = builder.sign(MIDDLE.key, hashes.SHA224()).public_bytes(Encoding.PEM).decode()
+    for path in (own / "certs").glob("*.pem"):
+        path.write_text(path.read_text().replace(text(SIGNER), weak))
+    told = "the CA `Example etcd CA` is signed with SHA-224, which Go refuses"
+    for command in ("status", "check", "bundle"):
+        done = tls_scaffold("-C", str(own), command)
+        assert done.returncode, command
+        assert told in " ".join((done.stdout + done.stderr).split()), command
 
 
 def test_the_end_of_a_ca_above_is_the_end_of_all_below(tmp_path: Path) -> None:

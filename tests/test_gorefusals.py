@@ -1,22 +1,26 @@
 """What is said of a certificate by itself is what Go says of it."""
 
+import json
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import ExtensionOID
 
 import certs
 import gopeer
 from certs import BOTH
 from conftest import Factory
+from support import openssl, tls_scaffold
 from test_caconstraints import HOST, MARKED, SIGN, ask, builder, read
 from tls_scaffold.commands.status import status
+from tls_scaffold.signing.matching import signed_by
 
 HOSTS = x509.SubjectAlternativeName([x509.DNSName(HOST)])
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -143,6 +147,117 @@ def test_a_host_is_refused_where_go_can_not_read_it(case: str, peer: Path) -> No
     assert bool(told) == (case in NAMES)
     assert (ask(peer, ca, leaf)[1] != "-") == (case in NAMES)
     assert not told or told.endswith("`, which Go can't read")
+
+
+RSA = rsa.generate_private_key(65537, 2048)
+
+
+def pss(digest: hashes.HashAlgorithm, mask: hashes.HashAlgorithm, salt: int) -> tuple[Any, ...]:
+    return RSA, digest, padding.PSS(padding.MGF1(mask), salt)
+
+
+SHORT, LONG = hashes.SHA256(), hashes.SHA512()
+SIGNED: dict[str, tuple[tuple[Any, ...], str]] = {
+    # the CA's key, hash and padding; what is said
+    "SHA-224 on a curve": ((KEY, hashes.SHA224()), "SHA-224"),
+    "SHA-3 on a curve": ((KEY, hashes.SHA3_256()), "SHA3-256"),
+    "SHA-512 on a curve": ((KEY, LONG), ""),
+    "SHA-224 of RSA": ((RSA, hashes.SHA224()), "SHA-224"),
+    "SHA-3 of RSA": ((RSA, hashes.SHA3_512()), "SHA3-512"),
+    "SHA-384 of RSA": ((RSA, hashes.SHA384()), ""),
+    "PSS": (pss(SHORT, SHORT, 32), ""),
+    "PSS with SHA-512": (pss(LONG, LONG, 64), ""),
+    "PSS with a short salt": (pss(SHORT, SHORT, 20), "RSA-PSS whose"),
+    "PSS with another mask": (pss(SHORT, LONG, 32), "RSA-PSS whose"),
+    "PSS with SHA-224": (pss(hashes.SHA224(), hashes.SHA224(), 28), "SHA-224"),
+    "Ed25519": ((ed25519.Ed25519PrivateKey.generate(), None), ""),
+    "Ed448": ((ed448.Ed448PrivateKey.generate(), None), "the algorithm 1.3.101.113"),
+}
+
+
+@pytest.mark.needs("go")
+@pytest.mark.parametrize("case", SIGNED)
+def test_a_signature_is_refused_where_go_verifies_none_of_its_kind(case: str, peer: Path) -> None:
+    (key, digest, *way), told = SIGNED[case]
+    options = {"rsa_padding": way[0]} if way else {}
+    name = certs.subject("a CA")
+    ca = builder(name, name, key).add_extension(MARKED, critical=True)
+    leaf = builder(certs.subject("leaf"), name, key)
+    leaf = leaf.add_extension(x509.ExtendedKeyUsage(BOTH), critical=False)
+    own, other = (
+        each.sign(key, digest, **options).public_bytes(Encoding.PEM) for each in (ca, leaf)
+    )
+    found = read(other)
+    assert signed_by(found, read(own))
+    assert found.unverified_by_go.startswith(told)
+    assert bool(found.unverified_by_go) == bool(told)
+    assert (ask(peer, own, other)[1] != "-") == bool(told)
+
+
+@pytest.mark.parametrize("number", [-1, 0, 1])
+def test_only_a_serial_number_below_0_is_refused_and_no_warning_of_python_s_is_shown(
+    number: int, folder: Factory
+) -> None:
+    path = folder("--members", "10.0.0.1", "--user", "app")
+    for name in ("ca", "app"):
+        certs.ca(path)
+        certs.member(path)
+        certs.leaf(path, "app")
+        certs.renumber(path, name, number)
+        done = tls_scaffold("-C", str(path), "status", "--json")
+        assert "Warning" not in done.stderr
+        rows = {each["name"]: each for each in json.loads(done.stdout)["components"]}
+        reason = "mismatched: it has the serial number -1, and Go takes no negative one"
+        assert (reason in rows[name]["reasons"]) == (number < 0)
+        bundled = tls_scaffold("-C", str(path), "bundle", "app")
+        assert bundled.returncode == (number < 0)
+        assert ("negative" in bundled.stderr) == (number < 0)
+        assert "Warning" not in bundled.stderr
+
+
+@pytest.mark.needs("go")
+def test_go_reads_no_serial_number_below_0(folder: Factory, peer: Path) -> None:
+    path = folder("--members", "10.0.0.1", "--user", "app")
+    certs.ca(path)
+    for number, told in ((-1, "x509: negative serial number"), (0, "-")):
+        certs.leaf(path, "app")
+        certs.renumber(path, "app", number)
+        ca, leaf = ((path / f"certs/{name}.pem").read_bytes() for name in ("ca", "app"))
+        assert ask(peer, ca, leaf)[1] == told
+
+
+@pytest.mark.parametrize("number", [-1, 0])
+@pytest.mark.parametrize("word", ["app", "{}/certs/app.pem"])
+def test_a_serial_number_that_no_list_can_name_is_not_revoked(
+    number: int, word: str, folder: Factory
+) -> None:
+    path = folder("--members", "10.0.0.1", "--user", "app")
+    certs.ca(path)
+    certs.leaf(path, "app")
+    certs.renumber(path, "app", number)
+    done = tls_scaffold("-C", str(path), "revoke", word.format(path))
+    assert done.returncode == 1
+    assert f"has the serial number {number}, which no list can name: only another CA" in done.stderr
+    assert not (path / "revoked.tsv").exists()
+
+
+def test_a_key_of_rsa_that_go_does_not_take_is_refused(folder: Factory, tmp_path: Path) -> None:
+    path = folder("--members", "10.0.0.1", "--user", "app")
+    certs.ca(path)
+    pem = tmp_path / "key.pem"
+    for option, told in (
+        ("rsa_keygen_pubexp:4294967297", "the exponent 4294967297: Go takes 2147483647 at most"),
+        ("rsa_keygen_pubexp:2147483647", ""),
+        ("rsa_keygen_bits:8200", "8200 bits of RSA: Go's TLS takes 8192 at most"),
+    ):
+        openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", option, "-out", str(pem))
+        key = load_pem_private_key(pem.read_bytes(), None, unsafe_skip_rsa_key_validation=True)
+        assert isinstance(key, rsa.RSAPrivateKey)
+        certs.leaf(path, "app", key=key)
+        shown = tls_scaffold("-C", str(path), "status", "--json").stdout
+        row = next(row for row in json.loads(shown)["components"] if row["name"] == "app")
+        refusals = [each for each in row["reasons"] if each.startswith("mismatched")]
+        assert [each.endswith(told) for each in refusals] == [True] * bool(told)
 
 
 @pytest.mark.parametrize("case", LATE)

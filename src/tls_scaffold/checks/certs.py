@@ -61,12 +61,15 @@ def line_of_another_ca(view: View) -> Iterator[Problem]:
 
 @Rule(
     of_certificates=True,
-    pain="etcd and its clients refuse it: `x509: cannot verify signature: insecure algorithm`",
+    pain=(
+        "etcd and its clients refuse it: `x509: cannot verify signature: insecure algorithm`, or "
+        "`algorithm unimplemented`"
+    ),
     fix="sign it again (`make req-NAME`)",
     fix_at=signed_again,
 )
 def weak_signature(view: View) -> Iterator[Problem]:
-    """No certificate is signed with SHA-1 or MD5."""
+    """Every certificate is signed with SHA-256, SHA-384, SHA-512 or Ed25519, as Go takes it."""
     yield from faults_about(view, HASH)
 
 
@@ -77,7 +80,7 @@ def weak_signature(view: View) -> Iterator[Problem]:
     fix_at=signed_again,
 )
 def unknown_to_go(view: View) -> Iterator[Problem]:
-    """Every certificate has a key, hosts and critical extensions that Go takes."""
+    """Every certificate has a number, key, hosts and critical extensions that Go takes."""
     yield from faults_about(view, GO)
 
 

@@ -1,7 +1,7 @@
 """What the words of `revoke` mean: components, there or gone, serial numbers, and files."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -56,10 +56,11 @@ def chosen_by(
     for word in words:
         try:
             meant = _of_word(here, word, force=force)
+            valid = [each for each in meant if not _has_ended(each, here.now)]
+            _refuse_unlistable(word, valid)
         except ScaffoldError as error:
             problems.append(error.without(""))
             continue
-        valid = [each for each in meant if not _has_ended(each, here.now)]
         if not valid:
             told.append(_why_nothing(word, meant))
         for each in valid:
@@ -105,6 +106,16 @@ def _refuse_shared(here: SignedHere, word: str, names: Sequence[str]) -> None:
             f"the record can't tell the certificates of `{word}` and `{shared[0]}` apart: name "
             "files or serial numbers"
         )
+
+
+def _refuse_unlistable(word: str, meant: Iterable[Signed | int]) -> None:
+    """Refuse a certificate whose serial number no list may name (RFC 5280, 4.1.2.2)."""
+    for each in meant:
+        if isinstance(each, Signed) and each.serial < 1:
+            raise ScaffoldError(
+                f"`{word}` has the serial number {each.serial}, which no list can name: only "
+                "another CA shuts it out (`tls-scaffold rotate start --compromised`)"
+            )
 
 
 def _in_file(here: SignedHere, word: str) -> Signed:

@@ -88,8 +88,8 @@ def unusable(
     """
     if ca and not matching.signed_by(certificate, ca):
         yield "issuer: the CA that this folder pins did not sign it"
-    if certificate.weak_hash:
-        yield f"signature: it is signed with {certificate.weak_hash}"
+    if certificate.unverified_by_go:
+        yield f"signature: it is signed with {certificate.unverified_by_go}"
     if certificate.may_sign and not is_ca:
         yield "CA: it is the certificate of a CA"
     if certificate.unknown_to_go:

@@ -182,8 +182,8 @@ def _refusals(ca: Certificate, height: int, now: datetime) -> Iterator[str]:
         yield f"{name} begins {ca.not_before:{MINUTE}}"
     if ca.path_length is not None and ca.path_length < height:
         yield f"{name} lets {ca.path_length} CAs follow below it, and there are {height}"
-    if ca.weak_hash and not is_root:  # nobody looks at the signature of what is trusted
-        yield f"{name} is signed with {ca.weak_hash}, which Go and OpenSSL refuse"
+    if ca.unverified_by_go and not is_root:  # nobody looks at the signature of what is trusted
+        yield f"{name} is signed with {ca.unverified_by_go}, which Go refuses"
     if ca.key.algo == "rsa" and ca.key.size < LEAST_RSA_BITS:
         yield f"{name} has a key of {ca.key.size} bits of RSA: OpenSSL takes {LEAST_RSA_BITS}"
     if ca.unknown_to_go:

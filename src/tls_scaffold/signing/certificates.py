@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.types import (
     PublicKeyTypes,
 )
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from tls_scaffold.cfssl import usages
@@ -31,6 +32,8 @@ from tls_scaffold.spelling import Key
 
 # cfssl signs such names, and `mistakes` tells of them: nobody who reads one back is told again.
 warnings.filterwarnings("ignore", "Attribute's length must be", UserWarning)
+# Of a serial number that is negative `unknown_to_go` tells; Go takes 0.
+warnings.filterwarnings("ignore", "Parsed a serial number", CryptographyDeprecationWarning)
 
 UNREADABLE = (
     ValueError,
@@ -46,7 +49,6 @@ NAME_KINDS: dict[type, str] = {
     x509.IPAddress: "ip",
     x509.UniformResourceIdentifier: "uri",
 }
-WEAK_HASHES = {"md5": "MD5", "sha1": "SHA-1"}
 ExtensionT = TypeVar("ExtensionT", bound=x509.ExtensionType)
 
 
@@ -177,16 +179,9 @@ class Certificate:
         return sum_of_public_key(self.public_key)
 
     @property
-    def weak_hash(self) -> str:
-        """The hash of its signature where that is broken, `SHA-1` or `MD5`; else empty.
-
-        Go refuses MD5, and SHA-1 from 1.18 on.
-        """
-        try:
-            algorithm = self.parsed.signature_hash_algorithm
-        except UnsupportedAlgorithm:
-            return ""
-        return WEAK_HASHES.get(algorithm.name, "") if algorithm else ""
+    def unverified_by_go(self) -> str:
+        """What it is signed with, such as `SHA-1`, where Go verifies no such signature."""
+        return gorefusals.unverified_signature(self.parsed)
 
     @property
     def unknown_to_go(self) -> str:

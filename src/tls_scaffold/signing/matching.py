@@ -12,22 +12,25 @@ from tls_scaffold.signing.certificates import Certificate, key_type
 from tls_scaffold.signing.keys import LockedKeyError, usable_ca_key, usable_key
 from tls_scaffold.spelling import canonical_address, is_wildcard
 
+OLD_HASHES = ("md5", "sha1")
+
 
 def signed_by(certificate: Certificate, ca: Certificate) -> bool:
     """Tell whether `ca` signed a certificate: it names it, and its key verifies the signature.
 
-    The hash may be one that Go refuses, of which `Certificate.weak_hash` tells.
+    The hash may be one that Go refuses, of which `Certificate.unverified_by_go` tells.
     """
     try:
-        if certificate.weak_hash:
-            return _signed_with_weak_hash(certificate, ca)
+        digest = certificate.parsed.signature_hash_algorithm
+        if digest and digest.name in OLD_HASHES:
+            return _signed_with_old_hash(certificate, ca)
         certificate.parsed.verify_directly_issued_by(ca.parsed)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 
 
-def _signed_with_weak_hash(certificate: Certificate, ca: Certificate) -> bool:
+def _signed_with_old_hash(certificate: Certificate, ca: Certificate) -> bool:
     """Verify what `verify_directly_issued_by` refuses to look at; it raises what that raises."""
     parsed, key = certificate.parsed, ca.public_key
     signature, content = parsed.signature, parsed.tbs_certificate_bytes

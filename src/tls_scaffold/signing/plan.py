@@ -228,8 +228,8 @@ class _Planner:
         ca = self._cas[signing.ca]
         if isinstance(ca, NewCA) or not matching.signed_by(certificate, ca):
             return ("signed by another CA",)
-        if certificate.weak_hash:
-            return (f"signed with {certificate.weak_hash}",)
+        if certificate.unverified_by_go:
+            return (f"signed with {certificate.unverified_by_go}",)
         if not chains.has_behind(pem, self._chain_of(signing.ca)):
             return (chains.not_behind(signing.ca),)
         return tuple(map(str, differences(certificate, request, profile, self._ends_of(ca))))

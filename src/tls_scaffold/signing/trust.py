@@ -4,7 +4,7 @@ Where peers have a CA of their own, they trust those of `certs/peer-trust.pem` i
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -66,7 +66,7 @@ def read_trust(folder: Path, of_ca: str = CA) -> Trust:
         way = () if same else chains.way_up(ca.cas[0], chain, trust.cas)
         if way:
             trust = replace(trust, chain=way[:-1], above=way[1:])
-            problems = tuple(_broken_links(way[1:], now))
+            problems = tuple(_broken_links(way, now))
         elif not same:
             above = f", nor the root above it by way of `{CHAINS[of_ca]}`" if has_chain else ""
             problems = (f"`{path}` does not hold the CA that signs, `{of_ca}`{above}",)
@@ -98,9 +98,12 @@ def _with_common_key(
     return tuple(each for each in some if each.public_key in keys)
 
 
-def _broken_links(way: Iterable[Certificate], now: datetime) -> Iterator[str]:
-    """Yield why a CA above the one that signs is none that others can trust."""
-    for each in way:
+def _broken_links(way: Sequence[Certificate], now: datetime) -> Iterator[str]:
+    """Yield why nobody gets from the CA that signs to the one that is trusted, the last."""
+    for each in way[:-1]:  # nobody looks at the signature of what is trusted
+        if each.unverified_by_go:
+            yield f"the CA `{each.cn}` is signed with {each.unverified_by_go}, which Go refuses"
+    for each in way[1:]:
         name = f"the CA `{each.cn}` above `{CA}`"
         if each.has_ended(now):
             yield f"{name} ended {each.not_after:{MINUTE}}"

@@ -226,8 +226,8 @@ def _signature_faults(entry: Entry, certificate: Certificate, ca: Certificate) -
         if matching.signs_itself(certificate):
             reason = f"it is self-signed, and not signed by `{entry.ca}`"
         yield Fault(MISMATCHED, reason, about=SIGNER)
-    elif certificate.weak_hash:
-        reason = f"it is signed with {certificate.weak_hash}, which Go 1.18 and later refuse"
+    elif certificate.unverified_by_go:
+        reason = f"it is signed with {certificate.unverified_by_go}, which Go 1.18 and later refuse"
         yield Fault(MISMATCHED, reason, about=HASH)
     for host in caconstraints.excluded_hosts(ca, certificate.hosts):
         reason = f"the name constraints of `{entry.ca}` do not allow the host `{escaped(host)}`"

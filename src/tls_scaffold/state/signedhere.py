@@ -119,5 +119,5 @@ class SignedHere:
 
 def _mark(serial: int) -> bytes:
     """Return how a serial number stands in a certificate: an INTEGER (X.690, 8.3)."""
-    content = serial.to_bytes(serial.bit_length() // 8 + 1, "big")
+    content = serial.to_bytes(serial.bit_length() // 8 + 1, "big", signed=True)
     return bytes((2, len(content))) + content
