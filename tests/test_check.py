@@ -117,6 +117,21 @@ def together(path: str, other: str) -> Change:
     return change
 
 
+def with_behind(name: str, other: str, number: int) -> Change:
+    """Return a change that puts a certificate with this serial number behind a component's."""
+
+    def change(folder: Path) -> None:
+        certs.renumber(folder, other, number)
+        together(f"certs/{name}.pem", f"certs/{other}.pem")(folder)
+        certs.leaf(folder, other)
+
+    return change
+
+
+def headed(path: str) -> Change:
+    return replace(path, "BEGIN CERTIFICATE-----", "BEGIN CERTIFICATE-----\nFoo: bar\n")
+
+
 # A team's own, which names no folder that holds keys.
 UNNAMED = text(".gitignore", "")
 
@@ -277,6 +292,10 @@ CHECKS = Path(checks.__file__).parent
 NO_HOSTS = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, b"\x30\x00")
 BEYOND_ASCII = x509.UnrecognizedExtension(
     ExtensionOID.SUBJECT_ALTERNATIVE_NAME, b"\x30\x05\x82\x03b\xc3\xbc"
+)
+HEADED = (
+    "it has `Name: value` lines below a `-----BEGIN`: Go's AppendCertsFromPEM passes over such a "
+    "CA, and Python refuses the file"
 )
 INDENTED = "has blanks before its `-----BEGIN`, or line ends that Go does not know"
 CUT = "is cut off or damaged: Go finds no whole block in it"
@@ -1314,6 +1333,24 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             )
         ),
         (
+            with_behind("alice", "bob", -1),
+            with_behind("alice", "bob", 0),
+            [
+                (
+                    "certs/alice.pem",
+                    (
+                        "what stands behind its certificate has the serial number -1, and Go takes "
+                        "no negative one"
+                    ),
+                )
+            ],
+        ),
+        (
+            headed("certs/ca.pem"),
+            headed("certs/alice.pem"),
+            [("certs/ca.pem", HEADED)],
+        ),
+        (
             prepend("certs/ca.pem", "\ufeff"),
             text_before("certs/ca.pem"),
             [("certs/ca.pem", f"it {MARKED}")],
@@ -1479,6 +1516,11 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             emptied("certs/trust.pem"),
             copy("certs/ca.pem", "certs/trust.pem"),
             [("certs/trust.pem", "`certs/trust.pem` is not a certificate: it is empty")],
+        ),
+        (
+            both(copy("certs/ca.pem", "certs/trust.pem"), headed("certs/trust.pem")),
+            copy("certs/ca.pem", "certs/trust.pem"),
+            [("certs/trust.pem", f"`certs/trust.pem` can't be trusted as it is: {HEADED}")],
         ),
     ],
     "unpinned-ca": [

@@ -1038,6 +1038,43 @@ def test_a_file_in_pem_that_holds_no_certificate_has_no_state(small: Callable[..
     assert "cut" in states(folder)
 
 
+@pytest.mark.parametrize("name", ["alice", "ca"])
+def test_what_can_not_be_read_behind_a_certificate_is_handed_to_nobody(
+    folder: Factory, name: str
+) -> None:
+    path = folder("--members", "10.0.0.1", "--user", "alice", "--user", "root")
+    certs.ca(path)
+    certs.leaf(path, "alice")
+    with (path / f"certs/{name}.pem").open("a") as file:
+        file.write("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
+    told = "mismatched: what stands behind its certificate can't be read: "
+    (row,) = (row for row in status(path, timedelta(), NOW).rows if row.name == name)
+    assert row.reasons[0].startswith(told)
+    done = tls_scaffold("-C", str(path), "bundle", "alice")
+    assert done.returncode == 1
+    assert f"`certs/{name}.pem` is {told}" in done.stderr
+    assert not (path / "dist").exists()
+
+
+@pytest.mark.parametrize("names", [["ca", "trust"], ["ca"], ["trust"]], ids="-".join)
+def test_a_ca_that_go_passes_over_for_its_headers_is_handed_to_nobody(
+    folder: Factory, names: list[str]
+) -> None:
+    path = folder("--members", "10.0.0.1", "--user", "alice", "--user", "root")
+    certs.ca(path)
+    certs.leaf(path, "alice")
+    shutil.copy(path / "certs/ca.pem", path / "certs/trust.pem")
+    for name in (*names, "alice"):
+        pem = path / f"certs/{name}.pem"
+        pem.write_text(pem.read_text().replace("CERTIFICATE-----", "CERTIFICATE-----\nA: b\n", 1))
+    rows = {row.name: row for row in status(path, timedelta(), NOW).rows}
+    assert {name for name in rows if rows[name].state == "mismatched"} == {*names}
+    done = tls_scaffold("-C", str(path), "bundle", "alice")
+    assert done.returncode == 1
+    told = done.stderr.count("it has `Name: value` lines below a `-----BEGIN`")
+    assert told == len(names)
+
+
 LOOP = """\
 USERS = alice bob
 LEAF = -ca certs/ca.pem -ca-key certs/ca-key.pem -config config/ca-config.json -profile client

@@ -356,12 +356,30 @@ def read_all_at(path: Path) -> tuple[Certificate, ...]:
 
 
 def check_others(pem: bytes, place: str) -> None:
-    """Raise ScaffoldError if a certificate behind the first of a file can't be read.
+    """Raise ScaffoldError if Go can't read a certificate behind the first of a file.
 
-    Who shows the file shows them all, and Go's clients read each.
+    Who shows the file shows them all, and Go's clients and servers read each.
     """
     for der in certificate_ders(pem)[1:]:
-        read_der(der, place)
+        try:
+            reason = gorefusals.parse_error(read_der(der, place).parsed)
+        except ScaffoldError as error:
+            reason = f"can't be read: {error.problems[0].message}"
+        if reason:
+            raise _not_a_certificate(place, f"what stands behind its certificate {reason}")
+
+
+def check_headers(pem: bytes, place: str) -> None:
+    """Raise ScaffoldError if a CA of a file has lines such as `Name: value` before its body.
+
+    etcd itself takes it, while other programs in Go, and Python, do not.
+    """
+    if any(block.headers for block in blocks(pem)):
+        reason = (
+            "it has `Name: value` lines below a `-----BEGIN`: Go's AppendCertsFromPEM passes over "
+            "such a CA, and Python refuses the file"
+        )
+        raise ScaffoldError(f"`{place}` can't be trusted as it is", [Problem(Place(place), reason)])
 
 
 def is_of_ca(pem: bytes) -> bool:

@@ -83,6 +83,7 @@ def _read_file(folder: Path, path: str) -> Trust:
     pem = content(folder, path)
     text = pem.decode(errors="replace")
     try:
+        certificates.check_headers(pem, path)
         return Trust(path, text, certificates.read_all(pem, path))
     except ScaffoldError as error:
         hint = BRING_AGAIN if custody_of(folder).own else PUT_CA_BACK

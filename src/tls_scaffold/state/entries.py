@@ -44,10 +44,11 @@ class Entry:
     """A certificate that is asked for, or there, or both; paths are relative to the folder.
 
     `kind` is ca, member, proxy or user, and None where nothing asks for it. `absent` says why there
-    is no `certificate`, `keyless` why there is no `key`, `unread` why its request or profile can't
-    be read. `profiles` are those that may have signed it: several where no Makefile says which.
-    `signing` is what asks for it; None for a CA that no line of cfssl makes. `faults` are what is
-    wrong between these, `unmet` says what a component needs and nothing asks for.
+    is no `certificate`, or why Go can't read the whole file, `keyless` why there is no `key`,
+    `unread` why its request or profile can't be read. `profiles` are those that may have signed it:
+    several where no Makefile says which. `signing` is what asks for it; None for a CA that no line
+    of cfssl makes. `faults` are what is wrong between these, `unmet` says what a component needs
+    and nothing asks for.
     """
 
     name: str
@@ -207,6 +208,8 @@ def _faults(
     ca: Certificate | None,
     ca_ends: Collection[datetime],
 ) -> Iterator[Fault]:
+    if entry.absent:
+        yield Fault(MISMATCHED, entry.absent.message)
     if reason := key_trouble(entry, certificate):
         yield Fault(MISMATCHED, f"`{entry.key_path}` {reason}", about=KEY)
     if ca and not (entry.kind is None and entry.is_of_ca):

@@ -263,6 +263,8 @@ class Reader:
             pem = content(self.folder, entry.path)
             certificate = certificates.read(pem, entry.path)
             certificates.check_others(pem, entry.path)
+            if entry.kind == CA_KIND:
+                certificates.check_headers(pem, entry.path)
         except ScaffoldError as error:
             absent = (*error.problems, Problem(Place(), error.summary))[0]
             if isinstance(error.__cause__, PermissionError):
