@@ -17,6 +17,7 @@ from unittest.mock import Mock
 import pytest
 from click.testing import CliRunner, Result
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 import certs
 from certs import BOTH, DAY, NOW, SERVER, YEAR
@@ -1036,6 +1037,24 @@ def test_a_file_in_pem_that_holds_no_certificate_has_no_state(small: Callable[..
     assert states(folder) == before
     (folder / "certs/cut.pem").write_text("-----BEGIN TRUSTED CERTIFICATE-----")
     assert "cut" in states(folder)
+
+
+def test_hosts_of_odd_kinds_are_shown_as_openssl_shows_them(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--user", "alice")
+    certs.ca(path)
+    oid = x509.ObjectIdentifier("1.2.3.4")
+    names = x509.SubjectAlternativeName(
+        [
+            x509.OtherName(oid, b"\x0c\x01a"),
+            x509.RegisteredID(oid),
+            x509.DirectoryName(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])),
+        ]
+    )
+    certs.leaf(path, "alice", extensions=[names])
+    (row,) = (row for row in status(path, timedelta(), NOW).rows if row.name == "alice")
+    shown = ("othername:1.2.3.4:a", "Registered ID:1.2.3.4", "DirName:CN=x")
+    assert row.hosts == shown
+    assert row.reasons == tuple(f"stale: hosts: `{each}` not asked for" for each in shown)
 
 
 @pytest.mark.parametrize("name", ["alice", "ca"])

@@ -110,7 +110,7 @@ def _names_of(certificate: Certificate) -> list[str]:
     read = map(":".join, certificate.alternative_names)
     names = certificate.general_names
     others = [each for each in names if type(each) not in certificates.NAME_KINDS]
-    return [*read, *(f"another name: {each.value}" for each in others)]
+    return [*read, *map(certificates.text_of_general_name, others)]
 
 
 def _differing(what: str, wanted: Iterable[str], found: Iterable[str]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Certificates read back: PEM → subject, SANs, usages, dates."""
 
+import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -49,6 +50,8 @@ NAME_KINDS: dict[type, str] = {
     x509.IPAddress: "ip",
     x509.UniformResourceIdentifier: "uri",
 }
+# A UTF8String, PrintableString or IA5String of less than 128 bytes (X.690, 8.1.3).
+SHORT_TEXT = re.compile(rb"[\x0c\x13\x16][\x00-\x7f](.*)", re.DOTALL)
 ExtensionT = TypeVar("ExtensionT", bound=x509.ExtensionType)
 
 
@@ -110,7 +113,7 @@ class Certificate:
     @property
     def hosts(self) -> tuple[str, ...]:
         """The subject alternative names, whatever their kind."""
-        return tuple(str(name.value) for name in self.general_names)
+        return tuple(map(text_of_general_name, self.general_names))
 
     @property
     def alternative_names(self) -> tuple[tuple[str, str], ...]:
@@ -232,7 +235,8 @@ class Certificate:
     def crl_urls(self) -> tuple[str, ...]:
         """Where its CRL is to be found."""
         points = self._extension(x509.CRLDistributionPoints)
-        return tuple(str(name.value) for point in points or () for name in point.full_name or ())
+        names = (name for point in points or () for name in point.full_name or ())
+        return tuple(map(text_of_general_name, names))
 
     @property
     def ocsp_urls(self) -> tuple[str, ...]:
@@ -254,13 +258,30 @@ class Certificate:
 
     def _access_urls(self, method: x509.ObjectIdentifier) -> tuple[str, ...]:
         ways = self._extension(x509.AuthorityInformationAccess) or ()
-        return tuple(str(way.access_location.value) for way in ways if way.access_method == method)
+        names = (way.access_location for way in ways if way.access_method == method)
+        return tuple(map(text_of_general_name, names))
 
 
 def names_in(names: Iterable[x509.GeneralName]) -> tuple[tuple[str, str], ...]:
     """Return the alternative names that Go reads of these; others it passes over."""
     found = ((NAME_KINDS.get(type(each), ""), str(each.value)) for each in names)
     return kept_names((name for name in found if name[0]), is_ca=False)
+
+
+def text_of_general_name(name: x509.GeneralName) -> str:
+    """Return a host, and a name of a kind that Go passes over with that, as openssl shows it.
+
+    What is called another name may have any value: it is told where it is a short text.
+    """
+    if isinstance(name, x509.DirectoryName):
+        return f"DirName:{text_of_name(_words_and_texts(name.value))}"
+    if isinstance(name, x509.RegisteredID):
+        return f"Registered ID:{name.value.dotted_string}"
+    if isinstance(name, x509.OtherName):
+        found = SHORT_TEXT.fullmatch(name.value)
+        text = f":{found[1].decode(errors='replace')}" if found else ""
+        return f"othername:{name.type_id.dotted_string}{text}"
+    return str(name.value)
 
 
 def text_of_name(name: tuple[tuple[str, str], ...]) -> str:
