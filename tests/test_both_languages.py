@@ -142,6 +142,8 @@ def with_line(path: Path, line: str) -> None:
         *(f"{place}/x" for place in ("archive", "config", "data", "dist", "issued")),
         *("ca", "sub/ca", "certs/ca", "certs/trust", "certs/x-key", "../x", "sub/../x"),
         *("certs/CA", "certs/x-Key", "Archive/x"),
+        *("awaiting/x", "certs/.work.abcdef/x", "certs/.new/x", "certs/.x", ".private/x"),
+        *(".tls-scaffold/x", ".git/x", "sub/.hidden/x"),
     ],
 )
 def test_both_signers_refuse_the_same_places(folder: Factory, output: str) -> None:
@@ -155,6 +157,22 @@ def test_both_signers_refuse_the_same_places(folder: Factory, output: str) -> No
         assert done.returncode == 2
         assert output in done.stderr
         assert contents(path) == before
+
+
+@pytest.mark.parametrize("output", ["awaiting/x", "certs/.new/x", ".private/x", "certs/x-key"])
+def test_a_line_with_a_place_of_others_is_told_before_anything_is_signed(
+    folder: Factory, output: str
+) -> None:
+    path = folder(*SMALL)
+    make(path, "ca")
+    with_line(path, f"req-x {output}.pem: config/req-calico.json ; $(sign) -profile client $<")
+
+    check = run(str(BIN / "tls-scaffold"), "check", cwd=path)
+    status = run(str(BIN / "tls-scaffold"), "status", cwd=path)
+
+    assert check.returncode == status.returncode == 1
+    assert f"`{output}.pem`: " in check.stdout
+    assert "next: tls-scaffold check\n" in status.stderr
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from tls_scaffold.inventory.fields import short_text
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.paths import (
     ARCHIVE,
+    AWAITING,
     CA,
     CA_REQUEST,
     CERTS,
@@ -39,8 +40,8 @@ RENDERED = (
 )
 """What a render has beside the requests of the components."""
 OUR_REQUESTS = (CA_REQUEST, PEER_CA_REQUEST, CONFIG, FILE)
-NO_REQUESTS = (ARCHIVE, CERTS, "data", "dist", "issued")
-NO_OUTPUTS = (ARCHIVE, "config", "data", "dist", "issued")
+NO_REQUESTS = (ARCHIVE, AWAITING, CERTS, "data", "dist", "issued")
+NO_OUTPUTS = (ARCHIVE, AWAITING, "config", "data", "dist", "issued")
 NO_COMPONENTS = {
     TRUST: "what others trust",
     CHAIN: "what stands behind each certificate",
@@ -82,7 +83,8 @@ def output_problem(text: str) -> str:
 
 def output_place_problem(text: str) -> str:
     """Say in whose place a certificate of the path `text`, without `.pem`, would be; else empty."""
-    if wrong := _place_problem(text, NO_OUTPUTS):
+    # No set of `make regenerate` has hidden files: what is decided on could not be put in place.
+    if wrong := _hidden_problem(text) or _place_problem(text, NO_OUTPUTS):
         return wrong
     name = text.rpartition("/")[2].lower()
     if name == "ca":  # in any folder: the CA of one made by hand may lie there
@@ -110,14 +112,22 @@ def path_problem(text: str) -> str:
 
     None of them has hidden parts or `..`.
     """
-    hidden = [part for part in text.split("/") if part.startswith(".") and part.strip(".")]
-    if hidden:
-        return f"`{text}` has a hidden part, `{hidden[0]}`: no request, no certificate lies in one"
+    if wrong := _hidden_problem(text):
+        return wrong
     if not PATH.fullmatch(text):
         return f"`{text}` is not a path below the folder of letters, digits, `.`, `_`, `-` and `/`"
     if len(text) > LONGEST or max(map(len, text.split("/"))) > LONGEST_PART:
         return f"`{text}` is longer than {LONGEST} characters, or a part of it than {LONGEST_PART}"
     return ""
+
+
+def _hidden_problem(text: str) -> str:
+    hidden = [part for part in text.split("/") if part.startswith(".") and part.strip(".")]
+    return (
+        f"`{text}` has a hidden part, `{hidden[0]}`: no request, no certificate lies in one"
+        if hidden
+        else ""
+    )
 
 
 def _ending_problem(text: str) -> str:

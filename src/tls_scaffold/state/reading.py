@@ -23,6 +23,7 @@ from tls_scaffold.signing.copies import name_of
 from tls_scaffold.signing.custodies import ANOTHER_FOR_PEERS, bring_ca, custody_of
 from tls_scaffold.signing.foldercas import ends_of_ca
 from tls_scaffold.signing.ignoredrules import ignored_rules
+from tls_scaffold.signing.linemistakes import line_problems
 from tls_scaffold.signing.pins import mismatched_pin
 from tls_scaffold.signing.record import has_ca_on_record
 from tls_scaffold.signing.revocations import Revocation, known_revocations
@@ -153,7 +154,9 @@ class Reader:
         return bool(config and config.profile_or_default(signing.profile).constraint.is_ca)
 
     def _refusals(self, entry: Entry) -> Iterator[str]:
-        """Yield why an entry's request is not signed, or not as anybody can mean it."""
+        """Yield why an entry's line or request is not signed, or not as anybody can mean it."""
+        if entry.signing:
+            yield from line_problems(entry.signing)
         if entry.request and entry.profiles:
             profile = entry.profiles[0]
             yield from map(str, mistakes.own_refusals(entry.request, profile, self._now))
