@@ -67,6 +67,20 @@ def request(name: str, **fields: Any) -> Change:
     return edit(f"config/req-{name}.json", **fields)
 
 
+def as_link(path: str) -> Change:
+    """Return a change that has a path of the folder lead to what was there, outside of it."""
+
+    def change(folder: Path) -> None:
+        outside = folder.parent / "outside"
+        if (folder / path).exists():
+            (folder / path).rename(outside)
+        else:
+            outside.mkdir(0o700)
+        (folder / path).symlink_to(outside)
+
+    return change
+
+
 def edit(path: str, **fields: Any) -> Change:
     def change(folder: Path) -> None:
         document = json.loads((folder / path).read_text()) | fields
@@ -1784,6 +1798,29 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
             for path in ("certs/revoked.pem", "revoked.txt")
         ),
         (lambda folder: (folder / "x.crl").mkdir(), crl("DER"), [("x.crl", "it is no CRL in DER")]),
+    ],
+    "in-the-way": [
+        (
+            as_link(path),
+            text("more.txt", ""),
+            [(path, "it is a link, and commands write through none")],
+        )
+        for path in (
+            *("archive", "certs", "issued", "awaiting"),
+            *("config", "config/ca-csr.json", "config/req-alice.json", "Makefile"),
+        )
+    ]
+    + [
+        (
+            lambda folder: (folder / "certs/.new").mkdir(),
+            text("more.txt", ""),
+            [
+                (
+                    "certs/.new",
+                    "a new set of certificates was decided on, and is not in its place yet",
+                )
+            ],
+        )
     ],
     "unknown-rule": [
         (

@@ -60,8 +60,8 @@ SHELVES = {
     ),
     "state": (
         "advice bundleages contents prometheus signedhere / cfsslscripts clones reading "
-        "removed renewals states / expectations lives lostkeys waiting / entries timeline / "
-        "statewords timescale"
+        "removed renewals states / expectations hindrances lives lostkeys waiting / "
+        "entries timeline / statewords timescale"
     ),
     "etcd": (
         "bundled cluster doors matrix proofs / rights / keys / attempts throwaway "

@@ -150,7 +150,7 @@ def test_json_holds_the_documented_fields(every_state: Path) -> None:
     document = json.loads(done.stdout)
     by_name = {component["name"]: component for component in document["components"]}
     parts = ["components", "removed", "earlier_cas", "stale_bundles", "hooks_owed"]
-    parts += ["lost_ca_keys", "denied", "twin_cas"]
+    parts += ["lost_ca_keys", "denied", "twin_cas", "hindrances"]
     assert list(document) == ["version", *parts]
     assert document["version"] == 1
     assert done.stderr == ""
@@ -1233,6 +1233,24 @@ def test_a_key_that_a_ca_lacks_is_told_and_the_ca_stays_valid(
     kept = {**json.loads(inventory.read_text()), "ca": {"key": "offline"}}
     inventory.write_text(json.dumps(kept))
     assert "ca-key" not in invoke("-C", str(path), "status").stderr
+
+
+def test_what_keeps_commands_from_writing_is_told(small: Callable[..., Path]) -> None:
+    path = small("alice")
+    (path / "certs/.new/new").mkdir(parents=True)
+    (path / "issued").symlink_to(path.parent)
+
+    done = invoke("-C", str(path), "status")
+
+    assert done.exit_code == 4
+    assert done.stderr.splitlines()[:2] == [
+        "note: issued: it is a link, and commands write through none; move it away, or put in its "
+        "place what it leads to",
+        "note: certs/.new: a new set of certificates was decided on, and is not in its place yet; "
+        "`make` puts it there, or says what is in its way",
+    ]
+    document = json.loads(invoke("-C", str(path), "status", "--json").stdout)
+    assert document["hindrances"] == ["issued", "certs/.new"]
 
 
 @pytest.mark.needs("setpriv")

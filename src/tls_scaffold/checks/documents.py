@@ -8,8 +8,19 @@ from tls_scaffold.checks.rule import WARNING, Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.spelling import RSA_SIZES
+from tls_scaffold.state.hindrances import fix_of, hindrances
 
 PROBE = b'{"CN": "probe", "key": {"algo": "ed25519", "size": 0}}'
+
+
+@Rule(
+    pain="no command that would write there works any more, while all that is signed goes on",
+    fix="move it away",
+    fix_at=lambda _view, place, _fix: fix_of(place.path),
+)
+def in_the_way(view: View) -> Iterator[Problem]:
+    """Nothing keeps commands from writing: no link, and no new set that is half in place."""
+    yield from hindrances(view.folder, view.inventory)
 
 
 @Rule(
@@ -119,6 +130,7 @@ def _knows_ed25519() -> bool:
 
 
 RULES = (
+    in_the_way,
     unreadable,
     broken_inventory,
     misspelt_field,

@@ -13,7 +13,9 @@ def notes_on(report: "Report") -> Iterator[str]:
     """Yield what a report has beside its certificates, a line each."""
     from tls_scaffold.commands.owedhooks import owed_sentence
     from tls_scaffold.state.advice import AS_OWNER
+    from tls_scaffold.state.hindrances import fix_of
 
+    yield from (f"{each}; {fix_of(each.place.path)}" for each in report.hindrances)
     yield from _notes_on_makefile(report)
     for path in report.lost_keys:
         yield f"`{path}` is missing: what is signed goes on, and nothing more can be signed"

@@ -26,6 +26,7 @@ from tls_scaffold.signing.twincas import TwinCAs, twin_cas
 from tls_scaffold.spelling import RENEW_DAYS, UTC_TIME, canonical_host
 from tls_scaffold.state import advice, bundleages, cfsslscripts, contents, states
 from tls_scaffold.state.entries import CA_KIND, Contents
+from tls_scaffold.state.hindrances import hindrances
 from tls_scaffold.state.lostkeys import lost_keys
 from tls_scaffold.state.removed import Removed, still_valid
 from tls_scaffold.state.renewals import EarlierCertificate, still_held
@@ -74,7 +75,8 @@ class Report:
     `own_hosts` are those that the inventory gives the component whose certificate is at a path.
     `live` is what was seen of running members, where that was asked for; `stale_bundles` are those
     that hold other certificates than `certs/`. `lost_keys` are those of CAs that should be here,
-    `denied` the files that are another user's, `twin_cas` CAs of one name in the record.
+    `denied` the files that are another user's, `twin_cas` CAs of one name in the record,
+    `hindrances` what keeps commands from writing.
     """
 
     rows: tuple[Row, ...]
@@ -100,12 +102,14 @@ class Report:
     denied: tuple[str, ...] = ()
     strange_lines: tuple[Problem, ...] = ()
     twin_cas: tuple[TwinCAs, ...] = ()
+    hindrances: tuple[Problem, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
         """How `status` ends: by what is worst, as what is broken, and then what has drifted."""
         found = {EXIT_CODES.get(row.state, ExitCode.REFUSED) for row in self.rows}
-        if self.unread or self.strange_lines:  # what is asked for is not known to be there
+        # What is asked for is not known to be there, or can't be made.
+        if self.unread or self.strange_lines or self.hindrances:
             found.add(ExitCode.DRIFTED)
         if self.live:
             found |= self.live.exit_codes
@@ -141,6 +145,7 @@ class Report:
             "lost_ca_keys": list(self.lost_keys),
             "denied": list(self.denied),
             "twin_cas": [path for twins in self.twin_cas for path in twins.cas],
+            "hindrances": [each.place.path for each in self.hindrances],
             **seen,
         }
 
@@ -236,6 +241,7 @@ def status(folder: Path, within: timedelta, now: datetime) -> Report:
         lost_keys=lost_keys(folder, found),
         denied=tuple(path for each in found.entries for path in each.denied),
         twin_cas=tuple(twin_cas(folder, now)),
+        hindrances=tuple(hindrances(folder, inventory)),
         strange_lines=tuple(strange_lines(text, {each.name for each in components})),
     )
 

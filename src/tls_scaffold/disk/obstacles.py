@@ -26,7 +26,7 @@ from tls_scaffold.paths import (
 )
 
 NO_LINKS = (CERTS, NEW_SET, ARCHIVE, ISSUED, STATE, AWAITING)
-NO_LINKS_HINT = "move it away, or put a folder in its place"
+NO_LINKS_HINT = "move it away, or put in its place what it leads to"
 MOUNT_HINT = "mount the folder that it is in instead"
 CLOSED_HINT = "make the folder writable"
 
@@ -37,13 +37,17 @@ def check_folder(folder: Path) -> None:
     sign.sh asks the same of `certs` and the others before it does anything.
     """
     check_is_folder(folder)
-    links = [name for name in NO_LINKS if (folder / name).is_symlink()]
-    if links:
+    if links := links_among(folder, NO_LINKS):
         raise ScaffoldError(
             "keys are not written through links",
             [f"`{folder / name}` is a link" for name in links],
             NO_LINKS_HINT,
         )
+
+
+def links_among(folder: Path, paths: Iterable[str]) -> list[str]:
+    """Return those of the paths below a folder that are links, as far as it can be looked at."""
+    return [path for path in paths if os.path.islink(folder / path)]  # noqa: PTH114  # no error
 
 
 def inside(folder: Path, path: str) -> Path:
