@@ -2847,6 +2847,17 @@ def test_what_can_t_be_read_is_told_without_a_traceback(sound: Path, path: str) 
     assert "ermission denied" in done.output
 
 
+def test_the_key_of_a_ca_that_another_may_read_is_not_to_be_put_back(sound: Path) -> None:
+    with as_somebody(sound) as folder:
+        (folder / "certs/ca-key.pem").chmod(0)
+        done = invoke("-C", str(folder), "check")
+        owner = (folder / "certs/ca-key.pem").owner()
+    told = " ".join(done.output.split())
+    assert "`certs/ca-key.pem` can't be read: Permission denied [half-ca]" in told
+    assert f"fix: it is here, and `{owner}` may read it: run it as that user" in told
+    assert "put the key back" not in told
+
+
 @pytest.mark.long
 def test_ten_thousand_components_are_read_and_checked(folder: Factory) -> None:
     path = folder(

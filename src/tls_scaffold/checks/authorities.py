@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tls_scaffold.checks.rule import NOTE, PUT_BACK, WARNING, Rule, faults_about
 from tls_scaffold.checks.view import View
 from tls_scaffold.disk.plainfiles import content
+from tls_scaffold.disk.sharing import name_of_user
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.custody import PLAIN
 from tls_scaffold.paths import CA, CERTS, ISSUED, PEER_CA, PEER_CA_OUTPUT, PEER_TRUST, TRUST, TRUSTS
@@ -23,6 +24,14 @@ def _put_trust_back(view: View, place: Place, fix: str) -> str:
     return view.trusts[ca].hint or fix
 
 
+def _bring_key_or(view: View, place: Place, fix: str) -> str:
+    entry = next(each for each in view.authorities if each.path == place.path)
+    if entry.key_path in entry.denied:
+        owner = name_of_user((view.folder / entry.key_path).stat().st_uid)
+        return f"it is here, and `{owner}` may read it: run it as that user"
+    return BRING_KEY if view.has_own_ca else fix
+
+
 def _bring_ca_or(view: View, _place: Place, fix: str) -> str:
     return bring_ca(view.inventory.ca) if view.inventory and view.has_own_ca else fix
 
@@ -39,7 +48,7 @@ SAME_KEY = (
     level=WARNING,
     pain="nothing can be signed or renewed until the key is back; it can't be made anew",
     fix="put the key back before the next signing; switch this rule off where it is kept elsewhere",
-    fix_at=lambda view, _place, fix: BRING_KEY if view.has_own_ca else fix,
+    fix_at=_bring_key_or,
 )
 def half_ca(view: View) -> Iterator[Problem]:
     """Every CA's key lies beside its certificate, unless the inventory says where it is."""

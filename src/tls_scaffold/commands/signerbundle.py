@@ -1,7 +1,6 @@
 """`tls-scaffold bundle --signer`: the bundle of the machine that signs."""
 
 import os
-import pwd
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from tls_scaffold.bundles.settings import DIST
 from tls_scaffold.commands import dist
 from tls_scaffold.commands.results import Result
 from tls_scaffold.disk import folder as disk
+from tls_scaffold.disk.sharing import name_of_user
 from tls_scaffold.errors import ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import KeyPlace
@@ -100,12 +100,7 @@ def _this_machine(folder: Path, hook: str) -> signer.SigningMachine:
 def _owner(folder: Path) -> str:
     """Return who owns a folder; nothing for root, and where the number has no name."""
     number = folder.stat().st_uid
-    if not number:
-        return ""
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
+    return name_of_user(number) if number else ""
 
 
 def _further_programs() -> Iterator[str]:

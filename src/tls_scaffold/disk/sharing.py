@@ -6,6 +6,7 @@ leaves it as it was: nothing is ever open to more than was asked for.
 
 import grp
 import os
+import pwd
 import re
 import stat
 from collections.abc import Iterable
@@ -45,6 +46,14 @@ def name_of_group(number: int) -> str:
     """Return what a group is called on this machine; its number if it has no name."""
     try:
         return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def name_of_user(number: int) -> str:
+    """Return what a user is called on this machine; its number if it has no name."""
+    try:
+        return pwd.getpwuid(number).pw_name
     except KeyError:
         return str(number)
 
