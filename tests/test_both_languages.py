@@ -32,6 +32,7 @@ LINES = (
     "req-g certs/g.pem:config/g.json ; $(sign) -profile client $<",
     "req-h.example.com certs/h.pem.pem: config/h.json ; $(sign) -profile client $<",
     "req-i\tcerts/i.pem\t:\tconfig/i.json\t;\t$(sign)\t-profile client\t$<\t",
+    "req-j certs/j.pem: config/j.json ; $(sign) -profile client $< # the app",
 )
 # Of these, name and output alone are read alike: they say no request, or have other recipes.
 ODD_LINES = (
@@ -54,6 +55,8 @@ NO_COMPONENTS = (
     "req-a x certs/a.pem: config/a.json ; $(sign) $<",
     "xreq-a certs/a.pem: config/a.json ; $(sign) $<",
     "req-a : certs/a.pem: config/a.json",
+    "req-a certs/a.pem: config/a.json ; \\",
+    "req-a certs/a.pem: \\",
 )
 
 
