@@ -97,3 +97,19 @@ def test_a_folder_in_which_all_is_signed_is_not_well_with_such_a_line(
     kept(path, "sign")
     (path / "Makefile").write_text(text)
     kept(path, "status", code=4)
+
+
+@pytest.mark.needs("make")
+def test_a_line_in_another_makefile_is_told_as_one_that_is_not_understood(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", "root,app")
+    text = (path / "Makefile").read_text().replace(f"{LINE}\n", "")
+    (path / "users.mk").write_text(f"{LINE}\n")
+    (path / "Makefile").write_text(text.replace("include", "include users.mk\ninclude", 1))
+
+    status, check = kept(path, "status", code=1), kept(path, "check", code=1)
+
+    assert "on request" not in status.stdout
+    told = "`make certs/app.pem`: its line is not in the Makefile itself"
+    assert told in status.stderr
+    assert told in check.stdout
+    assert "[not-understood]" in check.stdout

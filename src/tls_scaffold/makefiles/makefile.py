@@ -40,6 +40,7 @@ SCRIPT_LINE = re.compile(
 VERBS_OF_ONE_PAIR = ("again", "changed")
 OTHER_VERBS = ("ca", "renew", "renew-ca", "regenerate", "encrypt-ca-key", "clean", "need")
 PRINTING = ("echo", "printf")
+NO_LINE = "its line is not in the Makefile itself, where the lines of components are read"
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,12 @@ def survey_makefile(folder: Path) -> Survey:
     asked_lines = {each.line for found in first for each in found.unread}
     for each in (each for found in by_goal.values() for each in found.unread):
         unread.setdefault(each.line, replace(each, on_request=each.line not in asked_lines))
+    signings = tuple(_each_once(first, by_goal))
+    strangers = _lines_elsewhere(text, signings) if includes_our_rules(text) else []
+    for path in (each.certificate_path for each in strangers):
+        unread[path] = Unread(f"make {path}", why=NO_LINE, on_request=True)
     return Survey(
-        tuple(_each_once(first, by_goal)),
+        tuple(each for each in signings if each not in strangers),
         tuple(unread.values()),
         {
             goal: tuple(signing.output for signing in found.signings)
@@ -108,6 +113,16 @@ def survey_makefile(folder: Path) -> Survey:
         },
         targets.default,
     )
+
+
+def _lines_elsewhere(text: str, signings: Iterable[Signing]) -> list[Signing]:
+    """Return what is signed on request as by a component's line that is in no text of a Makefile.
+
+    It stands in a file that is included, say: sign.sh does not read it there, nor does `renew`.
+    """
+    outputs = {posixpath.normpath(line.output) for line in component_lines(text)}
+    asked = (each for each in signings if each.on_request and each.flags is not None)
+    return [each for each in asked if each.output not in outputs]
 
 
 def _surveys_by_goal(
