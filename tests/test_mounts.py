@@ -287,6 +287,22 @@ def test_a_file_that_is_mounted_by_itself_is_told_before_anything_is_written(
     ours(path, "remove", "calico")
 
 
+@pytest.mark.parametrize("file", ["revoked.tsv", "certs/crl.der"])
+def test_a_list_that_is_mounted_by_itself_is_told_before_anything_is_revoked(
+    signed: Factory, mounted: Mounts, file: str
+) -> None:
+    path = signed("--members", "10.0.0.1", "--proxies", "0", "--users", "root,alice,bob")
+    ours(path, "revoke", "bob", "--force")
+    mounted.bind(path / file)
+    before = contents(path)
+
+    told = ours(path, "revoke", "alice", "--force", code=1)
+
+    assert f"  `{path}/{file}` is a mount point, or holds one\n" in told
+    assert "mount the folder that it is in instead" in told
+    assert contents(path) == before
+
+
 def test_a_folder_that_is_mounted_read_only_is_told_before_anything_is_written(
     signed: Factory, mounted: Mounts
 ) -> None:

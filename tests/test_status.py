@@ -1243,12 +1243,15 @@ def test_what_keeps_commands_from_writing_is_told(small: Callable[..., Path]) ->
     done = invoke("-C", str(path), "status")
 
     assert done.exit_code == 4
-    assert done.stderr.splitlines()[:2] == [
+    issued, new_set, *_ = done.stderr.splitlines()
+    assert issued == (
         "note: issued: it is a link, and commands write through none; move it away, or put in its "
-        "place what it leads to",
+        "place what it leads to"
+    )
+    assert new_set == (
         "note: certs/.new: a new set of certificates was decided on, and is not in its place yet; "
-        "`make` puts it there, or says what is in its way",
-    ]
+        "`make` puts it there, or says what is in its way"
+    )
     document = json.loads(invoke("-C", str(path), "status", "--json").stdout)
     assert document["hindrances"] == ["issued", "certs/.new"]
 

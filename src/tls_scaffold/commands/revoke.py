@@ -25,6 +25,7 @@ from tls_scaffold.commands.revoking import (
 from tls_scaffold.commands.typed import scaffold_command
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.locking import LOCK_SECONDS
+from tls_scaffold.disk.obstacles import check_changeable
 from tls_scaffold.disk.plainfiles import read_file
 from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
@@ -183,6 +184,7 @@ def bring(folder: Path, path: str, now: datetime, *, force: bool) -> Done:
         lists = noting(folder, inventory, lists, found)
         used = {} if force else crlfile.in_use(folder, inventory)
         check_lockout(lists, used)
+        check_changeable([folder / CRL])
         written = note(folder, lists)
         archive = put(folder, lists, found.der, used)
     number = found.number or 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tls_scaffold.disk.files import make_private, telling, write
 from tls_scaffold.disk.folder import make_shelf, write_inside
+from tls_scaffold.disk.obstacles import check_changeable
 from tls_scaffold.disk.plainfiles import plain_or_empty
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory.values import Inventory
@@ -106,6 +107,7 @@ def note(folder: Path, lists: Lists) -> tuple[str, ...]:
     """Write `revoked.tsv` if it changes; return the paths of what was written."""
     if lists.revoked.text == lists.known.text:
         return ()
+    check_changeable([folder / REVOKED])
     write_inside(folder, REVOKED, lists.revoked.text)
     return (REVOKED,)
 

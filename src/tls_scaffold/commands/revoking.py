@@ -14,6 +14,7 @@ from tls_scaffold.commands.revokedlists import (
 )
 from tls_scaffold.disk.folder import lock
 from tls_scaffold.disk.locking import LOCK_SECONDS
+from tls_scaffold.disk.obstacles import check_changeable
 from tls_scaffold.disk.plainfiles import content, makefile_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
@@ -106,6 +107,7 @@ def list_revoked(folder: Path, wish: Wish, password: CAPassword, now: datetime) 
         if is_due and ca:  # a key that nobody can open is found out before anything is written
             number = lists.next_number
             der = _made(folder, inventory, lists, number, password)
+            check_changeable([folder / CRL])
         listed = replace(listed, written=note(folder, lists))
         if der:
             archive = put(folder, lists, der, used)
