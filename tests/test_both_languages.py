@@ -162,6 +162,25 @@ def test_both_signers_refuse_the_same_places(folder: Factory, output: str) -> No
         assert contents(path) == before
 
 
+@pytest.mark.parametrize("signer", ["cfssl", "tls-scaffold"])
+def test_a_csr_gives_way_to_a_new_ca_s_and_a_folder_in_its_place_does_not(
+    folder: Factory, signer: str
+) -> None:
+    path = folder(*SMALL)
+    (path / "certs").mkdir(mode=0o700)
+    (path / "certs/ca.csr").touch()
+    make(path, SIGNER=signer)
+    (path / "certs/ca.csr").unlink()
+    (path / "certs/ca.csr").mkdir()
+    before = contents(path)
+
+    for words in ([], ["regenerate", "YES=1"]):
+        done = run("make", f"SIGNER={signer}", *words, cwd=path)
+        assert done.returncode == 2
+        assert "certs/ca.csr` should be a file" in done.stderr
+    assert contents(path) == before
+
+
 @pytest.mark.parametrize("output", ["awaiting/x", "certs/.new/x", ".private/x", "certs/x-key"])
 def test_a_line_with_a_place_of_others_is_told_before_anything_is_signed(
     folder: Factory, output: str

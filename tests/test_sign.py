@@ -820,7 +820,7 @@ def test_a_name_is_a_path_before_it_is_a_name_and_never_a_guess(tmp_path: Path) 
     )
 
 
-@pytest.mark.parametrize("taken", ["root.pem", "root-key.pem", "root.csr"])
+@pytest.mark.parametrize("taken", ["root.pem", "root-key.pem"])
 def test_a_new_ca_is_never_put_over_what_is_there(tmp_path: Path, taken: str) -> None:
     path = other_form(tmp_path, "ssl/a")
     (path / "ssl").mkdir()
@@ -830,6 +830,16 @@ def test_a_new_ca_is_never_put_over_what_is_there(tmp_path: Path, taken: str) ->
         f"  `ssl/{taken}` is there\n\n"
         "hint: put the CA back\n"
     )
+
+
+def test_a_csr_gives_way_to_a_new_ca_s(tmp_path: Path) -> None:
+    path = other_form(tmp_path, "ssl/a")
+    (path / "ssl/root.csr").mkdir(parents=True)
+    assert "root.csr` is a folder: it should be a file\n" in refusal(path)
+    (path / "ssl/root.csr").rmdir()
+    (path / "ssl/root.csr").symlink_to("/usb-stick/of-the-ca")
+    assert sign(path).stdout == "signed ssl/root.pem\nsigned ssl/a.pem\n"
+    assert (path / "ssl/root.csr").read_text().startswith("-----BEGIN CERTIFICATE REQUEST-----")
 
 
 def test_no_ca_is_made_whose_key_would_go_elsewhere(tmp_path: Path) -> None:

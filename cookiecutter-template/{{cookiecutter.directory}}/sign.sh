@@ -488,7 +488,7 @@ for each in certs archive issued certs/.new certs/.new/new certs/.new/ca-key.pem
     [ ! -h "$each" ] || fail "\`$each\` is a link: no keys are written through it" "move it away"
 done
 for each in archive/.lock archive/.gitignore certs/.gitignore certs/*ca.pem certs/*ca-key.pem \
-    certs/*chain.pem certs/*trust.pem awaiting/*.* COMPONENTS.md revoked.tsv ./*.mk \
+    certs/*ca.csr certs/*chain.pem certs/*trust.pem awaiting/*.* COMPONENTS.md revoked.tsv ./*.mk \
     tls-scaffold.json config/*.json; do
     [ -f "$each" ] || [ ! -e "$each" ] || fail "\`$each\` should be a file"
 done

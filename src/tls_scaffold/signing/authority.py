@@ -11,7 +11,7 @@ from tls_scaffold.cfssl import readers
 from tls_scaffold.cfssl.profiles import ca_profile
 from tls_scaffold.disk.files import telling
 from tls_scaffold.disk.healing import put_cas
-from tls_scaffold.disk.obstacles import inside
+from tls_scaffold.disk.obstacles import check_replaceable, inside
 from tls_scaffold.disk.plainfiles import plain, plain_or_empty, read_text
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles.gencert import Signing
@@ -22,6 +22,7 @@ from tls_scaffold.paths import (
     CERTIFICATE_ENDING,
     CERTS,
     CHAINS,
+    CSR_ENDING,
     ENDINGS,
     KEY_ENDING,
     OLD_CA_KEYS,
@@ -221,10 +222,12 @@ def _check_names_are_free(folder: Path, certificate: str, key: str) -> None:
             f"`{certificate}` and `{key}` are both missing, and no CA is made under these names",
             hint="put them back; a new CA is `NAME.pem` with its key in `NAME-key.pem`",
         )
-    taken = [
+    if os.path.lexists(csr := folder / f"{base}{CSR_ENDING}"):
+        check_replaceable(csr.parent, csr.stem, [CSR_ENDING])
+    taken = [  # a CSR gives way: nothing is lost with it
         f"`{base}{ending}` is there"
         for ending in ENDINGS
-        if os.path.lexists(folder / f"{base}{ending}")
+        if ending != CSR_ENDING and os.path.lexists(folder / f"{base}{ending}")
     ]
     if taken:
         raise ScaffoldError(
