@@ -864,6 +864,31 @@ def test_keys_that_the_inventory_has_elsewhere_are_in_it(place: Place) -> None:
     assert not [name for name in opened(place) if name.startswith("clients/")]
 
 
+def test_keys_that_a_line_of_the_team_s_has_elsewhere_are_in_it(place: Place) -> None:
+    line = "req-{0} {1}.pem: {2} ; $(sign) -profile client $<\n"
+    with (place.folder / "Makefile").open("a") as makefile:
+        makefile.write(line.format("x", "other/x", "own/x.json"))
+        makefile.write(line.format("y", "y", "config/req-y.json"))
+    (place.folder / "own").mkdir()
+    for path, cn in (("own/x.json", "x"), ("config/req-y.json", "y")):
+        (place.folder / path).write_text(json.dumps({"CN": cn}))
+    make(place.folder)
+    (place.folder / "other/more.txt").write_text("nobody's")
+    there = state(place.folder)
+    clone = cloned(place)
+    for key in ("other/x-key.pem", "y-key.pem"):
+        (clone / key).unlink(missing_ok=True)
+    place.backup()
+
+    place.restore("new")
+    place.restore("clone", "--yes")
+
+    assert there == {**state(place.top / "new"), "other/more.txt": b"nobody's"}
+    for path in ("other/x-key.pem", "y-key.pem"):
+        assert (clone / path).read_bytes() == there[path]
+    assert place.ours("-C", "new", "status").exit_code == 0
+
+
 def test_it_waits_for_whoever_works_on_the_folder(place: Place) -> None:
     with (place.folder / "archive/.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

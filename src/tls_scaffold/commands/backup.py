@@ -14,9 +14,11 @@ from tls_scaffold.disk.statefiles import WHOLE, State, read_state
 from tls_scaffold.disk.tarballs import Packed, packed
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
+from tls_scaffold.inventory.reach import output_problem, request_problem
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping.journal import finish_pending
-from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, ENDINGS, MIB, PEER_CA_KEY
+from tls_scaffold.makefiles.componentlines import component_lines
+from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, ENDINGS, MAKEFILE, MIB, PEER_CA_KEY
 from tls_scaffold.signing import agefiles, certificates
 from tls_scaffold.signing.custodies import custody_of
 from tls_scaffold.spelling import UTC_TIME
@@ -47,7 +49,8 @@ def backup(folder: Path, target: Path, lock: agefiles.Lock, now: datetime) -> Ma
         finish_pending(folder)
         # What is wrong with it `check` tells: it is kept as it is.
         inventory = intake.load_or_none(folder)
-        state = read_state(folder, paths_elsewhere(inventory), agefiles.is_age_file)
+        elsewhere = paths_elsewhere(inventory, plain_or_empty(folder / MAKEFILE))
+        state = read_state(folder, elsewhere, agefiles.is_age_file)
         lost = _lost_keys(folder, inventory, state)
         check_target(folder, target, lost)
         pem = next((each.content for each in state.files if each.path == CA), b"")
@@ -59,12 +62,18 @@ def backup(folder: Path, target: Path, lock: agefiles.Lock, now: datetime) -> Ma
     return Made(len(state.files), tuple(_warnings(folder, target, inventory, state, lost)))
 
 
-def paths_elsewhere(inventory: Inventory | None) -> tuple[str, ...]:
-    """Return the files of components that an inventory has outside of a folder's usual places."""
+def paths_elsewhere(inventory: Inventory | None, makefile: bytes) -> tuple[str, ...]:
+    """Return the files of components that a folder has outside of its usual places.
+
+    Those are the inventory's, and what lines of the team's in its Makefile ask for.
+    """
     found: list[str] = []
-    for each in inventory.components if inventory else ():
-        found += (f"{each.output}{ending}" for ending in ENDINGS)
-        found.append(each.request)
+    lines = component_lines(makefile.decode("utf-8", "replace"))
+    asked = [(each.output, each.request) for each in (inventory.components if inventory else ())]
+    asked += ((each.output, each.request) for each in lines if not output_problem(each.output))
+    for output, request in asked:
+        found += (f"{output}{ending}" for ending in ENDINGS)
+        found += [] if request_problem(request) else [request]
     return tuple(path for path in dict.fromkeys(found) if path.partition("/")[0] not in WHOLE)
 
 
@@ -111,7 +120,7 @@ def _warnings(
     lost: Collection[str],
 ) -> Iterable[str]:
     if not inventory:
-        yield f"`{FILE}` has mistakes: what it names outside of `certs/` and `config/` is not in it"
+        yield f"`{FILE}` has mistakes: what it alone has beside `certs/` and `config/` is not in it"
     if target.parent.resolve() == folder.resolve():
         yield f"`{target}` is in the folder itself: copy it to where that is not lost with it"
     for path in state.left_out:

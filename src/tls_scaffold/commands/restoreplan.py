@@ -33,6 +33,7 @@ from tls_scaffold.paths import (
     AWAITING,
     CA_KEY,
     CERTS,
+    ENDINGS,
     ISSUED,
     KEY_ENDING,
     MAKEFILE,
@@ -71,7 +72,8 @@ def plan_restore(folder: Path, backup: Iterable[Packed]) -> RestorePlan:
     where the place is taken by something else.
     """
     files = {each.path: each for each in backup if each.path not in SKIPPED}
-    elsewhere = paths_elsewhere(_inventory_in(files))
+    makefile = files[MAKEFILE].content if MAKEFILE in files else b""
+    elsewhere = paths_elsewhere(_inventory_in(files), makefile)
     check_files(files, elsewhere)
     if os.path.lexists(folder / FILE):
         return _plan_for_ours(folder, files, elsewhere)
@@ -99,7 +101,7 @@ def _plan_for_ours(
     custody = custody_of(folder)
     check_pinned(custody, files)
     check_ca_in_place(folder, files)
-    outputs = set(elsewhere)
+    outputs = {path for path in elsewhere if path.endswith(ENDINGS)}
     come: list[Packed] = []
     stays: list[str] = []
     absent: list[str] = []
