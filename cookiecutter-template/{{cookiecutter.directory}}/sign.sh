@@ -397,7 +397,7 @@ next_generation() { # a CN of its own: two CAs of one name can't be told apart f
     while printf '%s\n' "$known" | grep -q " $new\$"; do new=$((new + 1)); done
     for file in tls-scaffold.json $(printf 'config/%s-csr.json\n' $cas); do
         check_mounts "$file" # what is decided on has to go there
-        if [ -h config ] || [ -h "$file" ]; then fail "\`$file\` is, or is behind, a link"; fi
+        for each in config "$file"; do [ ! -h "$each" ] || fail "\`$each\` is a link"; done
         [ -w "$(dirname "$file")" ] || fail "\`$file\` can't be replaced: its folder is read-only"
         case $file in */peer-*) old=$(generation peer-ca) ;; *) old=$(generation ca) ;; esac
         [ "$old" != 1 ] || old='' # the first has no number
