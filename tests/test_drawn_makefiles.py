@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from support import run
-from tls_scaffold.makefiles.makefile import Survey, survey_makefile
+from tls_scaffold.makefiles.makefile import survey_makefile
+from tls_scaffold.makefiles.survey import Survey
 
 CFSSL = """#!/bin/sh
 verb=$1 ca=- profile=-; shift

@@ -19,9 +19,10 @@ from keeping import foreign, kept
 from support import contents, make, run, tls_scaffold, wait_for
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import gnumake, landlock
+from tls_scaffold.makefiles.askedmake import survey_goal
 from tls_scaffold.makefiles.dryruneffects import dry_run_effects
 from tls_scaffold.makefiles.gnumake import RunsAnywayError
-from tls_scaffold.makefiles.makefile import survey_goal, survey_makefile
+from tls_scaffold.makefiles.makefile import survey_makefile
 from tls_scaffold.makefiles.makevalues import Values
 
 pytestmark = pytest.mark.needs("make")

@@ -109,8 +109,9 @@ SHELVES = {
         "/ terms / conflictmarkers fields formats"
     ),
     "makefiles": (
-        "componentedits foreign origins unreadlines / makefile / maketargets / ourmakefile recipes "
-        "verdicts writtenfiles / gnumake linefollowing unsetnames / gencert / "
+        "componentedits foreign origins unreadlines / makefile / askedmake / maketargets / "
+        "ourmakefile recipes survey verdicts writtenfiles / gnumake linefollowing unsetnames / "
+        "gencert / "
         "dryruneffects / dryruncommands / commandeffects maketexts / "
         "componentlines decoys landlock makevalues / blocks movedfiles usedtargets"
     ),

@@ -11,14 +11,11 @@ from conftest import Factory
 from keeping import edit, foreign
 from support import BIN, make, run
 from tls_scaffold.errors import ScaffoldError
+from tls_scaffold.makefiles.askedmake import _script_lines, survey_goal
 from tls_scaffold.makefiles.componentlines import component_lines
 from tls_scaffold.makefiles.gencert import Signing, Unread
 from tls_scaffold.makefiles.gnumake import dry_run
-from tls_scaffold.makefiles.makefile import (
-    _script_lines,
-    survey_goal,
-    survey_makefile,
-)
+from tls_scaffold.makefiles.makefile import survey_makefile
 from tls_scaffold.makefiles.maketargets import targets_of_makefile
 from tls_scaffold.makefiles.ourmakefile import (
     asks_for_all_by_req,

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from conftest import Factory
+from tls_scaffold.makefiles.askedmake import survey_goal
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.makefile import survey_goal, survey_makefile
+from tls_scaffold.makefiles.makefile import survey_makefile
 from tls_scaffold.makefiles.ourmakefile import signings_if_ours_alone
 
 RULES = (

@@ -22,7 +22,7 @@ from conftest import Factory
 from support import openssl, run
 from tls_scaffold.cli import cli
 from tls_scaffold.errors import ScaffoldError
-from tls_scaffold.makefiles import blocks, componentedits, foreign, makefile
+from tls_scaffold.makefiles import askedmake, blocks, componentedits, foreign
 from tls_scaffold.paths import CA_OUTPUT
 from tls_scaffold.signing import certificates, keys
 from tls_scaffold.spelling import canonical_host
@@ -311,7 +311,7 @@ def test_no_makefile_and_no_output_of_make_ends_in_a_traceback(text: str) -> Non
     assert foreign.transplant(
         text, "all: req\nreq:\nca:\n", "", set(parts.replaced), {}, CA_OUTPUT
     ).startswith("all: req\n")
-    makefile._script_lines(text)
+    askedmake._script_lines(text)
     assert componentedits.follow_components(text, (), {}, ()).text == text
 
 

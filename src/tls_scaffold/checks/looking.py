@@ -16,9 +16,8 @@ from tls_scaffold.inventory.conflictmarkers import marker_problems
 from tls_scaffold.inventory.values import FILE, Inventory
 from tls_scaffold.keeping.record import read_record
 from tls_scaffold.keeping.unsettled import unsettled_texts
-from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.ourmakefile import names_and_outputs
-from tls_scaffold.paths import CA_REQUESTS, CONFIG, OWN_REQUEST, REVOKED
+from tls_scaffold.paths import CA_REQUESTS, CONFIG, MAKEFILE, OWN_REQUEST, REVOKED
 from tls_scaffold.state import contents
 from tls_scaffold.state.entries import Contents
 

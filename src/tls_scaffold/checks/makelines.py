@@ -10,8 +10,7 @@ from tls_scaffold.disk import plainfiles
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.makefiles import gnumake
 from tls_scaffold.makefiles.componentlines import ONE_LINE, strange_lines
-from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import SCRIPTS
+from tls_scaffold.paths import MAKEFILE, SCRIPTS
 from tls_scaffold.state.cfsslscripts import scripts_with_cfssl, way_to_adopt
 
 PROXY = re.compile(r"\b(https?|all)_proxy\s*[:?]?=\s*[^\s$]", re.IGNORECASE)

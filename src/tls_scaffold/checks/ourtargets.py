@@ -7,8 +7,8 @@ from tls_scaffold.checks.rule import Rule
 from tls_scaffold.checks.view import View
 from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.makefiles.componentlines import ONE_NAME, doubled_lines
-from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.maketargets import needs_of, replaced_targets, rules_of_makefile
+from tls_scaffold.paths import MAKEFILE
 from tls_scaffold.paths import RULES as RULES_FILE
 
 ASKS_FOR_ALL = "all: ca req"

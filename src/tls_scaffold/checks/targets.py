@@ -9,9 +9,10 @@ from tls_scaffold.disk.safekeeping import ca_kept
 from tls_scaffold.errors import Place, Problem
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.makefiles import gnumake
-from tls_scaffold.makefiles.makefile import MAKEFILE, REQ
+from tls_scaffold.makefiles.askedmake import REQ
 from tls_scaffold.makefiles.recipes import Surroundings, signings_in_shell
 from tls_scaffold.makefiles.unreadlines import LACKS_RULES, PUT_RULES_BACK, TAKE_OUT
+from tls_scaffold.paths import MAKEFILE
 from tls_scaffold.paths import RULES as RULES_FILE
 from tls_scaffold.shell.lines import logical_lines
 from tls_scaffold.state.entries import Entry

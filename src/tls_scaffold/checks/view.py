@@ -21,7 +21,6 @@ from tls_scaffold.errors import Place, Problem, ScaffoldError
 from tls_scaffold.inventory.terms import BOTH_ENDS, CLIENT_AUTH
 from tls_scaffold.inventory.values import SERVER_KINDS, Component, Inventory
 from tls_scaffold.live.served import LiveReport
-from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules, names_and_outputs
 from tls_scaffold.makefiles.unreadlines import passed_over
@@ -32,6 +31,7 @@ from tls_scaffold.paths import (
     CA_REQUESTS,
     CERTS,
     KEY_ENDING,
+    MAKEFILE,
     REVOKED,
     TRUSTS,
 )

@@ -16,7 +16,7 @@ from tls_scaffold.inventory.options import Options
 from tls_scaffold.inventory.present import users_there, without_present
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.update import change_folder
-from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.paths import MAKEFILE
 
 HINT = "`tls-scaffold add --help` says what each option takes"
 

@@ -29,9 +29,9 @@ from tls_scaffold.keeping.record import record_of_entries
 from tls_scaffold.keeping.trialsync import check_first_sync
 from tls_scaffold.makefiles import foreign, gnumake, makefile
 from tls_scaffold.makefiles.foreign import ForeignMakefile
-from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules
-from tls_scaffold.paths import ADOPTED, RULES
+from tls_scaffold.makefiles.survey import Survey
+from tls_scaffold.paths import ADOPTED, MAKEFILE, RULES
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import (
     LAST_RENDER,

@@ -16,8 +16,7 @@ from tls_scaffold.keeping.adoptionnote import AdoptionNote, note_problems
 from tls_scaffold.keeping.neededprofiles import needed_config
 from tls_scaffold.keeping.plan import Plan, Step
 from tls_scaffold.makefiles.gnumake import READ_FIRST
-from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ADOPTED, CONFIG, SCRIPTS
+from tls_scaffold.paths import ADOPTED, CONFIG, MAKEFILE, SCRIPTS
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import LAST_RENDER, Entry, record_text, recorded
 from tls_scaffold.spelling import listed

@@ -19,7 +19,7 @@ from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.keptfolder import check_is_kept
 from tls_scaffold.inventory.values import FILE, Component, Inventory
-from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.paths import MAKEFILE
 from tls_scaffold.spelling import listed
 
 FOR_EVER = float("inf")

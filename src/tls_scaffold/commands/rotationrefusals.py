@@ -10,8 +10,8 @@ from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.custody import KeyPlace
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.makefile import Survey
 from tls_scaffold.makefiles.ourmakefile import includes_our_rules
+from tls_scaffold.makefiles.survey import Survey
 from tls_scaffold.paths import CA, CA_KEY, CA_KEYS, PEER_CA
 from tls_scaffold.signing.custodies import ANOTHER_FOR_PEERS, custody_of
 from tls_scaffold.signing.record import has_ca_on_record

@@ -19,10 +19,10 @@ from tls_scaffold.inventory.keptfolder import check_format, check_is_folder
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.componentlines import ONE_NAME, doubled_lines
 from tls_scaffold.makefiles.gencert import Signing, Unread
-from tls_scaffold.makefiles.makefile import Survey
 from tls_scaffold.makefiles.maketexts import MAKEFILES
 from tls_scaffold.makefiles.origins import Origins
 from tls_scaffold.makefiles.ourmakefile import outputs_with_own_commands
+from tls_scaffold.makefiles.survey import Survey
 from tls_scaffold.paths import ARCHIVE, CA, CERTS
 from tls_scaffold.signing.canumbers import check_newest
 from tls_scaffold.signing.capassword import CAPassword

@@ -23,8 +23,7 @@ from tls_scaffold.keeping.authorities import is_of_ca
 from tls_scaffold.keeping.change import Change
 from tls_scaffold.keeping.permitted import paths_of_removed
 from tls_scaffold.keeping.update import change_folder
-from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import CA, CA_KEY, CERTS, ISSUED
+from tls_scaffold.paths import CA, CA_KEY, CERTS, ISSUED, MAKEFILE
 
 if TYPE_CHECKING:
     from tls_scaffold.signing.broughtca import BroughtCA

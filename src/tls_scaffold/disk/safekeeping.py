@@ -18,7 +18,6 @@ from tls_scaffold.disk.plainfiles import plain
 from tls_scaffold.disk.signals import ended_by_signals, uninterrupted
 from tls_scaffold.errors import ScaffoldError
 from tls_scaffold.makefiles import landlock
-from tls_scaffold.makefiles.dryruneffects import dry_run_effects
 from tls_scaffold.paths import ARCHIVE, LARGEST_FILE
 
 KINDS = (".pem", ".key", ".crt", ".cer", ".csr", ".p12", ".pfx")
@@ -75,6 +74,9 @@ def _undo_changes(folder: Path, before: Mapping[str, _File], is_alone: Callable[
         summary, hint = CHANGED, PUT_ASIDE_HINT
     else:
         return
+    # It knows of all that a Makefile may run, and every command would load it.
+    from tls_scaffold.makefiles.dryruneffects import dry_run_effects
+
     raise ScaffoldError(summary, (*told, *dry_run_effects(folder).running), hint)
 
 

@@ -29,7 +29,6 @@ from tls_scaffold.keeping.readback import (
     refuse_problems,
 )
 from tls_scaffold.makefiles import foreign
-from tls_scaffold.makefiles.makefile import MAKEFILE
 from tls_scaffold.makefiles.usedtargets import USED_TARGET
 from tls_scaffold.paths import (
     ADOPTED,
@@ -37,6 +36,7 @@ from tls_scaffold.paths import (
     CA_OUTPUT,
     CA_REQUEST,
     CONFIG,
+    MAKEFILE,
     PEER_CA_REQUEST,
     RULES,
 )

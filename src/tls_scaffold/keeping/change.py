@@ -15,7 +15,7 @@ from tls_scaffold.makefiles.componentlines import (
     component_lines,
     parts_of,
 )
-from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.paths import MAKEFILE
 
 if TYPE_CHECKING:  # to read a CA is what few commands do, and takes a while to load
     from tls_scaffold.signing.broughtca import BroughtCA

@@ -24,8 +24,7 @@ from tls_scaffold.keeping import teamlines
 from tls_scaffold.keeping.acceptance import acceptance_of, what_it_opens
 from tls_scaffold.keeping.plan import BESIDE, Plan
 from tls_scaffold.makefiles.componentlines import PEER_CA_FLAG, ComponentLine, component_lines
-from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import CONFIG, CRL
+from tls_scaffold.paths import CONFIG, CRL, MAKEFILE
 from tls_scaffold.signing import certificates
 from tls_scaffold.signing.certificates import Certificate
 from tls_scaffold.signing.copies import name_of, recorded_paths

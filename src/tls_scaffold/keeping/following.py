@@ -12,8 +12,14 @@ from tls_scaffold.inventory.values import FILE
 from tls_scaffold.keeping.merge import is_as_rendered, merge_texts, says_the_same
 from tls_scaffold.keeping.plan import BESIDE, Note, Plan, Step
 from tls_scaffold.keeping.record import Record
-from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import CUSTODY, GENERATED, MERGED_BY_LINES, OURS_IF_SAID, says_ours
+from tls_scaffold.paths import (
+    CUSTODY,
+    GENERATED,
+    MAKEFILE,
+    MERGED_BY_LINES,
+    OURS_IF_SAID,
+    says_ours,
+)
 from tls_scaffold.rendering.documents import (
     LAST_RENDER,
     NOT_RECORDED,

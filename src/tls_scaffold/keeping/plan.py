@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from tls_scaffold.inventory.fields import Field
 from tls_scaffold.inventory.values import FILE
 from tls_scaffold.keeping.readback import printable_problem
-from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import ARCHIVE
+from tls_scaffold.paths import ARCHIVE, MAKEFILE
 from tls_scaffold.rendering.documents import LAST_RENDER
 from tls_scaffold.spelling import cn_problem
 

@@ -7,7 +7,7 @@ from tls_scaffold.disk.plainfiles import own_text
 from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.keeping.record import Record, parse_record
 from tls_scaffold.makefiles.componentlines import component_line_of, component_lines, lines_naming
-from tls_scaffold.makefiles.makefile import MAKEFILE
+from tls_scaffold.paths import MAKEFILE
 from tls_scaffold.rendering.documents import LAST_RENDER
 
 

@@ -19,11 +19,12 @@ from tls_scaffold.keeping.plan import Plan
 from tls_scaffold.keeping.record import Record
 from tls_scaffold.keeping.samesignings import signed_otherwise
 from tls_scaffold.keeping.update import make_plan
-from tls_scaffold.makefiles import makefile
+from tls_scaffold.makefiles import askedmake
 from tls_scaffold.makefiles.blocks import split_into_blocks
 from tls_scaffold.makefiles.gencert import Signing
 from tls_scaffold.makefiles.gnumake import READ_FIRST
-from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
+from tls_scaffold.makefiles.survey import Survey
+from tls_scaffold.paths import MAKEFILE
 from tls_scaffold.rendering import template
 
 SIGNED_TWICE = (
@@ -52,7 +53,7 @@ def check_first_sync(
         _copy_as_planned(folder, synced, plan)
         ours = template.render(inventory)[MAKEFILE]
         left = _goals_left(read_text(synced, MAKEFILE) or "", ours, survey)
-        found = {goal: makefile.survey_goal(synced, goal) for goal in (*OURS, *left)}
+        found = {goal: askedmake.survey_goal(synced, goal) for goal in (*OURS, *left)}
         others = list(signed_otherwise(folder, survey.signings, synced, found["req"].signings))
     before = _counted(survey.signings)
     problems = [

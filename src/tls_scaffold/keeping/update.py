@@ -29,8 +29,7 @@ from tls_scaffold.keeping.refusals import (
 )
 from tls_scaffold.makefiles.componentedits import Edited
 from tls_scaffold.makefiles.componentlines import lines_naming
-from tls_scaffold.makefiles.makefile import MAKEFILE
-from tls_scaffold.paths import CERTS, CONFIG, CUSTODY, REVOKED
+from tls_scaffold.paths import CERTS, CONFIG, CUSTODY, MAKEFILE, REVOKED
 from tls_scaffold.rendering import template
 from tls_scaffold.rendering.documents import check_sizes, recorded
 from tls_scaffold.signing import revocations

@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from tls_scaffold.makefiles.componentlines import ComponentLine, component_lines, parts_of
 from tls_scaffold.makefiles.gencert import Signing, signing_of_script
+from tls_scaffold.paths import MAKEFILE
+from tls_scaffold.reading import read_given
 
 INCLUDES_RULES = re.compile(r"^include +tls-scaffold\.mk\s*$", re.MULTILINE)
 # What may sign beside the component lines: cfssl itself, another file, another make.
@@ -24,6 +27,11 @@ SIGNS_NOTHING = re.compile(
 # What make and a shell take as it stands.
 PLAIN_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/@+-]*", re.ASCII)
 PLAIN_FLAG = re.compile(r"[A-Za-z0-9._/=,:@%+-]+", re.ASCII)
+
+
+def makefile_as_read(folder: Path) -> str:
+    """Return the text of a folder's Makefile; ScaffoldError if it can't be read."""
+    return read_given(folder / MAKEFILE, MAKEFILE).decode("utf-8", "surrogateescape")
 
 
 def includes_our_rules(text: str) -> bool:

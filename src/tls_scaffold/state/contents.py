@@ -15,8 +15,8 @@ from tls_scaffold.inventory.keptfolder import check_is_folder
 from tls_scaffold.inventory.values import FILE, SHARED_REQUEST, Inventory
 from tls_scaffold.makefiles import makefile
 from tls_scaffold.makefiles.gencert import Signing
-from tls_scaffold.makefiles.makefile import MAKEFILE, Survey
 from tls_scaffold.makefiles.maketexts import MAKEFILES
+from tls_scaffold.makefiles.survey import Survey
 from tls_scaffold.paths import (
     ARCHIVE,
     CA,
@@ -25,6 +25,7 @@ from tls_scaffold.paths import (
     CHAINS,
     GENERATED,
     KEY_ENDING,
+    MAKEFILE,
     OLD_CAS,
     OWN_REQUEST,
     TRUSTS,
