@@ -20,6 +20,7 @@ from conftest import Factory
 from support import openssl, tls_scaffold
 from test_caconstraints import HOST, MARKED, SIGN, ask, builder, read
 from tls_scaffold.commands.status import status
+from tls_scaffold.signing.gorefusals import refusal_of
 from tls_scaffold.signing.matching import signed_by
 
 HOSTS = x509.SubjectAlternativeName([x509.DNSName(HOST)])
@@ -245,11 +246,11 @@ def test_a_key_of_rsa_that_go_does_not_take_is_refused(folder: Factory, tmp_path
     path = folder("--members", "10.0.0.1", "--user", "app")
     certs.ca(path)
     pem = tmp_path / "key.pem"
-    for option, told in (
-        ("rsa_keygen_pubexp:4294967297", "the exponent 4294967297: Go takes 2147483647 at most"),
-        ("rsa_keygen_pubexp:2147483647", ""),
-        ("rsa_keygen_bits:8200", "8200 bits of RSA: Go's TLS takes 8192 at most"),
+    for exponent, told in (
+        (2**32 + 1, "the exponent 4294967297: Go takes 2147483647 at most"),
+        (2**31 - 1, ""),
     ):
+        option = f"rsa_keygen_pubexp:{exponent}"
         openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", option, "-out", str(pem))
         key = load_pem_private_key(pem.read_bytes(), None, unsafe_skip_rsa_key_validation=True)
         assert isinstance(key, rsa.RSAPrivateKey)
@@ -258,6 +259,18 @@ def test_a_key_of_rsa_that_go_does_not_take_is_refused(folder: Factory, tmp_path
         row = next(row for row in json.loads(shown)["components"] if row["name"] == "app")
         refusals = [each for each in row["reasons"] if each.startswith("mismatched")]
         assert [each.endswith(told) for each in refusals] == [True] * bool(told)
+
+
+def test_a_key_of_rsa_that_is_too_large_for_go_is_refused(folder: Factory) -> None:
+    path = folder("--members", "10.0.0.1", "--user", "app")
+    certs.ca(path)
+    certs.leaf(path, "app")
+    leaf = x509.load_pem_x509_certificate((path / "certs/app.pem").read_bytes())
+    # A number of that length passes for a key: to make one takes half a minute.
+    keys = (rsa.RSAPublicNumbers(65537, 2**bits - 1).public_key() for bits in (8192, 8200))
+    told = [refusal_of(leaf, each) for each in keys]
+    assert told[0] == ""
+    assert told[1].endswith("8200 bits of RSA: Go's TLS takes 8192 at most")
 
 
 @pytest.mark.parametrize("case", LATE)

@@ -312,7 +312,7 @@ check_output() { # check_output BASE: where a component's pair may be, in no oth
     # Where upper and lower case are one, as on macOS, CA.pem is the CA. Peers have a set too.
     case $(printf %s "$1" | tr A-Z a-z | sed 's|^certs/peer-|certs/|') in ca | */ca | *-key | \
         certs/trust | certs/chain | certs/old-ca | certs/old-peer-ca | archive/* | config/* | \
-        data/* | dist/* | issued/* | awaiting/* | .* | */.*)
+        data/* | dist/* | issued/* | awaiting/* | .[!/]* | */.[!/]*)
         fail "\`$1.pem\` is no component's" ;; esac
     for each in "$1.pem" "$1-key.pem" "$1.csr"; do
         [ -h "$each" ] || [ ! -d "$each" ] || fail "\`$each\` is a folder: it should be a file"
