@@ -852,6 +852,32 @@ def test_what_a_macro_holds_is_no_target(tmp_path: Path) -> None:
 
 @pytest.mark.needs("make")
 @pytest.mark.parametrize(
+    ("more", "asked"),
+    [
+        ("", set()),
+        ("clean:\n\tcfssl gencert x.json | cfssljson -bare x\n", {"clean"}),
+        ("clean: mine\nmine:\n\tcfssl gencert x.json | cfssljson -bare x\n", {"clean", "mine"}),
+        ("clean: x.pem\n%.pem:\n\tcfssl gencert x.json | cfssljson -bare x\n", {"clean"}),
+    ],
+)
+def test_ours_are_targets_for_which_a_team_s_own_can_not_run_anything(
+    folder: Factory, more: str, asked: set[str]
+) -> None:
+    path = folder("--members", "10.0.0.1", "--proxies", "0")
+    text = (path / "Makefile").read_text()
+    (path / "Makefile").write_text(f"{text}\n{more}")
+
+    found = targets_of_makefile(path)
+
+    of_the_makefile = {"all", "req", "req-etcd1", "certs/etcd1.pem"}
+    assert set(found.goals) - found.ours == of_the_makefile | asked
+    assert {"renew", "regenerate", "rotate-start"} <= found.ours
+    if asked:
+        assert "x" in {each.output for each in survey_makefile(path).signings}
+
+
+@pytest.mark.needs("make")
+@pytest.mark.parametrize(
     ("makefile", "hint"),
     [
         ("all: ;\n", "put everything into `Makefile`, or move one of the two away"),

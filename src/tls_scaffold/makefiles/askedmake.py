@@ -54,7 +54,7 @@ def survey_by_make(folder: Path, text: str) -> Survey:
     targets = targets_of_makefile(folder)
     if not targets.default:
         dry_run(folder, "")  # make says why
-    by_goal = _surveys_by_goal(folder, targets, _targets_asked_by_req(text))
+    by_goal = _surveys_by_goal(folder, targets, _targets_asked_by_req(text) | targets.ours)
     # Of ours plain `make` asks for `req`, whatever stands before it.
     asked = dict.fromkeys([REQ, targets.default] if includes_our_rules(text) else [targets.default])
     first = [by_goal[goal] for goal in asked if goal in by_goal]

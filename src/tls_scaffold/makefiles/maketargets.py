@@ -22,24 +22,30 @@ REPLACED = re.compile(
     r"(.+):(\d+): warning: ignoring old (?:recipe|commands) for target [`'](.*)'$",
     re.MULTILINE,
 )
+RECIPE_FROM = re.compile(r"#  (?:recipe|commands) to execute \(from [`'](.*)', line \d+\):")
 NO_TARGET = "no-such-target-of-this-folder"
 
 
 @dataclass(frozen=True)
 class Targets:
-    """The targets of a Makefile, and the one that plain `make` makes; empty where there is none."""
+    """The targets of a Makefile, and the one that plain `make` makes; empty where there is none.
+
+    `ours` are those for which nothing is run but what `tls-scaffold.mk` says.
+    """
 
     goals: tuple[str, ...]
     default: str
+    ours: frozenset[str] = frozenset()
 
 
 @dataclass
 class Rule:
-    """A rule of make's database."""
+    """A rule of make's database; `source` is the file that its recipe stands in."""
 
     target: str
     needs: tuple[str, ...]
     has_recipe: bool = False
+    source: str = ""
 
 
 def targets_of_makefile(folder: Path) -> Targets:
@@ -50,13 +56,16 @@ def targets_of_makefile(folder: Path) -> Targets:
     """
     database = _database(folder)
     rules = tuple(_rules(database))
+    by_target = {rule.target: rule for rule in rules}
     made = {rule.target for rule in rules if rule.has_recipe}
+    from_ours = {rule.target for rule in rules if rule.source == RULES}
     asked = {
         need for rule in rules if not NO_GOAL.search(rule.target) for need in rule.needs
     } - made
     goals = dict.fromkeys(goal for rule in rules for goal in _goals(folder, rule, asked))
+    ours = (goal for goal in goals if {goal, *needs_of(by_target, goal)} <= from_ours)
     default = DEFAULT_GOAL.search(database)
-    return Targets(tuple(goals), default[1] if default else "")
+    return Targets(tuple(goals), default[1] if default else "", frozenset(ours))
 
 
 def rules_of_makefile(folder: Path) -> dict[str, Rule]:
@@ -118,6 +127,8 @@ def _rules(database: str) -> Iterator[Rule]:
             rule = Rule(match[1], tuple(need for need in match[2].split() if need != "|"))
         elif rule and line.startswith("\t"):
             rule.has_recipe = True
+        elif rule and (source := RECIPE_FROM.match(line)):
+            rule.source = source[1]
         a_target = not line.startswith("# Not a target")
     if rule:
         yield rule
