@@ -1547,11 +1547,11 @@ def test_what_is_seldom_asked_for_is_refused_without_its_script(folder: Factory,
     make(path, goal, "YES=1")
 
 
+# Without `.SHELLFLAGS`: where make knows no such thing it is empty, and the older way is taken.
 @pytest.mark.parametrize(
     "feature",
     [
         r"\.ONESHELL",
-        r"\.SHELLFLAGS",
         r"\.RECIPEPREFIX",
         r"!=",
         r"::=",

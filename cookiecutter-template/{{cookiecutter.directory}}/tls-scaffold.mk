@@ -51,7 +51,7 @@ tls_certificate = $(or $(patsubst $@:%,%,$(firstword $(filter $@:%,$(tls_lines))
 ifdef TLS_SCAFFOLD_INTO
 tls_shell := $(SHELL)
 tls_opts := $(.SHELLFLAGS)
-# With .ONESHELL the shell is one word, and make 3.81 has no flags for it.
+# Where one shell runs a whole recipe it has to be one word; make 3.81 has no flags for it.
 override SHELL = $(if $(filter $@,$(tls_requests)),sh$(if $(tls_opts),, sign.sh only),$(tls_shell))
 override .SHELLFLAGS = $(if $(filter $@,$(tls_requests)),sign.sh only -c,$(tls_opts))
 endif
