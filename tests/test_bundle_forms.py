@@ -173,7 +173,7 @@ def test_a_key_that_is_encrypted_is_handed_out_in_no_form(
 @pytest.mark.needs("keytool")
 @pytest.mark.parametrize(
     "key",
-    ["ecdsa-384", "ed25519", *(pytest.param(key, marks=pytest.mark.long) for key in OTHER_KEYS)],
+    ["ed25519", *(pytest.param(key, marks=pytest.mark.long) for key in ("ecdsa-384", *OTHER_KEYS))],
 )
 def test_java_finds_the_pair_under_its_own_name_and_trusts_the_ca(own: Factory, key: str) -> None:
     folder = own("--members", "10.0.0.1", "--proxies", "0", "--users", "Alice_B", "--key", key)

@@ -596,7 +596,7 @@ def test_a_key_in_the_clear_that_an_abort_has_left_in_the_archive_is_named(signe
 
 
 @either
-@pytest.mark.parametrize("peers", [(), ("--peer-ca",)])
+@pytest.mark.parametrize("peers", [pytest.param((), marks=pytest.mark.long), ("--peer-ca",)])
 def test_another_password_is_refused_where_all_is_encrypted(
     signed: Factory, signer: str, peers: tuple[str, ...]
 ) -> None:

@@ -393,6 +393,7 @@ def test_a_folder_that_is_cleared_before_it_is_held_is_made_again(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_many_signings_at_once_clear_nothing_of_each_other(folder: Factory) -> None:
     users = ",".join(f"u{number}" for number in range(16))
     path = folder("--members", "10.0.0.1", "--proxies", "0", "--users", users, "--key", "ecdsa-256")

@@ -1479,6 +1479,7 @@ def test_make_runs_from_outside_the_folder_and_under_another_make(
     assert makes_nothing(path)
 
 
+@pytest.mark.long
 def test_dozens_of_users_are_signed_side_by_side(folder: Factory) -> None:
     path = folder(
         "--members", "10.0.0.1", "--users", ",".join(f"user{number}" for number in range(40))

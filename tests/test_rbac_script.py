@@ -572,7 +572,10 @@ def test_a_listed_url_without_tls_is_told_before_anything_is_switched_on(
     assert not running.is_on()
 
 
-WAYS = pytest.mark.parametrize("without", ["nothing", "timeout", "perl"])
+WAYS = pytest.mark.parametrize(
+    "without",
+    ["nothing", *(pytest.param(each, marks=pytest.mark.long) for each in ("timeout", "perl"))],
+)
 
 
 @WAYS

@@ -116,9 +116,10 @@ def test_a_renewal_loses_nothing_and_each_user_s_rights_are_asked_for(
     ]
     cells = [re.split("  +", row)[1:] for row in rows]
     assert all(int(written) >= 12 and failed == "0" for written, failed, *_ in cells)
-    # No pair sends anybody on: only a machine that stalls for an election's time does.
+    # No pair sends anybody on: only a machine that stalls for most of an election's time does, and
+    # a part of that may have been written before.
     quiet = [(float(gap.removesuffix(" s")), failovers) for _, _, gap, failovers in cells[:3]]
-    assert all(failovers == "0" or gap >= 1 for gap, failovers in quiet)
+    assert all(failovers == "0" or gap >= 0.3 for gap, failovers in quiet)
     assert all(int(failovers) > 0 for *_, failovers in cells[3:])
     assert about == (
         f"etcd {tools(path).version}, certs/ → `renew`; members: etcd1, etcd2, etcd3; "

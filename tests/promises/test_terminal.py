@@ -190,7 +190,7 @@ def in_place_of_an_inventory(folder: Path) -> None:
         in_requests,
         in_the_makefile,
         in_a_broken_makefile,
-        in_file_names,
+        pytest.param(in_file_names, marks=pytest.mark.long),
         in_a_certificate,
         # Of make, which reads them too, there is a test below.
         pytest.param(in_a_set, marks=pytest.mark.long),
