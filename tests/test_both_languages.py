@@ -55,8 +55,6 @@ NO_COMPONENTS = (
     "req-a x certs/a.pem: config/a.json ; $(sign) $<",
     "xreq-a certs/a.pem: config/a.json ; $(sign) $<",
     "req-a : certs/a.pem: config/a.json",
-    "req-a certs/a.pem: config/a.json ; \\",
-    "req-a certs/a.pem: \\",
 )
 
 

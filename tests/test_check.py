@@ -1412,7 +1412,7 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
     "component-line": [
         (
             divided("alice", ": ", ": \\\n  "),
-            divided("alice", ": ", ":  "),
+            divided("alice", "; $(sign) ", "; $(sign) \\\n  "),
             [
                 (
                     "{line:req-alice}",

@@ -24,8 +24,10 @@ STRANGE = {
         LINE.replace("req-app ", "req-app \\\n  "),
         "goes on in the next line before its command",
     ),
-    "its command goes on": (LINE.replace("-profile", "\\\n  -profile"), "goes on in the next line"),
-    "divided behind its `;`": (LINE.replace(" ; ", " ; \\\n  "), "goes on in the next line"),
+    "divided behind its `;`": (
+        LINE.replace(" ; ", " ; \\\n  "),
+        "goes on in the next line before its command",
+    ),
     "set in": (f"  {LINE}", "has blanks before it"),
     "in another order": (
         LINE.replace("req-app certs/app.pem", "certs/app.pem req-app"),
@@ -34,6 +36,7 @@ STRANGE = {
 }
 READ = {
     "as it is rendered": LINE,
+    "its command goes on": LINE.replace("-profile", "\\\n  -profile"),
     "its command on a line below": LINE.replace(" ; ", "\n\t"),
     "with more commands": f"{LINE}\n\techo \\\n\treq-app certs/app.pem:",
     "another component's": LINE.replace("app", "other").replace(": ", ": \\\n"),
@@ -92,10 +95,7 @@ def test_a_folder_in_which_all_is_signed_is_not_well_with_such_a_line(
     place: Callable[[str], Path],
 ) -> None:
     path = place("its request below")
-    text = (path / "Makefile").read_text()
-    (path / "Makefile").write_text(text.replace(STRANGE["its request below"][0], LINE))
     kept(path, "sign")
-    (path / "Makefile").write_text(text)
     kept(path, "status", code=4)
 
 

@@ -34,7 +34,7 @@ need() { # need PROGRAM
     fail "\`$1\` is not installed" "$hint"
 }
 components() { # of each line: name, certificate without .pem, request, flags
-    { cat Makefile && echo; } | tr -s '\11 ' '  ' | sed -n '/^req-[^ :]*  *[^ :]*\.pem *:/{ /\\$/d
+    { cat Makefile && echo; } | tr -s '\11 ' '  ' | sed -n '/^req-[^ :]*  *[^ :]*\.pem *:/{
         s/^req-\([^ :]*\)  *\([^ :]*\)\.pem *: *\([^ ;]*\)[^;]*;* *\($(sign)\)* */\1 \2 \3 /
         s/$< #.*/$</; s/$< *$//; p; }'
 }

@@ -86,13 +86,10 @@ def component_line(name: str, output: str, request: str, profile: str, ca: str) 
 
 
 def component_lines(text: str) -> Iterator[ComponentLine]:
-    """Yield the lines of components in the text of a Makefile, edited ones too.
-
-    One that goes on in the next line is none: make has more of it than is read here.
-    """
+    """Yield the lines of components in the text of a Makefile, edited ones too."""
     for line in text.split("\n"):
         found = component_line_of(line)
-        if found and not line.endswith("\\"):
+        if found:
             yield found
 
 
@@ -161,8 +158,9 @@ def doubled_lines(text: str) -> Iterator[tuple[str, Problem]]:
 
 def _strangeness(lines: Sequence[str]) -> str:
     """Say why a rule, with the lines that it goes on in, is not read here; empty if it is."""
-    if len(lines) > 1:
-        return "goes on in the next line" + ("" if ";" in lines[0] else " before its command")
+    begun = lines[0].partition(";")[2].strip(" \t\\")
+    if len(lines) > 1 and not begun:  # make hands `@sh` to the shell where `$(sign)` begins a line
+        return "goes on in the next line before its command"
     if lines[0][0].isspace():
         return "has blanks before it"
     return "" if component_line_of(lines[0]) else "is not of our form"
