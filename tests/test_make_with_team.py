@@ -57,9 +57,12 @@ def test_a_rule_that_needs_a_certificate_has_the_one_that_this_make_signs(
     assert (path / "certs/calico.copy").read_bytes() == b"".join(pair)
 
 
-def test_a_certificate_that_is_asked_for_by_its_name_is_signed_again(signed: Factory) -> None:
+@pytest.mark.parametrize("flags", [(), ("-B",), ("-B", "-j4")])
+def test_a_certificate_that_is_asked_for_by_its_name_is_signed_again(
+    signed: Factory, flags: tuple[str, ...]
+) -> None:
     path = signed(*SMALL)
-    assert signed_names(make(path, "certs/calico.pem", SIGNER="cfssl").stdout) == ["calico"]
+    assert signed_names(make(path, *flags, "certs/calico.pem", SIGNER="cfssl").stdout) == ["calico"]
 
 
 @each_signer
@@ -112,6 +115,21 @@ def test_no_set_is_put_in_place_that_lacks_a_pair(signed: Factory, signer: str) 
     assert "signed certs/" not in done.stdout
     assert contents(path / "certs") == before
     assert not list((path / "archive").glob("2*"))
+
+
+def test_of_two_cas_none_is_made_where_one_fails(folder: Factory) -> None:
+    path = folder(*SMALL, "--peer-ca")
+    makefile = path / "Makefile"
+    makefile.write_text(".IGNORE:\n" + makefile.read_text())
+    edit(path / "config/peer-ca-csr.json", "ecdsa", "ecdxx")
+    run("make", "ca", cwd=path, SIGNER="cfssl")
+    assert not (path / "certs/.new").exists()
+    edit(path / "config/peer-ca-csr.json", "ecdxx", "ecdsa")
+
+    make(path, "ca", SIGNER="cfssl")
+
+    assert (path / "certs/ca-key.pem").exists()
+    assert (path / "certs/peer-ca-key.pem").exists()
 
 
 @pytest.mark.needs("setpriv")

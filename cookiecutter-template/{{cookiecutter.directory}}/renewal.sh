@@ -133,8 +133,8 @@ tell_renewal() { # tell_renewal BASE: of a CA that was signed again
 
 regenerate() {
     [ -d issued ] || exists certs/ca-key.pem || signed | grep -q . || { make_again all; exit; }
-    for each in $cas; do ca=certs/$each && check_clock && { [ ! -h "$ca-key.pem" ] ||
-        fail "\`$ca-key.pem\` is not here but behind a link" "bring it here first"; }; done
+    for each in $cas; do [ ! -h "certs/$each-key.pem" ] ||
+        fail "\`certs/$each-key.pem\` is not here but behind a link" "bring it here first"; done
     check_custody
     how="\`make rotate-start\` brings one so that nothing fails"
     [ -f certs/ca-key.pem ] || how='to bring it gently the key of the one that is here is needed'

@@ -21,7 +21,8 @@ another=$renewable instead="\`make regenerate\` makes another CA"
 say() { printf '%s\n' "$1" | tr -c '\11\12\40-\176' '?'; } # nothing that steers the terminal
 fail() { # fail WHAT [HINT]
     say "error: $1" >&2
-    [ ! -d "$into" ] || : >"${into}failed" # with .IGNORE in the Makefile make would end well
+    # With .IGNORE in the Makefile the make of a set would end well.
+    case $into in certs/.work.*) [ ! -d "$into" ] || : >"${into}failed" ;; esac
     [ $# -lt 2 ] || { echo && say "hint: $2"; } >&2
     exit 1
 }
@@ -440,15 +441,15 @@ make_set() { # make_set GOAL: a new CA, and with .tls-set all certificates; one 
     if [ "$1" != .tls-set ] && exists "certs/$1.pem"; then exit; fi # another make was first
     [ "$reads $of" = "$(all_inputs "$1") $(key_sum)" ] ||
         fail "what it is made from has changed" "run the same again"
+    key=${1#.tls-set} && key=${key:-ca}-key.pem
+    { [ -e "${into}certs/$key" ] && [ ! -e "${into}failed" ]; } ||
+        fail "not all was signed: nothing was replaced"
     if [ "$1" = .tls-set ]; then
-        { [ -e "${into}certs/ca-key.pem" ] && [ ! -e "${into}failed" ]; } ||
-            fail "not all was signed: nothing was replaced"
         put_away
         cp -RLp config tls-scaffold.json "$shelf/"
         [ -e certs/ca-key.pem ] || rm -f certs/ca.pem # its key is lost: the set follows no CA
     fi
     echo "$of" >"$set/of"
-    key=${1#.tls-set} && key=${key:-ca}-key.pem
     mv "${into}certs/$key" "$set/$key"
     decide "$set"
     exec 9>&-

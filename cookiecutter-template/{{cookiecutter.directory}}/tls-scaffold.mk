@@ -16,7 +16,7 @@ override tls_hook := $(if $(filter command,$(firstword $(origin RENEW_HOOK))),$(
 export SIGNER CFSSL JSON RENEW_DAYS MAKE_PROGRAM OVERRIDES YES tls_goals tls_hook
 # Of a team's own `export` of all: what is asked for anew at each use, and what grows with them.
 unexport sign tls_idle tls_look tls_certificate tls_read tls_lines tls_requests \
-  tls_certificates tls_named tls_busy tls_wanted tls_anew
+  tls_certificates tls_named tls_busy tls_wanted tls_anew tls_wait
 tls_flags := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
 $(if $(findstring t,$(tls_flags)),$(error make -t signs nothing))
 tls_goals := $(or $(MAKECMDGOALS),all)
@@ -65,7 +65,8 @@ req .tls-set: $(tls_wanted)
 $(tls_certificates) $(tls_requests): | ca
 $(tls_certificates): .tls-always
 # What needs a certificate alone, as a rule of the team's, waits for the one target that signs it.
-$(foreach each,$(filter $(addsuffix :%,$(tls_wanted)),$(tls_lines)),\
+tls_wait := $(filter $(addsuffix :%,$(tls_wanted)),$(tls_lines))
+$(foreach each,$(filter-out $(addprefix %:,$(tls_goals)),$(tls_wait)),\
   $(eval $(lastword $(subst :, ,$(each))): | $(firstword $(subst :, ,$(each)))))
 .tls-sign:
 	@sh sign.sh need tls-scaffold && exec tls-scaffold sign --own-lines \

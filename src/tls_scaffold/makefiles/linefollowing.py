@@ -18,7 +18,8 @@ from tls_scaffold.shell.words import ScriptError, Unknown, plain_text
 
 parsed = lru_cache(4096)(parse)  # make prints the lines of a CA for every target that needs it
 
-MAY_FAIL = ("openssl", "id")  # by which the lines of a Makefile ask
+# By which the lines of a Makefile ask.
+MAY_FAIL = ("openssl", "id", "which", "type", "hash")
 
 
 class _Environment(dict[str, str]):
@@ -34,6 +35,8 @@ class LineFollower(Follower):
 
     `is_sure` tells that nothing else decides whether a command is run.
     """
+
+    most_steps = 1_000_000  # a loop over some thousand names is one line
 
     def __init__(self, ledger: Ledger, home: str = "") -> None:
         self.ledger = ledger
@@ -109,8 +112,8 @@ class LineFollower(Follower):
             words = [
                 each for word in node.words for each in expanded_fields(word, self.state.scope)
             ]
-        except Unknown:
-            words = []
+        except Unknown as error:
+            raise ValueError(node.name) from error
         if any("$" in each or GLOB.search(each) for each in words):
             raise ValueError(node.name)
         return super()._for(node)

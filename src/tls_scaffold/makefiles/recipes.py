@@ -194,8 +194,8 @@ class _Recipe(LineFollower):
         if mentions_cfssl(node):
             raise ValueError(error.reason)
         words = [text for word in node.words if (text := plain_text(word)) is not None]
-        if words and MOVES.search(words[0]):
-            self.ledger.lose(" ".join(words), self.state.line)
+        if MOVES.search(" ".join(words)):  # `sudo rm $(…)`: what it moves stands in the line alone
+            self.ledger.lose(self.state.line, self.state.line)
         return super().unknown(node, error)
 
     def program(self, words: list[str], stdin: Output | None) -> Result:

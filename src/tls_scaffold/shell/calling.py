@@ -1,5 +1,6 @@
 """One command of a script followed: its words, what it reads and writes, and what it calls."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -29,10 +30,12 @@ from tls_scaffold.shell.state import (
     mentions_cfssl,
     together,
 )
-from tls_scaffold.shell.words import Unknown, plain_text
+from tls_scaffold.shell.words import ScriptError, Unknown, plain_text
 
 CHANGERS = ("sed", "perl", "mv", "cp", "tee", "install", "ln")
 SOURCES = (".", "source")
+
+ARGUMENT = re.compile(r"\$\{?[0-9@*#]")
 
 
 @dataclass
@@ -120,14 +123,27 @@ class Caller(ABC):
             return BUILTINS[words[0]](self.state, words, stdin)
         given = given_commands(words)
         if given:
-            line = self.state.place.line
-            return self.run_node(Group(line, parse(given, line), is_subshell=True), stdin)
+            return self._call_shell(given, stdin)
         script = self.script_called(words)
         return (
             self._call_script(*script[:2], is_sourced=script[2])
             if script
             else run_program(self.state, words, stdin)
         )
+
+    def _call_shell(self, given: str, stdin: Output | None) -> Result:
+        """Follow the commands that `sh -c` is given: it knows no variable that is set here."""
+        if ARGUMENT.search(given):
+            raise Unknown("what a shell is given has arguments of its own")
+        line, steps, scope = self.state.place.line, self.state.steps, self.state.scope
+        self.state.scope = replace(scope, variables={})
+        try:
+            return self.run_node(Group(line, parse(given, line), is_subshell=True), stdin)
+        except ScriptError as error:  # of that shell alone
+            self.state.steps = steps
+            raise Unknown(error.reason) from error
+        finally:
+            self.state.scope = scope
 
     def input_of(self, redirect: Redirect) -> Output:
         """Return what a command reads."""

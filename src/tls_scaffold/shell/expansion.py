@@ -225,6 +225,8 @@ def _parameter(part: Parameter, scope: Scope) -> list[str]:
     if part.flag == "!":
         return _indirect(part, scope)
     found = _found(part, scope)
+    if found == f"${part.name}" and (part.rest or part.flag):  # of a shell that nobody has seen
+        raise Unknown(f"`${part.name}` is known to the shell alone")
     if part.flag == "#":
         return [str(len(found or ""))]
     operator = re.match(r":?[-=?+]", part.rest)

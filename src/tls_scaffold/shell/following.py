@@ -5,6 +5,7 @@ import posixpath
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tls_scaffold.shell.calling import Caller
 from tls_scaffold.shell.expansion import (
@@ -44,6 +45,8 @@ from tls_scaffold.shell.words import ScriptError, Unknown, Word
 @dataclass
 class Follower(Caller):
     """Follows commands in their order: what they do is in its state."""
+
+    most_steps: ClassVar[int] = MOST_STEPS
 
     def __post_init__(self) -> None:
         """Let words ask what commands print, and which files there are."""
@@ -104,7 +107,7 @@ class Follower(Caller):
 
     def _count(self, node: Node) -> None:
         self.state.steps += 1
-        if self.state.steps > MOST_STEPS:
+        if self.state.steps > self.most_steps:
             raise ScriptError(node.line, "the script does not come to an end")
 
     def maybe(self, nodes: Iterable[Node], reason: str) -> None:
