@@ -867,7 +867,7 @@ def test_keys_that_the_inventory_has_elsewhere_are_in_it(place: Place) -> None:
 def test_keys_that_a_line_of_the_team_s_has_elsewhere_are_in_it(place: Place) -> None:
     line = "req-{0} {1}.pem: {2} ; $(sign) -profile client $<\n"
     with (place.folder / "Makefile").open("a") as makefile:
-        makefile.write(line.format("x", "other/x", "own/x.json"))
+        makefile.write(line.format("x", "./other/x", "own/x.json"))
         makefile.write(line.format("y", "y", "config/req-y.json"))
     (place.folder / "own").mkdir()
     for path, cn in (("own/x.json", "x"), ("config/req-y.json", "y")):
@@ -887,6 +887,12 @@ def test_keys_that_a_line_of_the_team_s_has_elsewhere_are_in_it(place: Place) ->
     for path in ("other/x-key.pem", "y-key.pem"):
         assert (clone / path).read_bytes() == there[path]
     assert place.ours("-C", "new", "status").exit_code == 0
+
+
+def test_a_line_whose_pair_can_not_be_put_back_is_named(place: Place) -> None:
+    with (place.folder / "Makefile").open("a") as makefile:
+        makefile.write("req-x pki/x@y.pem: config/req-x.json ; $(sign) $<\n")
+    assert "warning: `pki/x@y.pem` of the Makefile is not in it" in place.backup().stderr
 
 
 def test_it_waits_for_whoever_works_on_the_folder(place: Place) -> None:

@@ -1191,6 +1191,19 @@ PAIRS: dict[str, list[tuple[Change, Change, list[tuple[str, str]]]]] = {
                 )
             ],
         ),
+        (
+            append("Makefile", "\t" + LINE.format("-profile client", "carol")),
+            append(
+                "Makefile",
+                "\ttest -e certs/carol.pem || " + LINE.format("-profile client", "carol"),
+            ),
+            [
+                (
+                    "{line:gencert}",
+                    "`certs/carol.pem` is signed anew at every `make`, with another key",
+                )
+            ],
+        ),
     ],
     "ca-differs": [
         (

@@ -27,7 +27,10 @@ def _put_trust_back(view: View, place: Place, fix: str) -> str:
 def _bring_key_or(view: View, place: Place, fix: str) -> str:
     entry = next(each for each in view.authorities if each.path == place.path)
     if entry.key_path in entry.denied:
-        owner = name_of_user((view.folder / entry.key_path).stat().st_uid)
+        try:
+            owner = name_of_user((view.folder / entry.key_path).stat().st_uid)
+        except OSError:  # a link leads into a folder that is closed to this user
+            return "it is here, and you may not read it: run it as the user whose it is"
         return f"it is here, and `{owner}` may read it: run it as that user"
     return BRING_KEY if view.has_own_ca else fix
 

@@ -1,6 +1,7 @@
 """`tls-scaffold backup`: the whole state of a folder in one encrypted file."""
 
 import json
+import posixpath
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,9 +69,10 @@ def paths_elsewhere(inventory: Inventory | None, makefile: bytes) -> tuple[str, 
     Those are the inventory's, and what lines of the team's in its Makefile ask for.
     """
     found: list[str] = []
-    lines = component_lines(makefile.decode("utf-8", "replace"))
     asked = [(each.output, each.request) for each in (inventory.components if inventory else ())]
-    asked += ((each.output, each.request) for each in lines if not output_problem(each.output))
+    for line in component_lines(makefile.decode("utf-8", "replace")):
+        output, request = posixpath.normpath(line.output), posixpath.normpath(line.request)
+        asked += [] if output_problem(output) else [(output, request)]
     for output, request in asked:
         found += (f"{output}{ending}" for ending in ENDINGS)
         found += [] if request_problem(request) else [request]
@@ -123,6 +125,10 @@ def _warnings(
         yield f"`{FILE}` has mistakes: what it alone has beside `certs/` and `config/` is not in it"
     if target.parent.resolve() == folder.resolve():
         yield f"`{target}` is in the folder itself: copy it to where that is not lost with it"
+    lines = component_lines(plain_or_empty(folder / MAKEFILE).decode("utf-8", "replace"))
+    for output in (posixpath.normpath(each.output) for each in lines):
+        if output_problem(output) and output.partition("/")[0] not in WHOLE:
+            yield f"`{output}.pem` of the Makefile is not in it: no component's pair may lie there"
     for path in state.left_out:
         yield f"`{path}` is left out: it is a link, or no plain file"
     if not plain_or_empty(folder / CA):

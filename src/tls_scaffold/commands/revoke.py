@@ -30,7 +30,7 @@ from tls_scaffold.disk.plainfiles import read_file
 from tls_scaffold.errors import ExitCode, ScaffoldError, UsageError
 from tls_scaffold.inventory import intake
 from tls_scaffold.inventory.values import Component, Inventory
-from tls_scaffold.paths import CRL
+from tls_scaffold.paths import CRL, REVOKED
 from tls_scaffold.signing import crlfile
 from tls_scaffold.signing.canumbers import check_newest
 from tls_scaffold.signing.capassword import CAPassword
@@ -118,6 +118,7 @@ def revoke(folder: Path, asked: Asked, password: CAPassword, now: datetime) -> D
         signed = _to_sign_again(here, chosen.revocations)
         force |= asked.dry_run  # what is in use now would not be then
     if signed and not asked.dry_run:
+        check_changeable([folder / REVOKED, folder / CRL])  # or all would be signed for nothing
         told = (*told, *_sign_again(folder, signed, password))
     wish = Wish(chosen.revocations, force=force, dry_run=asked.dry_run)
     listed = list_revoked(folder, wish, password, now)

@@ -155,7 +155,7 @@ class Reader:
 
     def _refusals(self, entry: Entry) -> Iterator[str]:
         """Yield why an entry's line or request is not signed, or not as anybody can mean it."""
-        if entry.signing:
+        if entry.signing and not entry.signing.on_request:
             yield from line_problems(entry.signing)
         if entry.request and entry.profiles:
             profile = entry.profiles[0]
