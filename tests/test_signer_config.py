@@ -753,7 +753,8 @@ def test_it_works_from_elsewhere_and_in_a_folder(remote: Make, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("every", "again"), [(3, 0), (9, 7), pytest.param(1, 3, marks=pytest.mark.long)]
+    ("every", "again"),
+    [(3, 0), *(pytest.param(*each, marks=pytest.mark.long) for each in ((9, 7), (1, 3)))],
 )
 def test_a_run_that_is_killed_at_any_of_its_steps_is_finished_by_the_next(
     remote: Make, tmp_path: Path, every: int, again: int

@@ -139,7 +139,7 @@ def test_nobody_else_can_read_a_key_at_any_step(
 
 
 @pytest.mark.skipif(not SHARING, reason="no group but root's")
-@pytest.mark.parametrize("name", in_short(WITH_A_SIGNER, "make, tls-scaffold", "make req, cfssl"))
+@pytest.mark.parametrize("name", in_short(WITH_A_SIGNER, "make, tls-scaffold"))
 def test_the_group_that_may_read_keys_sees_whole_ones_of_components_alone(
     folder: Factory, open_place: Path, name: str
 ) -> None:
