@@ -188,12 +188,11 @@ def signed_at_each_make(view: View) -> Iterator[Problem]:
         return
     for entry in view.components:
         signing = entry.signing
-        if not signing or signing.flags is not None or signing.target != REQ:
+        # Of what is signed twice another rule speaks.
+        if not signing or signing.target != REQ or entry.path in view.contents.twice:
             continue
         looks_itself = entry.path in signing.line.partition("gencert")[0]  # `test -e … || …`
-        if (
-            not looks_itself and entry.path not in view.contents.twice
-        ):  # of these another rule speaks
+        if signing.flags is None and not looks_itself:
             message = f"`{entry.path}` is signed anew at every `make`, with another key"
             yield from (Problem(place, message) for place in view.lines_of(entry))
 

@@ -2,7 +2,7 @@
 
 import json
 import posixpath
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -50,7 +50,8 @@ def backup(folder: Path, target: Path, lock: agefiles.Lock, now: datetime) -> Ma
         finish_pending(folder)
         # What is wrong with it `check` tells: it is kept as it is.
         inventory = intake.load_or_none(folder)
-        elsewhere = paths_elsewhere(inventory, plain_or_empty(folder / MAKEFILE))
+        makefile = plain_or_empty(folder / MAKEFILE)
+        elsewhere = paths_elsewhere(inventory, makefile)
         state = read_state(folder, elsewhere, agefiles.is_age_file)
         lost = _lost_keys(folder, inventory, state)
         check_target(folder, target, lost)
@@ -60,7 +61,8 @@ def backup(folder: Path, target: Path, lock: agefiles.Lock, now: datetime) -> Ma
             raise ScaffoldError(f"the backup is larger than {LARGEST_BACKUP // MIB} MiB")
         keys = tuple(each.path for each in state.files if each.path in CA_KEYS.values())
         put_backup(folder, target, sealed, now, _pin(pem), keys)
-    return Made(len(state.files), tuple(_warnings(folder, target, inventory, state, lost)))
+    warnings = (*_warnings(folder, target, inventory, state, lost), *_unheld_lines(makefile))
+    return Made(len(state.files), warnings)
 
 
 def paths_elsewhere(inventory: Inventory | None, makefile: bytes) -> tuple[str, ...]:
@@ -70,13 +72,24 @@ def paths_elsewhere(inventory: Inventory | None, makefile: bytes) -> tuple[str, 
     """
     found: list[str] = []
     asked = [(each.output, each.request) for each in (inventory.components if inventory else ())]
-    for line in component_lines(makefile.decode("utf-8", "replace")):
-        output, request = posixpath.normpath(line.output), posixpath.normpath(line.request)
-        asked += [] if output_problem(output) else [(output, request)]
+    asked += (each for each in _asked_by_lines(makefile) if not output_problem(each[0]))
     for output, request in asked:
         found += (f"{output}{ending}" for ending in ENDINGS)
         found += [] if request_problem(request) else [request]
     return tuple(path for path in dict.fromkeys(found) if path.partition("/")[0] not in WHOLE)
+
+
+def _asked_by_lines(makefile: bytes) -> Iterator[tuple[str, str]]:
+    """Yield where a Makefile's lines have a certificate, without `.pem`, and its request."""
+    for line in component_lines(makefile.decode("utf-8", "replace")):
+        yield posixpath.normpath(line.output), posixpath.normpath(line.request)
+
+
+def _unheld_lines(makefile: bytes) -> Iterator[str]:
+    """Yield a warning of each line whose pair no backup holds, since none may be put back there."""
+    for output, _ in _asked_by_lines(makefile):
+        if output_problem(output) and output.partition("/")[0] not in WHOLE:
+            yield f"`{output}.pem` of the Makefile is not in it: no component's pair may lie there"
 
 
 def _check_place(folder: Path, target: Path) -> None:
@@ -125,10 +138,6 @@ def _warnings(
         yield f"`{FILE}` has mistakes: what it alone has beside `certs/` and `config/` is not in it"
     if target.parent.resolve() == folder.resolve():
         yield f"`{target}` is in the folder itself: copy it to where that is not lost with it"
-    lines = component_lines(plain_or_empty(folder / MAKEFILE).decode("utf-8", "replace"))
-    for output in (posixpath.normpath(each.output) for each in lines):
-        if output_problem(output) and output.partition("/")[0] not in WHOLE:
-            yield f"`{output}.pem` of the Makefile is not in it: no component's pair may lie there"
     for path in state.left_out:
         yield f"`{path}` is left out: it is a link, or no plain file"
     if not plain_or_empty(folder / CA):
